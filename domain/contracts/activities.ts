@@ -1,0 +1,261 @@
+/**
+ * What workflows ask of the outside world. Implementations live in `activities/` and end in
+ * `satisfies XActivities`. Arguments and results hold ids, counters, SHAs and short texts only
+ * (16 KB at most): transcripts, diffs and outputs stay in the store.
+ *
+ * Every activity may run twice (a worker can die after the effect and before the answer): each says
+ * what makes the second run harmless.
+ */
+import type { NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
+import type { Usage } from '../run/budget.ts';
+import type { WorkspaceStart } from './ralph.ts';
+
+export interface AttemptRef {
+  readonly runId: string;
+  readonly storyId: string;
+  readonly attempt: number;
+}
+
+// ── model ────────────────────────────────────────────────────────────────────
+
+export interface ModelStepInput extends AttemptRef {
+  readonly sessionId: string;
+  /** From 1. */
+  readonly step: number;
+  /** `provider/model[:effort]`. */
+  readonly model: string;
+}
+
+/**
+ * What running a tool twice can do: `read` nothing, `write` nothing once the workspace was put back to
+ * its checkpoint, `shell` anything.
+ */
+export type ToolRisk = 'read' | 'write' | 'shell';
+
+export interface ToolCallRef {
+  readonly id: string;
+  readonly name: string;
+  readonly risk: ToolRisk;
+  /** What a person would say: `bash npm test`. At most 100 characters. */
+  readonly label: string;
+}
+
+export type ModelStepResult =
+  | {
+      readonly kind: 'answered';
+      /** `tool-calls`: run them and go on; `finished`: the model asks for completion; `length`: cut off, go on. */
+      readonly stop: 'tool-calls' | 'finished' | 'length';
+      readonly toolCalls: readonly ToolCallRef[];
+      readonly usage: Usage;
+    }
+  | { readonly kind: 'budget-exceeded'; readonly budget: 'max-cost' | 'max-tokens' };
+
+export interface ModelActivities {
+  /**
+   * Reserves the call's price, sends the session's transcript to the model and appends the answer.
+   * Twice: an answer that was stored under the step's key is returned without a call.
+   * Throws `provider-*`, `model-unknown`, `provider-key-missing`, `script-*`.
+   */
+  modelStep(input: ModelStepInput): Promise<ModelStepResult>;
+}
+
+// ── tools and workspaces (on the workspace's host) ───────────────────────────
+
+export interface OpenSessionInput extends AttemptRef {
+  readonly sessionId: string;
+}
+
+export interface ToolCallInput extends AttemptRef {
+  readonly sessionId: string;
+  readonly step: number;
+  readonly callId: string;
+}
+
+export interface ToolCallResult {
+  readonly ok: boolean;
+  readonly durationMs: number;
+}
+
+export interface RecoverToolCallResult {
+  /** `recorded`: its result is in the transcript after all; `rerun`: run it again; `interrupted`: the model was told. */
+  readonly kind: 'recorded' | 'rerun' | 'interrupted';
+}
+
+export interface ToolActivities {
+  /** Writes the system prompt and the story's prompt as the session's first rows. Twice: rows that are there stay. */
+  openSession(input: OpenSessionInput): Promise<void>;
+  /**
+   * Runs one tool call of the transcript in the story's workspace and appends its result; a tool's own failure is a
+   * result (`ok: false`), not an error. Twice: a recorded result is returned as it is; a mutating tool is
+   * never tried again by itself (one attempt).
+   */
+  toolCall(input: ToolCallInput): Promise<ToolCallResult>;
+  /**
+   * After a mutating tool call was lost: puts the workspace back to its checkpoint, then either asks for a
+   * rerun (`write`) or tells the model that the call was interrupted (`shell`).
+   */
+  recoverToolCall(input: ToolCallInput & { readonly risk: ToolRisk }): Promise<RecoverToolCallResult>;
+}
+
+export interface OpenRepositoryResult {
+  readonly base: string;
+  /** Where the run branch points now. */
+  readonly tip: string;
+}
+
+export interface PrepareWorkspaceResult {
+  readonly path: string;
+  /** The commit that the story's change is measured against. */
+  readonly base: string;
+}
+
+export interface CommitStoryInput extends AttemptRef {}
+
+export type CommitStoryResult =
+  | { readonly kind: 'committed'; readonly commit: string; readonly filesChanged: number }
+  | { readonly kind: 'nothing-changed' };
+
+export type MergeStoryResult =
+  /** `commit` lies on `tip`; the integration worktree holds its tree, ready for the gates. */
+  | { readonly kind: 'merged'; readonly commit: string; readonly tip: string }
+  /** The run branch has this attempt's commit already. */
+  | { readonly kind: 'already-merged'; readonly commit: string }
+  | { readonly kind: 'conflict'; readonly files: readonly string[] };
+
+export type AdvanceBranchResult =
+  | { readonly kind: 'advanced' }
+  /** Somebody else moved the branch: merge again. */
+  | { readonly kind: 'moved' }
+  /** The branch is checked out at `path`: it is not moved under somebody's feet. */
+  | { readonly kind: 'checked-out'; readonly path: string };
+
+export interface WorkspaceActivities {
+  /** Makes sure of the run branch and of `.codetether-worktrees/` being ignored. Twice: finds both there. */
+  openRepository(input: { readonly runId: string }): Promise<OpenRepositoryResult>;
+  /** Twice: the same worktree in the same state, see {@link WorkspaceStart}. */
+  prepareWorkspace(input: AttemptRef & { readonly start: WorkspaceStart }): Promise<PrepareWorkspaceResult>;
+  /**
+   * One commit with all of the story's changes and the trailers `Codetether-Run`, `-Story`, `-Attempt`, on the workspace's base.
+   * Twice: the commit with these trailers is found and returned.
+   */
+  commitStory(input: CommitStoryInput): Promise<CommitStoryResult>;
+  /** Puts the story's commit onto the run branch's tip without moving the branch; checks it out for the gates. */
+  mergeStory(input: AttemptRef & { readonly commit: string }): Promise<MergeStoryResult>;
+  /** Moves the run branch from `tip` to `commit` by compare-and-swap. Twice: `advanced`, since it is there. */
+  advanceBranch(input: {
+    readonly runId: string;
+    readonly tip: string;
+    readonly commit: string;
+  }): Promise<AdvanceBranchResult>;
+  /** Removes the story's worktree and branch. Twice: nothing left to remove. */
+  removeWorkspace(input: AttemptRef): Promise<void>;
+  /** Removes the integration worktree and what else the run needed only while it ran. */
+  closeRepository(input: {
+    readonly runId: string;
+  }): Promise<{ readonly tip: string | null; readonly commits: number }>;
+}
+
+// ── gates (on the host) ──────────────────────────────────────────────────────
+
+export interface GateInput {
+  readonly runId: string;
+  readonly gate: string;
+  readonly where: 'baseline' | 'workspace' | 'merged';
+  /** Absent for the baseline. */
+  readonly storyId?: string;
+  readonly attempt?: number;
+}
+
+export interface CheckResult {
+  readonly ok: boolean;
+  readonly exitCode: number | null;
+  readonly durationMs: number;
+  /** What failed, for people: at most 300 characters. The whole output is in the store. */
+  readonly summary: string;
+}
+
+export interface GateActivities {
+  /** Runs one of the PRD's quality checks; its output is kept for the next attempt. A gate may be run any number of times. */
+  runGate(input: GateInput): Promise<CheckResult>;
+  /** Runs the story's verification steps, all of them; failures are joined as `step N: reason`. */
+  runVerification(input: AttemptRef & { readonly where: 'workspace' | 'merged' }): Promise<CheckResult>;
+}
+
+// ── PRD file (on the host) ───────────────────────────────────────────────────
+
+export interface PrdFileActivities {
+  /**
+   * Writes the stories' `passes` into prd.json, atomically, keeping all else as it is in the file now (the
+   * user may be editing it), and appends the entries of finished attempts to progress.txt. Twice: the same files.
+   */
+  syncPrdFiles(input: { readonly runId: string }): Promise<void>;
+}
+
+export type HostActivities = ToolActivities & WorkspaceActivities & GateActivities & PrdFileActivities;
+
+// ── projections (local activities: quick, idempotent database work) ──────────
+
+export interface ReadyStory {
+  readonly storyId: string;
+  /** At most 80 characters. */
+  readonly title: string;
+  /** The number that its next attempt has. */
+  readonly attempt: number;
+  readonly verificationSteps: number;
+}
+
+export interface ReadyStoriesResult {
+  readonly ready: readonly ReadyStory[];
+  readonly total: number;
+  readonly passed: number;
+  /** Neither passed, nor failed, nor blocked, nor in flight. */
+  readonly open: number;
+}
+
+export interface RunPatch {
+  readonly status?: RunStatus;
+  readonly base?: string;
+  readonly tip?: string;
+  readonly outcomeMessage?: string;
+}
+
+export interface StoryPatch {
+  readonly storyId: string;
+  readonly status?: 'open' | 'running' | 'passed' | 'failed';
+  readonly attempts?: number;
+  readonly commit?: string;
+  /** What the next attempt is told; `null` clears it. */
+  readonly feedback?: { readonly reason: string; readonly message: string } | null;
+  /** Time that the attempt took; added to the story's. */
+  readonly addDurationMs?: number;
+}
+
+/** One transaction: events, run and stories together; nothing of it happens a second time under the first event's key. */
+export interface RecordInput {
+  readonly runId: string;
+  readonly events: readonly NewRunEvent[];
+  readonly run?: RunPatch;
+  readonly story?: StoryPatch;
+}
+
+export interface FinishRunInput {
+  readonly runId: string;
+  readonly execution: number;
+  readonly outcome: RunOutcome;
+  readonly message: string;
+  readonly tip: string | null;
+  readonly commits: number;
+  readonly durationMs: number;
+}
+
+export interface ProjectionActivities {
+  /** Reads which stories may start now, in order; changes nothing. */
+  readyStories(input: {
+    readonly runId: string;
+    readonly inFlight: readonly string[];
+    readonly limit: number;
+  }): Promise<ReadyStoriesResult>;
+  record(input: RecordInput): Promise<void>;
+  /** Marks stories that can never start as blocked, writes `run-ended` and the run's final state. */
+  finishRun(input: FinishRunInput): Promise<void>;
+}

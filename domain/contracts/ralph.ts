@@ -1,0 +1,154 @@
+/** Workflow inputs, results and message names of Ralph. Wire format: fields are only added. */
+import type { RunOutcome } from '../run/events.ts';
+import type { Usage } from '../run/budget.ts';
+
+export interface RalphOptions {
+  /** `provider/model[:effort]`. */
+  readonly model: string;
+  /** Attempts that one execution may start. */
+  readonly maxIterations: number;
+  /** Attempts that one story may have in one execution before it counts as failed. */
+  readonly maxAttempts: number;
+  /** Model calls in one attempt. */
+  readonly maxSteps: number;
+  readonly maxConcurrent: number;
+  readonly maxCostUsd: number | null;
+  readonly maxTokens: number | null;
+  /** Wall clock of one execution. */
+  readonly maxTimeMs: number | null;
+}
+
+export interface RalphRunInput {
+  readonly runId: string;
+  /** Counts the executions of the run from 1. */
+  readonly execution: number;
+  readonly hostId: string;
+  readonly options: RalphOptions;
+  /** Names of the PRD's quality checks in the order they run. */
+  readonly gates: readonly string[];
+  readonly uiUrl: string | null;
+  /** Set by continue-as-new only. */
+  readonly resume?: RalphRunState;
+}
+
+/** All that an execution of `ralphRun` carries over a continue-as-new. */
+export interface RalphRunState {
+  readonly iterations: number;
+  readonly startedAtMs: number;
+  readonly paused: boolean;
+  readonly stories: readonly RalphBoardRow[];
+  /** The run branch's tip as the merge lane last left it. */
+  readonly tip: string;
+  readonly passed: number;
+  readonly total: number;
+  readonly usage: Usage;
+}
+
+/** A story that this execution has touched. */
+export interface RalphBoardRow {
+  readonly storyId: string;
+  readonly title: string;
+  readonly status: 'running' | 'merging' | 'retry' | 'passed' | 'failed';
+  /** The number of the newest attempt. */
+  readonly attempt: number;
+  /** Attempts started by this execution. */
+  readonly tries: number;
+  readonly tokens: number;
+  readonly commit: string | null;
+  readonly note: string;
+}
+
+export interface RalphRunResult {
+  readonly outcome: RunOutcome;
+  readonly passed: number;
+  readonly total: number;
+}
+
+export interface RalphStoryInput {
+  readonly runId: string;
+  readonly storyId: string;
+  readonly title: string;
+  readonly attempt: number;
+  readonly hostId: string;
+  readonly model: string;
+  readonly maxSteps: number;
+  readonly gates: readonly string[];
+  readonly verificationSteps: number;
+  /** What the workspace starts from, see `prepareWorkspace`. */
+  readonly start: WorkspaceStart;
+  /** Set by continue-as-new only. */
+  readonly resume?: RalphStoryState;
+}
+
+export interface RalphStoryState {
+  readonly step: number;
+  readonly startedAtMs: number;
+  readonly workspacePath: string;
+  readonly usage: Usage;
+}
+
+/**
+ * - `tip`: a fresh worktree on the run branch's tip; whatever was there is thrown away
+ * - `keep`: the worktree as the last attempt left it, or `tip` where there is none
+ * - `merged`: the tip's tree with the story's last commit merged on top, uncommitted
+ */
+export type WorkspaceStart =
+  | { readonly kind: 'tip' }
+  | { readonly kind: 'keep' }
+  | { readonly kind: 'merged'; readonly commit: string };
+
+export type RalphStoryResult =
+  | {
+      readonly kind: 'green';
+      readonly commit: string;
+      readonly filesChanged: number;
+      readonly usage: Usage;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'red';
+      readonly reason: import('../run/events.ts').AttemptFailure;
+      readonly message: string;
+      readonly usage: Usage;
+      readonly durationMs: number;
+    }
+  | { readonly kind: 'stopped'; readonly usage: Usage; readonly durationMs: number }
+  | {
+      readonly kind: 'budget-exceeded';
+      readonly budget: 'max-cost' | 'max-tokens';
+      readonly usage: Usage;
+      readonly durationMs: number;
+    }
+  /** The model or its provider cannot be used at all; no other attempt would do better. */
+  | {
+      readonly kind: 'unusable';
+      readonly code: string;
+      readonly message: string;
+      readonly usage: Usage;
+      readonly durationMs: number;
+    };
+
+/** Workflow types. */
+export const workflowTypes = { ralphRun: 'ralphRun', ralphStory: 'ralphStory' } as const;
+
+/** Updates of `ralphRun`; each answers once the run has taken it, and is rejected when the run is ending. */
+export const runUpdates = { pause: 'pause', resume: 'resume', stop: 'stop' } as const;
+
+/** Signals from a parent to its children. */
+export const childSignals = { pause: 'pause', resume: 'resume', stop: 'stop' } as const;
+
+/** Query of every workflow: its state as JSON, for debugging. */
+export const stateQuery = 'state';
+
+/** Custom search attributes that every engine of ours has registered. */
+export const searchAttributes = {
+  CodetetherKind: 'Keyword',
+  CodetetherRepo: 'Keyword',
+  CodetetherStatus: 'Keyword',
+  CodetetherTenant: 'Keyword',
+  CodetetherOkrRunId: 'Keyword',
+  CodetetherContextId: 'Keyword',
+  CodetetherHost: 'Keyword',
+  CodetetherProgress: 'Int',
+  CodetetherCostUsd: 'Double',
+} as const;

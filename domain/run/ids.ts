@@ -1,0 +1,62 @@
+/**
+ * Ids of runs and of everything below them. They are wire format: workflow ids, commit trailers,
+ * event bodies and the command line all use the same strings.
+ */
+
+/** Lower-case letters, digits and single dashes; never empty; at most 60 characters. */
+export function slug(text: string): string {
+  const plain = text
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 60)
+    .replace(/-+$/, '');
+  return plain === '' ? 'x' : plain;
+}
+
+/**
+ * `ralph:<repository>:<prd>`, e.g. `ralph:todo-cli-1f2e3d:due-dates`.
+ * @param repositoryKey folder name plus six hex digits of the repository's path, so that two clones differ
+ * @param branch the run branch; a leading `feature/` (or other folder) is dropped
+ */
+export function ralphRunId(repositoryKey: string, branch: string): string {
+  return `ralph:${repositoryKey}:${slug(branch.slice(branch.lastIndexOf('/') + 1))}`;
+}
+
+/** Workflow id of one attempt, and the session id of its agent. */
+export function attemptId(runId: string, storyId: string, attempt: number): string {
+  return `${runId}:${storyId}:${attempt}`;
+}
+
+export function workspaceId(runId: string, storyId: string): string {
+  return `${runId}:${storyId}`;
+}
+
+/** Idempotency key of the model call of one step. */
+export function modelCallKey(sessionId: string, step: number): string {
+  return `${sessionId}:${step}`;
+}
+
+/** Idempotency key of one tool call; `callId` is the model's own id for it, unique in its session. */
+export function toolCallKey(sessionId: string, step: number, callId: string): string {
+  return `${sessionId}:${step}:${callId}`;
+}
+
+export function hostQueue(hostId: string): string {
+  return `codetether.host.${hostId}`;
+}
+
+export const taskQueues = {
+  workflows: 'codetether.workflows',
+  model: 'codetether.model',
+} as const;
+
+/** The last part of a run id, which people may use for it: `due-dates`. */
+export function shortRunId(runId: string): string {
+  return runId.slice(runId.lastIndexOf(':') + 1);
+}
+
+/** Characters that a story id may have; it becomes a folder, a branch and a workflow id. */
+export const storyIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
