@@ -23,6 +23,9 @@ export interface RalphRunInput {
   /** Counts the executions of the run from 1. */
   readonly execution: number;
   readonly hostId: string;
+  readonly project: string;
+  readonly feature: string;
+  readonly branch: string;
   readonly options: RalphOptions;
   /** Names of the PRD's quality checks in the order they run. */
   readonly gates: readonly string[];
@@ -36,7 +39,10 @@ export interface RalphRunState {
   readonly iterations: number;
   readonly startedAtMs: number;
   readonly paused: boolean;
-  readonly stories: readonly RalphBoardRow[];
+  /** The newest rows of the board, for showing only. */
+  readonly rows: readonly RalphBoardRow[];
+  /** Stories whose next attempt does not simply go on in its worktree. */
+  readonly nextStarts: { readonly [storyId: string]: WorkspaceStart };
   /** The run branch's tip as the merge lane last left it. */
   readonly tip: string;
   readonly passed: number;
@@ -51,8 +57,6 @@ export interface RalphBoardRow {
   readonly status: 'running' | 'merging' | 'retry' | 'passed' | 'failed';
   /** The number of the newest attempt. */
   readonly attempt: number;
-  /** Attempts started by this execution. */
-  readonly tries: number;
   readonly tokens: number;
   readonly commit: string | null;
   readonly note: string;
@@ -83,7 +87,6 @@ export interface RalphStoryInput {
 export interface RalphStoryState {
   readonly step: number;
   readonly startedAtMs: number;
-  readonly workspacePath: string;
   readonly usage: Usage;
 }
 

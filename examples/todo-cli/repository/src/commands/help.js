@@ -1,0 +1,3 @@
+export function run(_args, { write }) {
+  write('usage: todo <command>');
+}

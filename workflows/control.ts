@@ -1,0 +1,33 @@
+import { condition, defineSignal, setHandler } from '@temporalio/workflow';
+import { childSignals } from '../domain/contracts/ralph.ts';
+
+export const pauseSignal = defineSignal(childSignals.pause);
+export const resumeSignal = defineSignal(childSignals.resume);
+export const stopSignal = defineSignal(childSignals.stop);
+
+/** What a parent has asked of this workflow; looked at between steps. */
+export interface Control {
+  paused: boolean;
+  stopping: boolean;
+}
+
+/** Registers the handlers; call it before the first await. */
+export function listenToParent(): Control {
+  const control: Control = { paused: false, stopping: false };
+  setHandler(pauseSignal, () => {
+    control.paused = true;
+  });
+  setHandler(resumeSignal, () => {
+    control.paused = false;
+  });
+  setHandler(stopSignal, () => {
+    control.stopping = true;
+  });
+  return control;
+}
+
+/** Waits while paused; true when the workflow may go on, false when it is to stop. */
+export async function mayGoOn(control: Control): Promise<boolean> {
+  if (control.paused && !control.stopping) await condition(() => !control.paused || control.stopping);
+  return !control.stopping;
+}

@@ -1,0 +1,68 @@
+/**
+ * Time-outs and retries of every activity, in one place. Retryability is a property of the error (the worker
+ * marks the others as final), so what may be tried again is tried until it works or the run is cancelled: an
+ * outage of hours is waited out. Heartbeats come from a timer in the worker; 5 s without one and the work goes on elsewhere.
+ */
+import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+import type {
+  GateActivities,
+  ModelActivities,
+  PrdFileActivities,
+  ProjectionActivities,
+  ToolActivities,
+  WorkspaceActivities,
+} from '../domain/contracts/activities.ts';
+import { hostQueue, taskQueues } from '../domain/run/ids.ts';
+
+const heartbeatTimeout = '5s';
+const untilItWorks = {
+  initialInterval: '200ms',
+  backoffCoefficient: 2,
+  maximumInterval: '30s',
+  maximumAttempts: 0,
+} as const;
+
+const modelPolicy: ActivityOptions = {
+  taskQueue: taskQueues.model,
+  startToCloseTimeout: '15m',
+  heartbeatTimeout,
+  retry: { ...untilItWorks, initialInterval: '1s', maximumInterval: '60s' },
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+};
+
+/** Git, files, gates: found done when tried again. */
+const repeatable: ActivityOptions = {
+  startToCloseTimeout: '30m',
+  heartbeatTimeout,
+  retry: untilItWorks,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+};
+
+/** A tool call: never repeated by the engine, see `recoverToolCall`. */
+const once: ActivityOptions = { ...repeatable, startToCloseTimeout: '15m', retry: { maximumAttempts: 1 } };
+
+const projection: LocalActivityOptions = {
+  startToCloseTimeout: '10s',
+  retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '10s', maximumAttempts: 0 },
+};
+
+export const model = proxyActivities<ModelActivities>(modelPolicy);
+export const projections = proxyLocalActivities<ProjectionActivities>(projection);
+
+/** The activities of one host, by policy. */
+export function onHost(hostId: string) {
+  const taskQueue = hostQueue(hostId);
+  return {
+    tools: proxyActivities<ToolActivities>({ ...repeatable, taskQueue }),
+    toolsOnce: proxyActivities<Pick<ToolActivities, 'toolCall'>>({ ...once, taskQueue }),
+    workspaces: proxyActivities<WorkspaceActivities>({ ...repeatable, taskQueue }),
+    gates: proxyActivities<GateActivities>({ ...repeatable, taskQueue }),
+    files: proxyActivities<PrdFileActivities>({ ...repeatable, taskQueue }),
+  };
+}
+
+export type Host = ReturnType<typeof onHost>;
+
+/** A sequential step waits for this at most when its worker dies in the middle of a workflow task. */
+export const workflowTaskTimeout = '3s';

@@ -1,0 +1,544 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
+import {
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  ChildWorkflowFailure,
+  ParentClosePolicy,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineUpdate,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  startChild,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ChildWorkflowHandle } from '@temporalio/workflow';
+import { childSignals, runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
+import type {
+  RalphBoardRow,
+  RalphRunInput,
+  RalphRunResult,
+  RalphRunState,
+  RalphStoryInput,
+  RalphStoryResult,
+  WorkspaceStart,
+} from '../domain/contracts/ralph.ts';
+import type { ReadyStory } from '../domain/contracts/activities.ts';
+import { addUsage, noUsage, totalTokens } from '../domain/run/budget.ts';
+import type { NewRunEvent, RunOutcome, RunStatus } from '../domain/run/events.ts';
+import { attemptId } from '../domain/run/ids.ts';
+import { activityError } from './failure.ts';
+import { MergeLane } from './merge-lane.ts';
+import { onHost, projections, workflowTaskTimeout } from './policies.ts';
+import type { Host } from './policies.ts';
+import type { ralphStory } from './ralph-story.ts';
+import { boardMarkdown } from './run-board.ts';
+
+const statusAttribute = defineSearchAttributeKey('CodetetherStatus', 'KEYWORD');
+const progressAttribute = defineSearchAttributeKey('CodetetherProgress', 'INT');
+const costAttribute = defineSearchAttributeKey('CodetetherCostUsd', 'DOUBLE');
+
+/**
+ * One execution of a Ralph run: starts an attempt (`ralphStory`) for every story that is ready, merges what comes back
+ * green, tries again what comes back red, until nothing more can start. The stories' states live in the store; the
+ * workflow holds only what it has touched. A run that is started again goes on with what has not passed.
+ */
+export async function ralphRun(input: RalphRunInput): Promise<RalphRunResult> {
+  return await new RalphRun(input).execute();
+}
+
+/** Why nothing new starts any more. */
+interface Ending {
+  readonly outcome: RunOutcome;
+  readonly message: string;
+}
+
+/** States: running ⇄ paused → ending (nothing new starts, what is in flight finishes) → finished. */
+class RalphRun {
+  readonly #input: RalphRunInput;
+  readonly #host: Host;
+  readonly #lane: MergeLane;
+  readonly #rows = new Map<string, RalphBoardRow>();
+  /** Stories being worked on; undefined until their child workflow has started. */
+  readonly #inFlight = new Map<string, ChildWorkflowHandle<typeof ralphStory> | undefined>();
+  /** Everything started in the background; none of these rejects. */
+  readonly #background: Promise<void>[] = [];
+  /** Cancelled to end all work at once. */
+  readonly #scope = new CancellationScope();
+  readonly #nextStart = new Map<string, WorkspaceStart>();
+  readonly #startedAtMs: number;
+  #iterations: number;
+  #paused: boolean;
+  #passed: number;
+  #total: number;
+  #tip: string;
+  #usage;
+  #ending: Ending | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  /** Raised whenever something that the main loop waits for has happened. */
+  #changes = 0;
+  #steering = 0;
+
+  constructor(input: RalphRunInput) {
+    const resume = input.resume;
+    this.#input = input;
+    this.#host = onHost(input.hostId);
+    this.#lane = new MergeLane(this.#host);
+    this.#startedAtMs = resume?.startedAtMs ?? Date.now();
+    this.#iterations = resume?.iterations ?? 0;
+    this.#paused = resume?.paused ?? false;
+    this.#passed = resume?.passed ?? 0;
+    this.#total = resume?.total ?? 0;
+    this.#tip = resume?.tip ?? '';
+    this.#usage = resume?.usage ?? noUsage;
+    for (const row of resume?.rows ?? []) this.#rows.set(row.storyId, row);
+    for (const [storyId, start] of Object.entries(resume?.nextStarts ?? {})) this.#nextStart.set(storyId, start);
+    this.#listen();
+  }
+
+  async execute(): Promise<RalphRunResult> {
+    const deadline = this.#deadline();
+    let ending: Ending | undefined;
+    try {
+      await this.#scope.run(async () => {
+        if (this.#input.resume === undefined) await this.#open();
+        await this.#work();
+      });
+    } catch (error) {
+      ending = this.#endingOf(error);
+    }
+    return await CancellationScope.nonCancellable(async () => {
+      deadline.cancel();
+      this.#scope.cancel();
+      await Promise.all(this.#background);
+      ending ??= this.#ending;
+      if (ending === undefined && workflowInfo().continueAsNewSuggested) return await this.#continueAsNew();
+      return await this.#finish(ending ?? (await this.#natural()));
+    });
+  }
+
+  /** Rethrows what is a defect of the workflow itself: its task fails and is tried again after a mend. */
+  #endingOf(error: unknown): Ending {
+    if (isCancellation(error)) return this.#ending ?? { outcome: 'cancelled', message: 'cancelled by request' };
+    const failure = activityError(error);
+    if (failure === undefined) throw error;
+    return { outcome: 'error', message: `${failure.message} [${failure.code}]` };
+  }
+
+  // ── steering ───────────────────────────────────────────────────────────────
+
+  #listen(): void {
+    const unlessEnding = {
+      validator: () => {
+        if (this.#ending !== undefined) throw new Error('the run is ending');
+      },
+    };
+    setHandler(defineUpdate<RunStatus>(runUpdates.pause), () => this.#setPaused(true), unlessEnding);
+    setHandler(defineUpdate<RunStatus>(runUpdates.resume), () => this.#setPaused(false), unlessEnding);
+    setHandler(defineUpdate<RunStatus>(runUpdates.stop), async () => {
+      await this.#end({ outcome: 'stopped', message: 'stopped by request' });
+      return 'stopping' as const;
+    });
+    setHandler(defineQuery<RalphRunState>(stateQuery), () => this.#state());
+  }
+
+  async #setPaused(paused: boolean): Promise<RunStatus> {
+    const status = paused ? 'paused' : 'running';
+    if (this.#paused === paused) return status;
+    this.#paused = paused;
+    this.#changed();
+    upsertSearchAttributes([{ key: statusAttribute, value: status }]);
+    await this.#record([{ key: this.#steerKey(), kind: paused ? 'run-paused' : 'run-resumed', body: {} }], status);
+    await this.#signalChildren(paused ? 'pause' : 'resume');
+    return status;
+  }
+
+  /** Nothing new starts; what is in flight finishes its step. The first reason stands. */
+  async #end(ending: Ending): Promise<void> {
+    if (this.#ending !== undefined) return;
+    this.#ending = ending;
+    this.#changed();
+    await this.#record([{ key: this.#steerKey(), kind: 'run-stopping', body: { mode: 'stop' } }], 'stopping');
+    await this.#signalChildren('stop');
+  }
+
+  async #signalChildren(signal: keyof typeof childSignals): Promise<void> {
+    const children = [...this.#inFlight.values()].filter((child) => child !== undefined);
+    await Promise.all(children.map((child) => signalChild(child, signal)));
+  }
+
+  #steerKey(): string {
+    return `steer:${workflowInfo().runId}:${++this.#steering}`;
+  }
+
+  // ── the loop ───────────────────────────────────────────────────────────────
+
+  async #open(): Promise<void> {
+    const input = this.#input;
+    const { runId, options } = input;
+    const repository = await this.#host.workspaces.openRepository({ runId });
+    this.#tip = repository.tip;
+    const { total, passed } = await projections.readyStories({ runId, inFlight: [], limit: 0 });
+    this.#total = total;
+    this.#passed = passed;
+    await projections.record({
+      runId,
+      run: { status: 'running', base: repository.base, tip: repository.tip },
+      events: [
+        {
+          key: `started:${input.execution}`,
+          kind: 'run-started',
+          body: {
+            execution: input.execution,
+            project: input.project,
+            feature: input.feature,
+            branch: input.branch,
+            base: repository.base,
+            model: options.model,
+            gates: [...input.gates],
+            total,
+            passed,
+            maxIterations: options.maxIterations,
+            maxConcurrent: options.maxConcurrent,
+            maxCostUsd: options.maxCostUsd,
+            maxTokens: options.maxTokens,
+            maxTimeMs: options.maxTimeMs,
+            uiUrl: input.uiUrl,
+          },
+        },
+      ],
+    });
+    this.#show();
+  }
+
+  /** Ends the run at its wall-clock cap, whatever it is doing. Cancel the returned scope to call it off. */
+  #deadline(): CancellationScope {
+    const timer = new CancellationScope();
+    const { maxTimeMs } = this.#input.options;
+    if (maxTimeMs !== null) {
+      const ring = async () => {
+        await sleep(Math.max(1, this.#startedAtMs + maxTimeMs - Date.now()));
+        this.#ending ??= { outcome: 'budget-exceeded', message: 'the time cap is reached (max-time)' };
+        this.#scope.cancel();
+      };
+      this.#background.push(timer.run(ring).catch(() => undefined));
+    }
+    return timer;
+  }
+
+  async #work(): Promise<void> {
+    if (this.#input.resume === undefined) this.#inBackground(() => this.#lane.exclusively(() => this.#baseline()));
+    for (;;) {
+      const seen = this.#changes;
+      if (this.#mayStart()) {
+        const { options, runId } = this.#input;
+        const limit = Math.min(options.maxConcurrent - this.#inFlight.size, options.maxIterations - this.#iterations);
+        const stories = await projections.readyStories({ runId, inFlight: [...this.#inFlight.keys()], limit });
+        this.#total = stories.total;
+        this.#passed = stories.passed;
+        if (this.#mayStart()) for (const story of stories.ready) this.#inBackground(() => this.#attempt(story));
+      }
+      this.#show();
+      if (this.#failure !== undefined) throw this.#failure.error;
+      const waitsToResume = this.#paused && this.#ending === undefined;
+      if (this.#inFlight.size === 0 && !waitsToResume) return;
+      await condition(() => this.#changes !== seen);
+    }
+  }
+
+  /** A failure that no story answers for ends the main loop; a cancellation does so by itself. */
+  #inBackground(work: () => Promise<void>): void {
+    const guarded = async () => {
+      try {
+        await work();
+      } catch (error) {
+        if (!isCancellation(error)) this.#failure ??= { error };
+      } finally {
+        this.#changed();
+      }
+    };
+    this.#background.push(guarded());
+  }
+
+  #mayStart(): boolean {
+    return (
+      this.#ending === undefined &&
+      !this.#paused &&
+      !workflowInfo().continueAsNewSuggested &&
+      this.#inFlight.size < this.#input.options.maxConcurrent &&
+      this.#iterations < this.#input.options.maxIterations
+    );
+  }
+
+  async #baseline(): Promise<void> {
+    const { runId, gates, execution } = this.#input;
+    for (const gate of gates) {
+      const result = await this.#host.gates.runGate.executeWithOptions({ summary: `baseline: gate ${gate}` }, [
+        { runId, gate, where: 'baseline' },
+      ]);
+      await this.#record([
+        { key: `baseline:${execution}:${gate}`, kind: 'baseline-gate-ended', body: { gate, ...result } },
+      ]);
+    }
+  }
+
+  async #attempt(ready: ReadyStory): Promise<void> {
+    const { storyId, title, attempt } = ready;
+    this.#inFlight.set(storyId, undefined);
+    this.#iterations++;
+    const tokens = this.#rows.get(storyId)?.tokens ?? 0;
+    this.#rows.delete(storyId);
+    this.#row({ storyId, title, status: 'running', attempt, tokens, commit: null, note: '' });
+    const story = this.#storyInput(ready);
+    const tries = ready.tries + 1;
+    try {
+      await projections.record({
+        runId: story.runId,
+        events: [
+          {
+            key: `${attemptId(story.runId, storyId, attempt)}:started`,
+            kind: 'story-started',
+            storyId,
+            attempt,
+            body: { title },
+          },
+        ],
+        story: { storyId, status: 'running', attempts: attempt },
+      });
+      const result = await this.#runChild(story);
+      this.#usage = addUsage(this.#usage, result.usage);
+      this.#note(storyId, { tokens: tokens + totalTokens(result.usage) });
+      await this.#settle(story, result, tries);
+    } catch (error) {
+      const failure = isCancellation(error) ? undefined : activityError(error);
+      if (failure === undefined) throw error;
+      await this.#red(story, { reason: 'tool-failed', message: failure.message }, 0, tries, { kind: 'keep' });
+    } finally {
+      this.#inFlight.delete(storyId);
+    }
+  }
+
+  #storyInput({ storyId, title, attempt, verificationSteps }: ReadyStory): RalphStoryInput {
+    const { runId, hostId, options, gates } = this.#input;
+    const start = this.#nextStart.get(storyId) ?? { kind: 'keep' };
+    return {
+      runId,
+      storyId,
+      title,
+      attempt,
+      hostId,
+      model: options.model,
+      maxSteps: options.maxSteps,
+      gates,
+      verificationSteps,
+      start,
+    };
+  }
+
+  async #runChild(story: RalphStoryInput): Promise<RalphStoryResult> {
+    const child = await startChild<typeof ralphStory>('ralphStory', {
+      workflowId: attemptId(story.runId, story.storyId, story.attempt),
+      args: [story],
+      workflowTaskTimeout,
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      staticSummary: `${story.storyId} ${story.title}, attempt ${story.attempt}`,
+    });
+    this.#inFlight.set(story.storyId, child);
+    if (this.#paused) await signalChild(child, 'pause');
+    if (this.#ending !== undefined) await signalChild(child, 'stop');
+    try {
+      return await child.result();
+    } catch (error) {
+      if (this.#scope.consideredCancelled || !(error instanceof ChildWorkflowFailure)) throw error;
+      // Somebody ended the attempt in the engine's UI, or it broke: the story gets another one.
+      return {
+        kind: 'red',
+        reason: 'tool-failed',
+        message: `the attempt was ended: ${error.cause?.message ?? error.message}`,
+        usage: noUsage,
+        durationMs: 0,
+      };
+    }
+  }
+
+  async #settle(story: RalphStoryInput, result: RalphStoryResult, tries: number): Promise<void> {
+    const { storyId } = story;
+    switch (result.kind) {
+      case 'green': {
+        this.#note(storyId, { status: 'merging' });
+        const merged = await this.#lane.merge({ story, ...result }, (note) => this.#note(storyId, { note }));
+        if (merged.kind === 'red') return await this.#red(story, merged, result.durationMs, tries, merged.nextStart);
+        this.#tip = merged.commit;
+        this.#passed++;
+        this.#note(storyId, { status: 'passed', commit: merged.commit, note: '' });
+        upsertSearchAttributes([
+          { key: progressAttribute, value: Math.floor((100 * this.#passed) / Math.max(1, this.#total)) },
+          { key: costAttribute, value: this.#usage.costUsd },
+        ]);
+        return;
+      }
+      case 'red':
+        return await this.#red(story, result, result.durationMs, tries, { kind: 'keep' });
+      case 'stopped':
+        return this.#note(storyId, { status: 'retry', note: 'stopped' });
+      case 'budget-exceeded':
+        this.#note(storyId, { status: 'retry', note: result.budget });
+        return await this.#end({
+          outcome: 'budget-exceeded',
+          message: `the next model call does not fit under the cap (${result.budget})`,
+        });
+      case 'unusable':
+        this.#note(storyId, { status: 'failed', note: result.message });
+        return await this.#end({ outcome: 'error', message: `${result.message} [${result.code}]` });
+    }
+  }
+
+  async #red(
+    story: RalphStoryInput,
+    failed: { readonly reason: Extract<RalphStoryResult, { kind: 'red' }>['reason']; readonly message: string },
+    durationMs: number,
+    tries: number,
+    nextStart: WorkspaceStart,
+  ): Promise<void> {
+    const { runId, storyId, attempt } = story;
+    const triesLeft = Math.max(0, this.#input.options.maxAttempts - tries);
+    const id = attemptId(runId, storyId, attempt);
+    const events: NewRunEvent[] = [
+      {
+        key: `${id}:failed`,
+        kind: 'attempt-failed',
+        storyId,
+        attempt,
+        body: { reason: failed.reason, message: failed.message, triesLeft, durationMs },
+      },
+    ];
+    if (triesLeft === 0) {
+      events.push({
+        key: `${id}:story-failed`,
+        kind: 'story-failed',
+        storyId,
+        attempt,
+        body: { message: failed.message, attempts: attempt, workspace: null },
+      });
+    }
+    this.#nextStart.set(storyId, nextStart);
+    await projections.record({
+      runId,
+      events,
+      story: { storyId, status: triesLeft === 0 ? 'failed' : 'open', feedback: failed, addDurationMs: durationMs },
+    });
+    await this.#host.files.syncPrdFiles({ runId });
+    this.#note(storyId, { status: triesLeft === 0 ? 'failed' : 'retry', note: failed.message });
+  }
+
+  // ── ends ───────────────────────────────────────────────────────────────────
+
+  /** The outcome of a run that nobody ended. */
+  async #natural(): Promise<Ending> {
+    const { total, passed, open } = await projections.readyStories({
+      runId: this.#input.runId,
+      inFlight: [],
+      limit: 0,
+    });
+    this.#total = total;
+    this.#passed = passed;
+    if (passed === total) return { outcome: 'completed', message: '' };
+    if (open > 0 && this.#iterations >= this.#input.options.maxIterations) {
+      return {
+        outcome: 'max-iterations',
+        message: `${this.#iterations} attempts were made, as many as allowed (max-iterations)`,
+      };
+    }
+    return { outcome: 'quality-failed', message: `${total - passed} of ${total} stories did not pass` };
+  }
+
+  async #finish(ending: Ending): Promise<RalphRunResult> {
+    const { runId, execution } = this.#input;
+    this.#ending ??= ending;
+    const closed = await this.#host.workspaces.closeRepository({ runId });
+    await projections.finishRun({
+      runId,
+      execution,
+      ...ending,
+      tip: closed.tip,
+      commits: closed.commits,
+      durationMs: Math.max(0, Date.now() - this.#startedAtMs),
+    });
+    await this.#host.files.syncPrdFiles({ runId });
+    upsertSearchAttributes([{ key: statusAttribute, value: ending.outcome }]);
+    this.#show(ending.outcome);
+    await condition(allHandlersFinished);
+    return { outcome: ending.outcome, passed: this.#passed, total: this.#total };
+  }
+
+  async #continueAsNew(): Promise<never> {
+    await condition(allHandlersFinished);
+    return await continueAsNew<typeof ralphRun>({ ...this.#input, resume: this.#state() });
+  }
+
+  // ── state ──────────────────────────────────────────────────────────────────
+
+  #state(): RalphRunState {
+    return {
+      iterations: this.#iterations,
+      startedAtMs: this.#startedAtMs,
+      paused: this.#paused,
+      rows: [...this.#rows.values()].slice(-20).map((row) => ({ ...row, note: row.note.slice(0, 80) })),
+      nextStarts: Object.fromEntries([...this.#nextStart].filter(([, start]) => start.kind !== 'keep')),
+      tip: this.#tip,
+      passed: this.#passed,
+      total: this.#total,
+      usage: this.#usage,
+    };
+  }
+
+  async #record(events: readonly NewRunEvent[], status?: RunStatus): Promise<void> {
+    await projections.record({
+      runId: this.#input.runId,
+      events,
+      ...(status === undefined ? {} : { run: { status } }),
+    });
+  }
+
+  #row(row: RalphBoardRow): void {
+    this.#rows.set(row.storyId, row);
+    this.#show();
+  }
+
+  #note(storyId: string, change: Partial<RalphBoardRow>): void {
+    const row = this.#rows.get(storyId);
+    if (row !== undefined) this.#row({ ...row, ...change });
+  }
+
+  #changed(): void {
+    this.#changes++;
+  }
+
+  #show(status?: string): void {
+    setCurrentDetails(
+      boardMarkdown({
+        runId: this.#input.runId,
+        status: status ?? (this.#ending !== undefined ? 'stopping' : this.#paused ? 'paused' : 'running'),
+        passed: this.#passed,
+        total: this.#total,
+        tokens: totalTokens(this.#usage),
+        costUsd: this.#usage.costUsd,
+        rows: [...this.#rows.values()],
+      }),
+    );
+  }
+}
+
+async function signalChild(
+  child: ChildWorkflowHandle<typeof ralphStory>,
+  signal: keyof typeof childSignals,
+): Promise<void> {
+  // A child that has just ended cannot be signalled, and need not be.
+  await child.signal(childSignals[signal]).catch(() => undefined);
+}

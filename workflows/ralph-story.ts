@@ -1,0 +1,161 @@
+import { continueAsNew, defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { stateQuery } from '../domain/contracts/ralph.ts';
+import type { RalphStoryInput, RalphStoryResult, RalphStoryState } from '../domain/contracts/ralph.ts';
+import type { AttemptRef, CheckResult } from '../domain/contracts/activities.ts';
+import { noUsage } from '../domain/run/budget.ts';
+import type { AttemptFailure } from '../domain/run/events.ts';
+import { attemptId } from '../domain/run/ids.ts';
+import { runAgentLoop } from './agent-loop.ts';
+import type { AgentLoopEnd } from './agent-loop.ts';
+import { listenToParent } from './control.ts';
+import { activityError } from './failure.ts';
+import { onHost, projections } from './policies.ts';
+import type { Host } from './policies.ts';
+
+/** No attempt does better before a person has mended the configuration. */
+const unusableCodes = ['model-unknown', 'provider-key-missing', 'script-invalid'];
+
+/**
+ * One attempt at one story: workspace, fresh agent, gates, verification, one commit. Its workflow id is the
+ * attempt's id, so an attempt can never run twice. The commit is not on the run branch yet: that is the
+ * parent's merge lane. Leaves the worktree as it is, whatever the result.
+ */
+export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResult> {
+  const control = listenToParent();
+  let details = '';
+  setHandler(defineQuery<string>(stateQuery), () => details);
+  const show = (text: string) => {
+    details = `**${input.storyId}** ${input.title} · attempt ${input.attempt}\n\n${text}`;
+    setCurrentDetails(details);
+  };
+
+  const attempt: AttemptRef = { runId: input.runId, storyId: input.storyId, attempt: input.attempt };
+  const sessionId = attemptId(input.runId, input.storyId, input.attempt);
+  const host = onHost(input.hostId);
+  let usage = input.resume?.usage ?? noUsage;
+  const startedAtMs = input.resume?.startedAtMs ?? Date.now();
+  const durationMs = () => Math.max(0, Date.now() - startedAtMs);
+  const red = (reason: AttemptFailure, message: string): RalphStoryResult => ({
+    kind: 'red',
+    reason,
+    message,
+    usage,
+    durationMs: durationMs(),
+  });
+
+  try {
+    let state = input.resume;
+    if (state === undefined) {
+      show('preparing the workspace');
+      await host.workspaces.prepareWorkspace.executeWithOptions({ summary: `${input.storyId}: prepare workspace` }, [
+        { ...attempt, start: input.start },
+      ]);
+      await host.tools.openSession.executeWithOptions({ summary: `${input.storyId}: write the prompt` }, [
+        { ...attempt, sessionId },
+      ]);
+      state = { step: 1, startedAtMs, usage: noUsage } satisfies RalphStoryState;
+    }
+    const loop: AgentLoopEnd = await runAgentLoop(
+      {
+        attempt,
+        sessionId,
+        model: input.model,
+        maxSteps: input.maxSteps,
+        host,
+        control,
+        onStep: (step, what) => show(`step ${step} of ${input.maxSteps}: ${what}`),
+      },
+      state,
+    );
+    usage = loop.usage;
+    switch (loop.kind) {
+      case 'continue-as-new':
+        return await continueAsNew<typeof ralphStory>({ ...input, resume: { ...state, step: loop.step, usage } });
+      case 'stopped':
+        return { kind: 'stopped', usage, durationMs: durationMs() };
+      case 'budget-exceeded':
+        return { kind: 'budget-exceeded', budget: loop.budget, usage, durationMs: durationMs() };
+      case 'max-steps':
+        return red('max-steps', `not finished after ${input.maxSteps} steps`);
+      case 'finished':
+        break;
+    }
+
+    const failed = await runChecks(
+      host,
+      { ...attempt, where: 'workspace', gates: input.gates, verificationSteps: input.verificationSteps },
+      show,
+    );
+    if (failed !== undefined) return red(failed.reason, failed.message);
+
+    show('committing');
+    const commit = await host.workspaces.commitStory.executeWithOptions({ summary: `${input.storyId}: commit` }, [
+      attempt,
+    ]);
+    if (commit.kind === 'nothing-changed')
+      return red('nothing-changed', 'the agent said it was done, but no file has changed');
+    return { kind: 'green', commit: commit.commit, filesChanged: commit.filesChanged, usage, durationMs: durationMs() };
+  } catch (error) {
+    const failure = isCancellation(error) ? undefined : activityError(error);
+    if (failure === undefined) throw error;
+    if (unusableCodes.includes(failure.code)) return { kind: 'unusable', ...failure, usage, durationMs: durationMs() };
+    return red(isModelCode(failure.code) ? 'model-failed' : 'tool-failed', failure.message);
+  }
+}
+
+function isModelCode(code: string): boolean {
+  return code.startsWith('provider-') || code.startsWith('script-');
+}
+
+export interface Checks extends AttemptRef {
+  readonly where: 'workspace' | 'merged';
+  readonly gates: readonly string[];
+  readonly verificationSteps: number;
+}
+
+/** Runs the gates up to the first red one, then the verification steps; records each; undefined when all are green. */
+export async function runChecks(
+  host: Host,
+  checks: Checks,
+  show: (text: string) => void,
+): Promise<{ readonly reason: AttemptFailure; readonly message: string } | undefined> {
+  const { runId, storyId, attempt, where } = checks;
+  const merged = where === 'merged';
+  const record = (gate: string, result: CheckResult) =>
+    projections.record({
+      runId,
+      events: [
+        {
+          key: `${attemptId(runId, storyId, attempt)}:${where}:${gate}:${nowKey()}`,
+          kind: 'gate-ended',
+          storyId,
+          attempt,
+          body: { gate, where, ...result },
+        },
+      ],
+    });
+  for (const gate of checks.gates) {
+    show(`gate ${gate}${merged ? ' on the merged tree' : ''}`);
+    const result = await host.gates.runGate.executeWithOptions(
+      { summary: `${storyId}: gate ${gate}${merged ? ' (merged)' : ''}` },
+      [{ runId, storyId, attempt, gate, where }],
+    );
+    await record(gate, result);
+    if (!result.ok)
+      return { reason: merged ? 'merged-gate-failed' : 'gate-failed', message: `gate ${gate}: ${result.summary}` };
+  }
+  if (checks.verificationSteps > 0) {
+    show('verification steps');
+    const result = await host.gates.runVerification.executeWithOptions({ summary: `${storyId}: verification` }, [
+      { runId, storyId, attempt, where },
+    ]);
+    await record('verification', result);
+    if (!result.ok) return { reason: merged ? 'merged-gate-failed' : 'verification-failed', message: result.summary };
+  }
+  return undefined;
+}
+
+/** Deterministic in a workflow; keeps a second check of the same attempt apart from the first. */
+function nowKey(): string {
+  return Date.now().toString(36);
+}
