@@ -91,6 +91,7 @@ export const errorCatalogue = {
     summary: 'This credential may not do that.',
     next: 'Use a credential with the named permission.',
   },
+  'git-unusable': usage('git is missing or too old.', 'Install git 2.38 or newer, and put it on the PATH.'),
   'not-a-repository': usage('The folder is not in a git repository.', 'Run git init, or go to the repository.'),
   'repository-empty': usage(
     'The repository has no commit yet.',

@@ -3,8 +3,8 @@
  * marks the others as final), so what may be tried again is tried until it works or the run is cancelled: an
  * outage of hours is waited out. Heartbeats come from a timer in the worker; 5 s without one and the work goes on elsewhere.
  */
-import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { ActivityOptions } from '@temporalio/workflow';
 import type {
   GateActivities,
   ModelActivities,
@@ -20,7 +20,7 @@ const untilItWorks = {
   initialInterval: '200ms',
   backoffCoefficient: 2,
   maximumInterval: '30s',
-  maximumAttempts: 0,
+  maximumAttempts: Infinity,
 } as const;
 
 const modelPolicy: ActivityOptions = {
@@ -42,13 +42,11 @@ const repeatable: ActivityOptions = {
 /** A tool call: never repeated by the engine, see `recoverToolCall`. */
 const once: ActivityOptions = { ...repeatable, startToCloseTimeout: '15m', retry: { maximumAttempts: 1 } };
 
-const projection: LocalActivityOptions = {
-  startToCloseTimeout: '10s',
-  retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '10s', maximumAttempts: 0 },
-};
+/** Quick database work. Not local activities: see docs/decisions/2026-11-20-no-local-activities.md. */
+const projection: ActivityOptions = { ...repeatable, taskQueue: taskQueues.service, startToCloseTimeout: '30s' };
 
 export const model = proxyActivities<ModelActivities>(modelPolicy);
-export const projections = proxyLocalActivities<ProjectionActivities>(projection);
+export const projections = proxyActivities<ProjectionActivities>(projection);
 
 /** The activities of one host, by policy. */
 export function onHost(hostId: string) {

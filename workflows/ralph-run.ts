@@ -276,13 +276,10 @@ class RalphRun {
   }
 
   async #baseline(): Promise<void> {
-    const { runId, gates, execution } = this.#input;
+    const { runId, gates } = this.#input;
     for (const gate of gates) {
-      const result = await this.#host.gates.runGate.executeWithOptions({ summary: `baseline: gate ${gate}` }, [
+      await this.#host.gates.runGate.executeWithOptions({ summary: `baseline: gate ${gate}` }, [
         { runId, gate, where: 'baseline' },
-      ]);
-      await this.#record([
-        { key: `baseline:${execution}:${gate}`, kind: 'baseline-gate-ended', body: { gate, ...result } },
       ]);
     }
   }

@@ -1,7 +1,7 @@
 import { continueAsNew, defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { stateQuery } from '../domain/contracts/ralph.ts';
 import type { RalphStoryInput, RalphStoryResult, RalphStoryState } from '../domain/contracts/ralph.ts';
-import type { AttemptRef, CheckResult } from '../domain/contracts/activities.ts';
+import type { AttemptRef } from '../domain/contracts/activities.ts';
 import { noUsage } from '../domain/run/budget.ts';
 import type { AttemptFailure } from '../domain/run/events.ts';
 import { attemptId } from '../domain/run/ids.ts';
@@ -9,7 +9,7 @@ import { runAgentLoop } from './agent-loop.ts';
 import type { AgentLoopEnd } from './agent-loop.ts';
 import { listenToParent } from './control.ts';
 import { activityError } from './failure.ts';
-import { onHost, projections } from './policies.ts';
+import { onHost } from './policies.ts';
 import type { Host } from './policies.ts';
 
 /** No attempt does better before a person has mended the configuration. */
@@ -113,7 +113,7 @@ export interface Checks extends AttemptRef {
   readonly verificationSteps: number;
 }
 
-/** Runs the gates up to the first red one, then the verification steps; records each; undefined when all are green. */
+/** Runs the gates up to the first red one, then the verification steps; undefined when all are green. */
 export async function runChecks(
   host: Host,
   checks: Checks,
@@ -121,26 +121,12 @@ export async function runChecks(
 ): Promise<{ readonly reason: AttemptFailure; readonly message: string } | undefined> {
   const { runId, storyId, attempt, where } = checks;
   const merged = where === 'merged';
-  const record = (gate: string, result: CheckResult) =>
-    projections.record({
-      runId,
-      events: [
-        {
-          key: `${attemptId(runId, storyId, attempt)}:${where}:${gate}:${nowKey()}`,
-          kind: 'gate-ended',
-          storyId,
-          attempt,
-          body: { gate, where, ...result },
-        },
-      ],
-    });
   for (const gate of checks.gates) {
     show(`gate ${gate}${merged ? ' on the merged tree' : ''}`);
     const result = await host.gates.runGate.executeWithOptions(
       { summary: `${storyId}: gate ${gate}${merged ? ' (merged)' : ''}` },
       [{ runId, storyId, attempt, gate, where }],
     );
-    await record(gate, result);
     if (!result.ok)
       return { reason: merged ? 'merged-gate-failed' : 'gate-failed', message: `gate ${gate}: ${result.summary}` };
   }
@@ -149,13 +135,7 @@ export async function runChecks(
     const result = await host.gates.runVerification.executeWithOptions({ summary: `${storyId}: verification` }, [
       { runId, storyId, attempt, where },
     ]);
-    await record('verification', result);
     if (!result.ok) return { reason: merged ? 'merged-gate-failed' : 'verification-failed', message: result.summary };
   }
   return undefined;
-}
-
-/** Deterministic in a workflow; keeps a second check of the same attempt apart from the first. */
-function nowKey(): string {
-  return Date.now().toString(36);
 }

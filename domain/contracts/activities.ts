@@ -175,9 +175,12 @@ export interface CheckResult {
 }
 
 export interface GateActivities {
-  /** Runs one of the PRD's quality checks; its output is kept for the next attempt. A gate may be run any number of times. */
+  /**
+   * Runs one of the PRD's quality checks and appends `gate-ended` (or `baseline-gate-ended`) to the run's events; its output is kept for the
+   * next attempt. A gate may be run any number of times.
+   */
   runGate(input: GateInput): Promise<CheckResult>;
-  /** Runs the story's verification steps, all of them; failures are joined as `step N: reason`. */
+  /** Runs the story's verification steps, all of them, and appends `gate-ended` with the gate `verification`; failures are joined as `step N: reason`. */
   runVerification(input: AttemptRef & { readonly where: 'workspace' | 'merged' }): Promise<CheckResult>;
 }
 
@@ -193,7 +196,7 @@ export interface PrdFileActivities {
 
 export type HostActivities = ToolActivities & WorkspaceActivities & GateActivities & PrdFileActivities;
 
-// ── projections (local activities: quick, idempotent database work) ──────────
+// ── projections (quick, idempotent database work) ───────────────────────────
 
 export interface ReadyStory {
   readonly storyId: string;
@@ -201,6 +204,8 @@ export interface ReadyStory {
   readonly title: string;
   /** The number that its next attempt has. */
   readonly attempt: number;
+  /** Attempts that this execution has started so far. */
+  readonly tries: number;
   readonly verificationSteps: number;
 }
 

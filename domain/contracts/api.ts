@@ -116,7 +116,8 @@ export type SteerVerb = (typeof steerVerbs)[number];
 
 /**
  * GET /v1/runs/:runId/events: `text/event-stream`; `id:` is the seq, `event:` the kind, `data:` one RunEventView. Starts after
- * `Last-Event-ID` (or `?since-seq=`), ends after `run-ended` of the newest execution. `Accept: application/x-ndjson` gives the same as lines.
+ * `Last-Event-ID` (or `?since-seq=`), ends after `run-ended` of the newest execution. A reader that has seen that (a run that is over, nothing after
+ * `Last-Event-ID`) gets 204, which tells it not to ask again. `Accept: application/x-ndjson` gives the same as lines.
  */
 export const RunEventView = z.object({
   schemaVersion: z.literal(1),
@@ -128,6 +129,27 @@ export const RunEventView = z.object({
   attempt: z.number().nullable(),
   body: z.record(z.string(), z.unknown()),
 });
+export type RunEventView = z.infer<typeof RunEventView>;
+
+/** One gate or verification of a story, newest last. */
+export const CheckView = z.object({
+  attempt: z.number().nullable(),
+  where: z.enum(['baseline', 'workspace', 'merged']),
+  name: z.string(),
+  command: z.string(),
+  ok: z.boolean(),
+  exitCode: z.number().nullable(),
+  durationMs: z.number(),
+  summary: z.string(),
+  /** The last 16 KB of what a red check of the newest attempt wrote; null for all others. */
+  output: z.string().nullable(),
+  at: z.string(),
+});
+export type CheckView = z.infer<typeof CheckView>;
+
+/** GET /v1/runs/:runId/story/:storyId */
+export const StoryDetailView = StoryView.extend({ runId: z.string(), checks: z.array(CheckView) });
+export type StoryDetailView = z.infer<typeof StoryDetailView>;
 
 export const HostView = z.object({
   hostId: z.string(),

@@ -3,7 +3,7 @@
  * All methods throw `database-unreachable` (retryable) when the database does not answer.
  */
 import type { BudgetCaps, BudgetLedger, Usage } from '../run/budget.ts';
-import type { NewRunEvent, RunEvent, RunStatus } from '../run/events.ts';
+import type { NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
 import type { FinishRunInput, ModelStepResult, ReadyStoriesResult, RecordInput } from './activities.ts';
@@ -36,6 +36,12 @@ export interface RunRecord {
   readonly endedAt: Date | null;
   /** Seq of the newest event, 0 when there is none. */
   readonly headSeq: number;
+  /** `headSeq` when the present execution was opened: the events of this execution come after it. */
+  readonly openedSeq: number;
+  /** Stories of the PRD that have passed. */
+  readonly passed: number;
+  /** Stories of the PRD. */
+  readonly total: number;
 }
 
 export interface StoryRecord {
@@ -78,6 +84,11 @@ export interface RunStore {
   getRun(runId: string): Promise<RunRecord | undefined>;
   /** Newest first. */
   listRuns(options: { readonly limit: number }): Promise<readonly RunRecord[]>;
+  /**
+   * Ids that are `part`, or begin with it, or whose last part does; newest run first, at most 20. When runs are named by it
+   * exactly (the whole id, else the last part), only those.
+   */
+  findRunIds(part: string): Promise<readonly string[]>;
   /** In PRD order. */
   getStories(runId: string): Promise<readonly StoryRecord[]>;
   getStory(runId: string, storyId: string): Promise<StoryRecord | undefined>;
@@ -93,16 +104,26 @@ export interface RunStore {
   /** Events with `seq > afterSeq`, in order. */
   readRunEvents(
     runId: string,
-    options: { readonly afterSeq: number; readonly limit: number },
+    options: {
+      readonly afterSeq: number;
+      readonly limit: number;
+      /** Only these kinds; absent: all. */
+      readonly kinds?: readonly RunEventKind[];
+    },
   ): Promise<readonly RunEvent[]>;
-  /** Calls back (without payload) after events of any run were appended, with the run's id. Returns the way to stop. */
-  watchRunEvents(onAppend: (runId: string) => void): Promise<() => Promise<void>>;
+  /**
+   * Calls back (without payload) after events of any run were appended, with the run's id; with `null` when it cannot
+   * know (it has just connected, or connected again): any run may have new events. Never fails: it connects again by itself
+   * for as long as it is wanted. Returns the way to stop.
+   */
+  watchRunEvents(onAppend: (runId: string | null) => void): Promise<() => Promise<void>>;
 }
 
 export interface SessionStore {
   /** Appends in order, skipping keys that are there. */
   appendSessionEvents(sessionId: string, events: readonly NewSessionEvent[]): Promise<void>;
-  readSession(sessionId: string): Promise<readonly SessionEvent[]>;
+  /** In order. @param options.last only the newest so many rows */
+  readSession(sessionId: string, options?: { readonly last?: number }): Promise<readonly SessionEvent[]>;
   hasSessionEvent(sessionId: string, key: string): Promise<boolean>;
 }
 

@@ -63,9 +63,16 @@ export const Prd = z.object({
 });
 export type Prd = z.infer<typeof Prd>;
 
-/** The run branch: the PRD's own, else `feature/<feature>`. */
-export function prdBranch(prd: Prd): string {
-  return prd.branchName !== '' ? prd.branchName : `feature/${prd.feature.toLowerCase().replace(/\s+/g, '-')}`;
+/** The run branch: the PRD's own, else `feature/<feature>` without what git does not allow in a branch. */
+export function prdBranch(prd: Pick<Prd, 'branchName' | 'feature'>): string {
+  if (prd.branchName !== '') return prd.branchName;
+  const name = prd.feature
+    .toLowerCase()
+    .replace(/[\s\p{Cc}~^:?*[\]\\/@{}]+/gu, '-')
+    .replace(/\.{2,}/g, '.')
+    .replace(/-{2,}/g, '-')
+    .replace(/^[-.]+|(?:\.lock|[-.])+$/g, '');
+  return `feature/${name === '' ? 'prd' : name}`;
 }
 
 /** Names of the gates that the PRD declares, in running order. */

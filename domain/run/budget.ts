@@ -36,13 +36,19 @@ export interface BudgetLedger {
   readonly reservedTokens: number;
 }
 
+/** Dollars as whole nano-dollars, the unit in which amounts are compared and stored: sums of floats drift. */
+export function nanoDollars(usd: number): number {
+  return Math.round(usd * 1e9);
+}
+
 /** Which cap a further call of the given size would break; `null` when it fits. */
 export function brokenCap(
   caps: BudgetCaps,
   ledger: BudgetLedger,
   call: { readonly tokens: number; readonly usd: number },
 ): 'max-cost' | 'max-tokens' | null {
-  if (caps.maxCostUsd !== null && ledger.spentUsd + ledger.reservedUsd + call.usd > caps.maxCostUsd) return 'max-cost';
+  const wouldCost = nanoDollars(ledger.spentUsd) + nanoDollars(ledger.reservedUsd) + nanoDollars(call.usd);
+  if (caps.maxCostUsd !== null && wouldCost > nanoDollars(caps.maxCostUsd)) return 'max-cost';
   if (caps.maxTokens !== null && ledger.spentTokens + ledger.reservedTokens + call.tokens > caps.maxTokens)
     return 'max-tokens';
   return null;

@@ -1,28 +1,13 @@
 import { z } from 'zod';
+import { runOutcomes } from './status.ts';
 
 /**
  * The event log of a run: the one source for the board, plain lines, NDJSON and SSE.
  * Kinds are wire format: adding is free, renaming needs a decision record.
  */
 
-export const runOutcomes = [
-  'completed',
-  'quality-failed',
-  'max-iterations',
-  'budget-exceeded',
-  'stopped',
-  'cancelled',
-  'error',
-] as const;
-export type RunOutcome = (typeof runOutcomes)[number];
-
-const activeStatuses = ['starting', 'running', 'paused', 'stopping'] as const;
-export const runStatuses = [...activeStatuses, ...runOutcomes] as const;
-export type RunStatus = (typeof runStatuses)[number];
-
-export function isActive(status: RunStatus): boolean {
-  return (activeStatuses as readonly string[]).includes(status);
-}
+export { isActive, runOutcomes, runStatuses } from './status.ts';
+export type { RunOutcome, RunStatus } from './status.ts';
 
 /** Why an attempt did not pass. */
 export const attemptFailures = [

@@ -51,6 +51,8 @@ export function hostQueue(hostId: string): string {
 export const taskQueues = {
   workflows: 'codetether.workflows',
   model: 'codetether.model',
+  /** Database projections. */
+  service: 'codetether.service',
 } as const;
 
 /** The last part of a run id, which people may use for it: `due-dates`. */

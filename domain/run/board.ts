@@ -1,0 +1,382 @@
+/**
+ * What a person sees of a run, folded from its event log. Pure and immutable: terminal board, status table and
+ * final summary are drawn from this one value.
+ */
+import type { RunDetailView, StoryView } from '../contracts/api.ts';
+import type { AttemptFailure, RunEvent, RunEventBody, RunStatus } from './events.ts';
+
+/**
+ * `open → running → checking → merging → passed`; a red attempt leads back to `open` while it has tries left, else to `failed`.
+ * `checking` and `merging` are inferred: the log has an event for the end of a gate, none for its start.
+ */
+export type BoardStoryState = 'open' | 'running' | 'checking' | 'merging' | 'passed' | 'failed' | 'blocked';
+
+export interface BoardFailure {
+  readonly reason: AttemptFailure;
+  /** The gate that was red, where it was one. */
+  readonly gate: string | null;
+}
+
+export interface BoardStory {
+  readonly storyId: string;
+  readonly title: string;
+  readonly dependsOn: readonly string[];
+  readonly state: BoardStoryState;
+  /** Number of the newest attempt, 0 before the first. */
+  readonly attempts: number;
+  /** Over all attempts. */
+  readonly durationMs: number;
+  readonly tokens: number;
+  readonly costUsd: number;
+  readonly commit: string | null;
+  /** Why the newest attempt did not pass. */
+  readonly problem: string | null;
+  readonly blockedBy: readonly string[];
+  /** The worktree that a failed story left behind. */
+  readonly workspace: string | null;
+  /** What is done right now; null where the log does not say. */
+  readonly step: number | null;
+  readonly activity: string | null;
+  readonly outputLine: string | null;
+  /** Red attempts of this execution, oldest first. */
+  readonly failures: readonly BoardFailure[];
+  readonly redGate: string | null;
+}
+
+export interface BoardNotice {
+  readonly at: string;
+  readonly text: string;
+}
+
+export interface Board {
+  readonly runId: string;
+  readonly project: string;
+  readonly feature: string;
+  /** Absolute. */
+  readonly prdPath: string;
+  readonly branch: string;
+  readonly base: string | null;
+  readonly tip: string | null;
+  readonly model: string;
+  readonly status: RunStatus;
+  readonly execution: number;
+  /** RFC 3339; start of the execution. */
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  /** Null until the log has named them. */
+  readonly gates: readonly string[] | null;
+  readonly maxCostUsd: number | null;
+  readonly maxTokens: number | null;
+  readonly maxTimeMs: number | null;
+  /** Over all executions. */
+  readonly spentUsd: number;
+  readonly spentTokens: number;
+  readonly uiUrl: string | null;
+  readonly message: string;
+  /** In PRD order. */
+  readonly stories: readonly BoardStory[];
+  /** Newest thing that is worth a line of its own. */
+  readonly notice: BoardNotice | null;
+  readonly ended: RunEventBody<'run-ended'> | null;
+  /** The snapshot holds the sums of all events up to here. */
+  readonly snapshotSeq: number;
+  /** Newest event that was applied. */
+  readonly seq: number;
+}
+
+/** The board as a snapshot tells it; go on with {@link reduceBoard}, or first with {@link catchUp}. */
+export function emptyBoard(run: RunDetailView): Board {
+  return {
+    runId: run.runId,
+    project: run.project,
+    feature: run.feature,
+    prdPath: run.prdPath,
+    branch: run.branch,
+    base: run.base,
+    tip: run.tip,
+    model: run.model,
+    status: run.status,
+    execution: run.execution,
+    startedAt: run.startedAt,
+    endedAt: run.endedAt,
+    gates: null,
+    maxCostUsd: run.maxCostUsd,
+    maxTokens: run.maxTokens,
+    maxTimeMs: run.maxTimeMs,
+    spentUsd: run.spentUsd,
+    spentTokens: run.spentTokens,
+    uiUrl: run.uiUrl,
+    message: run.message,
+    stories: run.stories.map((story) => storyOf(story, run.endedAt !== null)),
+    notice: null,
+    ended: null,
+    snapshotSeq: run.headSeq,
+    seq: 0,
+  };
+}
+
+function storyOf(view: StoryView, ended: boolean): BoardStory {
+  return {
+    storyId: view.storyId,
+    title: view.title,
+    dependsOn: view.dependsOn,
+    state: ended && view.status === 'running' ? 'open' : view.status,
+    attempts: view.attempts,
+    durationMs: view.durationMs,
+    tokens: view.usage.inputTokens + view.usage.outputTokens,
+    costUsd: view.usage.costUsd,
+    commit: view.commit,
+    problem: view.problem,
+    blockedBy: [],
+    workspace: null,
+    step: null,
+    activity: null,
+    outputLine: null,
+    failures: [],
+    redGate: null,
+  };
+}
+
+/**
+ * Adds what a snapshot cannot tell (steps, gates, retry notes) from the newest events up to it. `events` are in
+ * order and may begin anywhere; those of earlier executions are left out.
+ */
+export function catchUp(board: Board, events: readonly RunEvent[]): Board {
+  const start = events.findLastIndex((event) => event.kind === 'run-started');
+  const started = events[start];
+  if (started?.kind === 'run-started' && started.body.execution < board.execution) return board;
+  // The log may have lost sight of the start: all after an earlier execution's end belongs to the newest.
+  const from =
+    start >= 0 ? start : board.endedAt === null ? events.findLastIndex((event) => event.kind === 'run-ended') + 1 : 0;
+  return events.slice(from).reduce(reduceBoard, board);
+}
+
+/**
+ * Applies one event; an event that was applied before changes nothing, so overlapping reads are harmless. Sums
+ * count only what is not in the snapshot; all else is overwritten, so that the newest event wins.
+ */
+export function reduceBoard(board: Board, event: RunEvent): Board {
+  if (event.seq <= board.seq) return board;
+  const next = { ...reduceRun(board, event), seq: event.seq };
+  if (event.storyId === null) return next;
+  const index = next.stories.findIndex((story) => story.storyId === event.storyId);
+  const story = next.stories[index];
+  if (story === undefined) return next;
+  const changed = reduceStory(story, event, { gates: board.gates, isNew: event.seq > board.snapshotSeq });
+  return changed === story ? next : { ...next, stories: next.stories.with(index, changed) };
+}
+
+function reduceRun(board: Board, event: RunEvent): Board {
+  const notice = (text: string): Board => ({ ...board, notice: { at: event.at, text } });
+  switch (event.kind) {
+    case 'run-started': {
+      const { body } = event;
+      return {
+        ...board,
+        status: 'running',
+        execution: body.execution,
+        branch: body.branch,
+        base: body.base,
+        model: body.model,
+        gates: body.gates,
+        maxCostUsd: body.maxCostUsd,
+        maxTokens: body.maxTokens,
+        maxTimeMs: body.maxTimeMs,
+        uiUrl: body.uiUrl ?? board.uiUrl,
+        startedAt: event.at,
+        endedAt: null,
+        ended: null,
+        notice: null,
+        stories: board.stories.map((story) =>
+          story.state === 'passed' ? story : { ...story, state: 'open', ...noLive, failures: [] },
+        ),
+      };
+    }
+    case 'baseline-gate-ended':
+      return event.body.ok
+        ? board
+        : notice(`gate ${event.body.gate} is red on the base commit, before any story: ${event.body.summary}`);
+    case 'model-answered':
+      if (event.seq <= board.snapshotSeq) return board;
+      return {
+        ...board,
+        spentTokens: board.spentTokens + event.body.inputTokens + event.body.outputTokens,
+        spentUsd: board.spentUsd + event.body.costUsd,
+      };
+    case 'story-passed':
+      return { ...board, tip: event.body.commit };
+    case 'run-paused':
+      return { ...board, status: 'paused' };
+    case 'run-resumed':
+      return { ...board, status: 'running' };
+    case 'run-stopping':
+      return { ...board, status: 'stopping' };
+    case 'worker-recovered':
+      return notice(recoveredText(event.body.interrupted));
+    case 'merge-waiting':
+    case 'warning':
+      return notice(event.body.message);
+    case 'run-ended':
+      return {
+        ...board,
+        status: event.body.outcome,
+        message: event.body.message,
+        tip: event.body.tip,
+        endedAt: event.at,
+        ended: event.body,
+        notice: null,
+        stories: board.stories.map((story) => (isWorkedOn(story) ? { ...story, state: 'open', ...noLive } : story)),
+      };
+    case 'story-started':
+    case 'step-started':
+    case 'step-output':
+    case 'tool-ended':
+    case 'tool-interrupted':
+    case 'gate-ended':
+    case 'attempt-failed':
+    case 'story-failed':
+    case 'story-blocked':
+      return board;
+  }
+}
+
+const noLive = { step: null, activity: null, outputLine: null, redGate: null } as const;
+
+function reduceStory(
+  story: BoardStory,
+  event: RunEvent,
+  run: { readonly gates: readonly string[] | null; readonly isNew: boolean },
+): BoardStory {
+  switch (event.kind) {
+    case 'story-started':
+      return {
+        ...story,
+        state: 'running',
+        ...noLive,
+        attempts: event.attempt ?? story.attempts,
+        activity: 'preparing its workspace',
+        blockedBy: [],
+      };
+    case 'step-started':
+      return { ...story, state: 'running', step: event.body.step, activity: event.body.label, outputLine: null };
+    case 'step-output':
+      return story.step === event.body.step ? { ...story, outputLine: event.body.line } : story;
+    case 'model-answered': {
+      const counted = run.isNew
+        ? {
+            ...story,
+            tokens: story.tokens + event.body.inputTokens + event.body.outputTokens,
+            costUsd: story.costUsd + event.body.costUsd,
+          }
+        : story;
+      // An answer without tool calls asks for completion: the gates come next (or, after a cut answer, a further step).
+      return event.body.toolCalls.length === 0 ? atGate(counted, 'workspace', run.gates, undefined) : counted;
+    }
+    case 'tool-interrupted':
+      return {
+        ...story,
+        activity: `${event.body.tool} was interrupted${event.body.rerun ? ', runs again' : ''}`,
+        outputLine: null,
+      };
+    case 'gate-ended': {
+      const { gate, where, ok } = event.body;
+      return ok
+        ? atGate(story, where, run.gates, gate)
+        : {
+            ...story,
+            state: where === 'merged' ? 'merging' : 'checking',
+            activity: gateName(gate),
+            outputLine: null,
+            redGate: gate,
+          };
+    }
+    case 'merge-waiting':
+      return { ...story, state: 'merging', activity: event.body.message, outputLine: null };
+    case 'attempt-failed':
+      return {
+        ...story,
+        state: 'open',
+        ...noLive,
+        attempts: event.attempt ?? story.attempts,
+        problem: event.body.message,
+        durationMs: story.durationMs + (run.isNew ? event.body.durationMs : 0),
+        failures: [...story.failures, { reason: event.body.reason, gate: story.redGate }],
+      };
+    case 'story-passed':
+      return {
+        ...story,
+        state: 'passed',
+        ...noLive,
+        attempts: event.body.attempts,
+        commit: event.body.commit,
+        problem: null,
+        durationMs: story.durationMs + (run.isNew ? event.body.durationMs : 0),
+      };
+    case 'story-failed':
+      return {
+        ...story,
+        state: 'failed',
+        ...noLive,
+        attempts: event.body.attempts,
+        problem: event.body.message,
+        workspace: event.body.workspace,
+      };
+    case 'story-blocked':
+      return { ...story, state: 'blocked', ...noLive, blockedBy: event.body.by };
+    case 'run-started':
+    case 'baseline-gate-ended':
+    case 'tool-ended':
+    case 'run-paused':
+    case 'run-resumed':
+    case 'run-stopping':
+    case 'worker-recovered':
+    case 'warning':
+    case 'run-ended':
+      return story;
+  }
+}
+
+/** The story after `done` was green (undefined: before the first gate). */
+function atGate(
+  story: BoardStory,
+  where: 'workspace' | 'merged',
+  gates: readonly string[] | null,
+  done: string | undefined,
+): BoardStory {
+  const live = { ...story, outputLine: null };
+  if (done === undefined && gates?.length !== 0)
+    return { ...live, state: 'checking', activity: gateName(gates?.[0] ?? 'checks') };
+  const index = gates?.indexOf(done ?? '') ?? -1;
+  const next = index < 0 ? undefined : gates?.[index + 1];
+  if (next === undefined) return { ...live, state: 'merging', activity: 'merging' };
+  return where === 'merged'
+    ? { ...live, state: 'merging', activity: `${gateName(next)} on the merged tree` }
+    : { ...live, state: 'checking', activity: gateName(next) };
+}
+
+function gateName(gate: string): string {
+  return gate === 'verification' || gate === 'checks' ? gate : `gate ${gate}`;
+}
+
+/** One sentence for `worker-recovered`; the same on the board and in plain lines. */
+export function recoveredText(interrupted: number): string {
+  if (interrupted === 0) return 'the worker was lost and is back';
+  return `the worker was lost and is back; ${interrupted === 1 ? '1 step goes' : `${interrupted} steps go`} on`;
+}
+
+/** Somebody or something works on it now. */
+export function isWorkedOn(story: BoardStory): boolean {
+  return story.state === 'running' || story.state === 'checking' || story.state === 'merging';
+}
+
+/** Prerequisites of an open story that have not passed; empty when it may start. */
+export function waitsFor(board: Board, story: BoardStory): readonly string[] {
+  if (story.state !== 'open') return [];
+  return story.dependsOn.filter((id) =>
+    board.stories.some((other) => other.storyId === id && other.state !== 'passed'),
+  );
+}
+
+export function passedCount(board: Board): number {
+  return board.stories.filter((story) => story.state === 'passed').length;
+}

@@ -1,0 +1,100 @@
+import type {
+  ModelCallAnswer,
+  ModelCallReservation,
+  ModelCallStore,
+  RunRecord,
+  RunStore,
+  SessionStore,
+} from '../../domain/contracts/store.ts';
+import { addUsage, brokenCap, noUsage, totalTokens } from '../../domain/run/budget.ts';
+import type { BudgetCaps, Usage } from '../../domain/run/budget.ts';
+import type { NewRunEvent } from '../../domain/run/events.ts';
+import type { NewSessionEvent, SessionEvent } from '../../domain/session/transcript.ts';
+
+type Needed = ModelCallStore & Pick<SessionStore, 'readSession'> & Pick<RunStore, 'appendRunEvents' | 'getRun'>;
+
+export interface FakeModelStore extends Needed {
+  readonly runEvents: NewRunEvent[];
+  readonly reservations: ReadonlyMap<string, ModelCallReservation>;
+  readonly answers: ReadonlyMap<string, ModelCallAnswer>;
+  /** How often a method was called. */
+  readonly calls: { [method in 'reserve' | 'release' | 'answer' | 'readSession']: number };
+  spent(): Usage;
+  add(sessionId: string, ...events: NewSessionEvent[]): void;
+  /** Fails so many of the next `answerModelCall` with the error. */
+  failAnswers(times: number, error: Error): void;
+}
+
+/** The part of the store that model calls use, in memory, for one run. */
+export function createFakeModelStore(
+  options: { readonly caps?: Partial<BudgetCaps>; readonly spent?: Partial<Usage> } = {},
+): FakeModelStore {
+  const caps: BudgetCaps = { maxCostUsd: null, maxTokens: null, ...options.caps };
+  let usage: Usage = { ...noUsage, ...options.spent };
+  let failing = { times: 0, error: new Error('unused') };
+  const runEvents: NewRunEvent[] = [];
+  const reservations = new Map<string, ModelCallReservation>();
+  const answers = new Map<string, ModelCallAnswer>();
+  const sessions = new Map<string, SessionEvent[]>();
+  const calls = { reserve: 0, release: 0, answer: 0, readSession: 0 };
+
+  const ledger = () => ({
+    spentUsd: usage.costUsd,
+    spentTokens: totalTokens(usage),
+    reservedUsd: sum([...reservations.values()].map((call) => call.usd)),
+    reservedTokens: sum([...reservations.values()].map((call) => call.tokens)),
+  });
+  const addSession = (sessionId: string, event: NewSessionEvent) => {
+    const session = sessions.get(sessionId) ?? [];
+    session.push({ seq: session.length + 1, kind: event.kind, body: event.body } as SessionEvent);
+    sessions.set(sessionId, session);
+  };
+  const addRunEvents = (events: readonly NewRunEvent[]) => {
+    for (const event of events) if (!runEvents.some((known) => known.key === event.key)) runEvents.push(event);
+  };
+
+  return {
+    runEvents,
+    reservations,
+    answers,
+    calls,
+    spent: () => usage,
+    add: (sessionId, ...events) => events.forEach((event) => addSession(sessionId, event)),
+    failAnswers: (times, error) => (failing = { times, error }),
+    getModelCall: async (key) => answers.get(key)?.result,
+    reserveModelCall: async (call) => {
+      calls.reserve++;
+      if (reservations.has(call.key)) return { kind: 'reserved' };
+      const budget = brokenCap(caps, ledger(), call);
+      if (budget !== null) return { kind: 'budget-exceeded', budget };
+      reservations.set(call.key, call);
+      return { kind: 'reserved' };
+    },
+    answerModelCall: async (answer) => {
+      calls.answer++;
+      if (failing.times-- > 0) throw failing.error;
+      if (answers.has(answer.key)) return;
+      answers.set(answer.key, answer);
+      reservations.delete(answer.key);
+      usage = addUsage(usage, answer.result.usage);
+      addSession(answer.sessionId, answer.sessionEvent);
+      addRunEvents(answer.runEvents);
+    },
+    releaseModelCall: async (key) => {
+      calls.release++;
+      reservations.delete(key);
+    },
+    caps: async () => caps,
+    readSession: async (sessionId) => {
+      calls.readSession++;
+      return [...(sessions.get(sessionId) ?? [])];
+    },
+    appendRunEvents: async (_runId, events) => addRunEvents(events),
+    // Only what model calls read of it.
+    getRun: async (runId) => ({ runId, ledger: ledger() }) as RunRecord,
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

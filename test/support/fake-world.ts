@@ -1,0 +1,190 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type {
+  CheckResult,
+  HostActivities,
+  MergeStoryResult,
+  ModelActivities,
+  ModelStepResult,
+  ProjectionActivities,
+  RecordInput,
+  FinishRunInput,
+  ToolCallInput,
+} from '../../domain/contracts/activities.ts';
+import type { WorkspaceStart } from '../../domain/contracts/ralph.ts';
+import { blockedStories, isOpen, readyStories } from '../../domain/ralph/schedule.ts';
+import type { ScheduledStory } from '../../domain/ralph/schedule.ts';
+
+interface FakeStory extends ScheduledStory {
+  attempts: number;
+  status: ScheduledStory['status'];
+  tries: number;
+}
+
+/** What the world does, by story; the default is an attempt of two steps whose gates are green. */
+export interface Behaviour {
+  readonly model?: (call: {
+    storyId: string;
+    attempt: number;
+    step: number;
+  }) => ModelStepResult | Promise<ModelStepResult>;
+  readonly tool?: (call: ToolCallInput) => Promise<void>;
+  readonly gate?: (call: { storyId: string | undefined; attempt: number | undefined; where: string }) => boolean;
+  readonly merge?: (call: { storyId: string; attempt: number; commit: string }) => MergeStoryResult | undefined;
+}
+
+const usage = { inputTokens: 10, outputTokens: 5, cachedInputTokens: 0, costUsd: 0.001 };
+
+export const answers = {
+  finished: { kind: 'answered', stop: 'finished', toolCalls: [], usage },
+  write: {
+    kind: 'answered',
+    stop: 'tool-calls',
+    toolCalls: [{ id: 'w', name: 'write', risk: 'write', label: 'write a.txt' }],
+    usage,
+  },
+  bash: {
+    kind: 'answered',
+    stop: 'tool-calls',
+    toolCalls: [{ id: 'b', name: 'bash', risk: 'shell', label: 'bash npm test' }],
+    usage,
+  },
+  reads: {
+    kind: 'answered',
+    stop: 'tool-calls',
+    toolCalls: ['r1', 'r2', 'r3'].map((id) => ({ id, name: 'read', risk: 'read', label: `read ${id}` })),
+    usage,
+  },
+} as const satisfies Record<string, ModelStepResult>;
+
+/** All activities of a run in memory: what workflows decide is tested against this, what activities do is tested elsewhere. */
+export class FakeWorld {
+  readonly log: string[] = [];
+  readonly stories: FakeStory[];
+  readonly starts: WorkspaceStart[] = [];
+  finished: FinishRunInput | undefined;
+  #behaviour: Behaviour;
+  #keys = new Set<string>();
+
+  constructor(
+    stories: readonly { readonly id: string; readonly dependsOn?: readonly string[] }[],
+    behaviour: Behaviour = {},
+  ) {
+    this.stories = stories.map(({ id, dependsOn = [] }, position) => ({
+      storyId: id,
+      position,
+      status: 'open',
+      dependsOn,
+      priority: 1,
+      complexity: 3,
+      tries: 0,
+      attempts: 0,
+    }));
+    this.#behaviour = behaviour;
+  }
+
+  activities(): HostActivities & ModelActivities & ProjectionActivities {
+    const note = (line: string) => this.log.push(line);
+    return {
+      openRepository: async () => ({ base: 'base', tip: 'base' }),
+      prepareWorkspace: async ({ storyId, attempt, start }) => {
+        this.starts.push(start);
+        note(`prepare ${storyId}:${attempt} ${start.kind}`);
+        return { path: `/w/${storyId}`, base: 'base' };
+      },
+      openSession: async () => undefined,
+      modelStep: async ({ storyId, attempt, step }) => {
+        note(`model ${storyId}:${attempt}:${step}`);
+        return (
+          (await this.#behaviour.model?.({ storyId, attempt, step })) ?? (step === 1 ? answers.write : answers.finished)
+        );
+      },
+      toolCall: async (call) => {
+        note(`tool ${call.storyId}:${call.attempt}:${call.step}:${call.callId}`);
+        await this.#behaviour.tool?.(call);
+        return { ok: true, durationMs: 1 };
+      },
+      recoverToolCall: async ({ storyId, callId, risk }) => {
+        note(`recover ${storyId}:${callId}`);
+        return { kind: risk === 'write' ? 'rerun' : 'interrupted' };
+      },
+      runGate: async ({ storyId, attempt, where }) =>
+        this.#check(`${where} ${storyId ?? '-'}:${attempt ?? '-'}`, { storyId, attempt, where }),
+      runVerification: async ({ storyId, attempt, where }) =>
+        this.#check(`verify ${where} ${storyId}:${attempt}`, { storyId, attempt, where }),
+      commitStory: async ({ storyId, attempt }) => ({
+        kind: 'committed',
+        commit: `c-${storyId}-${attempt}`,
+        filesChanged: 1,
+      }),
+      mergeStory: async ({ storyId, attempt, commit }) => {
+        note(`merge ${storyId}:${attempt}`);
+        return (
+          this.#behaviour.merge?.({ storyId, attempt, commit }) ?? {
+            kind: 'merged',
+            commit: `m-${storyId}-${attempt}`,
+            tip: 'tip',
+          }
+        );
+      },
+      advanceBranch: async ({ commit }) => {
+        note(`advance ${commit}`);
+        return { kind: 'advanced' };
+      },
+      removeWorkspace: async ({ storyId }) => void note(`remove ${storyId}`),
+      closeRepository: async () => ({
+        tip: 'tip',
+        commits: this.stories.filter((story) => story.status === 'passed').length,
+      }),
+      syncPrdFiles: async () => undefined,
+      readyStories: async ({ inFlight, limit }) => this.#ready(new Set(inFlight), limit),
+      record: async (input) => this.#record(input),
+      finishRun: async (input) => {
+        for (const id of blockedStories(this.stories).keys()) this.#story(id).status = 'blocked';
+        this.finished = input;
+      },
+    };
+  }
+
+  #check(line: string, call: { storyId: string | undefined; attempt: number | undefined; where: string }): CheckResult {
+    this.log.push(`gate ${line}`);
+    const ok = this.#behaviour.gate?.(call) ?? true;
+    return { ok, exitCode: ok ? 0 : 1, durationMs: 1, summary: ok ? '' : '1 of 2 tests' };
+  }
+
+  #ready(inFlight: ReadonlySet<string>, limit: number) {
+    const ready = readyStories(this.stories, inFlight).slice(0, limit);
+    return {
+      ready: ready.map(({ storyId, attempts, tries }) => ({
+        storyId,
+        title: `title of ${storyId}`,
+        attempt: attempts + 1,
+        tries,
+        verificationSteps: 0,
+      })),
+      total: this.stories.length,
+      passed: this.stories.filter((story) => story.status === 'passed').length,
+      open: this.stories.filter((story) => isOpen(story, inFlight)).length,
+    };
+  }
+
+  #record(input: RecordInput): void {
+    const key = input.events[0]?.key;
+    if (key !== undefined && this.#keys.has(key)) return;
+    if (key !== undefined) this.#keys.add(key);
+    for (const event of input.events)
+      this.log.push(`event ${event.kind}${event.storyId === undefined ? '' : ` ${event.storyId}`}`);
+    if (input.story === undefined) return;
+    const story = this.#story(input.story.storyId);
+    if (input.story.status !== undefined) story.status = input.story.status;
+    if (input.story.attempts !== undefined && input.story.attempts > story.attempts) {
+      story.attempts = input.story.attempts;
+      story.tries++;
+    }
+  }
+
+  #story(storyId: string): FakeStory {
+    const story = this.stories.find((candidate) => candidate.storyId === storyId);
+    if (story === undefined) throw ApplicationFailure.nonRetryable(`no story ${storyId}`);
+    return story;
+  }
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import type { RalphOptions, RalphRunInput, RalphRunResult } from '../../domain/contracts/ralph.ts';
+import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
+import { FakeWorld } from './fake-world.ts';
+import { startEngine } from './temporal.ts';
+import type { TestEngine } from './temporal.ts';
+
+const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+const historiesDir = new URL('../replay/histories/', import.meta.url);
+const hostId = 'test-host';
+
+const defaults: RalphOptions = {
+  model: 'scripted/x',
+  maxIterations: 20,
+  maxAttempts: 3,
+  maxSteps: 10,
+  maxConcurrent: 3,
+  maxCostUsd: null,
+  maxTokens: null,
+  maxTimeMs: null,
+};
+
+export interface RunningRun {
+  readonly runId: string;
+  readonly result: Promise<RalphRunResult>;
+  readonly handle: Awaited<ReturnType<TestEngine['client']['workflow']['start']>>;
+}
+
+export interface WorkflowTestBench {
+  readonly engine: TestEngine;
+  /**
+   * Runs `ralphRun` in the world; one at a time. With CODETETHER_RECORD_HISTORIES=1 the histories of the run and its
+   * attempts become fixtures of the replay test under `historyName`.
+   */
+  run<T>(
+    world: FakeWorld,
+    change: Partial<RalphOptions>,
+    work: (run: RunningRun) => Promise<T>,
+    historyName?: string,
+  ): Promise<T>;
+  stop(): Promise<void>;
+}
+
+/** An engine, and workers that run the real workflows with the activities of a fake world. */
+export async function startWorkflowTestBench(
+  settings: { readonly [dynamicConfigKey: string]: number } = {},
+): Promise<WorkflowTestBench> {
+  const logger = new DefaultLogger('ERROR');
+  Runtime.install({ logger, telemetryOptions: { logging: { filter: 'OFF' } } });
+  const [engine, workflowBundle] = await Promise.all([
+    startEngine(settings),
+    bundleWorkflowCode({ workflowsPath, logger }),
+  ]);
+  let current = new FakeWorld([]).activities();
+  const activities = Object.fromEntries(
+    Object.keys(current).map((name) => [name, (input: never) => Reflect.get(current, name)(input)]),
+  );
+  const common = { connection: engine.connection, activities };
+  const workers = await Promise.all([
+    Worker.create({ ...common, taskQueue: taskQueues.workflows, workflowBundle }),
+    Worker.create({ ...common, taskQueue: taskQueues.model }),
+    Worker.create({ ...common, taskQueue: taskQueues.service }),
+    Worker.create({ ...common, taskQueue: hostQueue(hostId) }),
+  ]);
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  return {
+    engine,
+    run: async (world, change, work, historyName) => {
+      current = world.activities();
+      const runId = `ralph:test-${randomUUID().slice(0, 8)}:due-dates`;
+      const input: RalphRunInput = {
+        ...{
+          runId,
+          execution: 1,
+          hostId,
+          project: 'p',
+          feature: 'f',
+          branch: 'feature/f',
+          gates: ['test'],
+          uiUrl: null,
+        },
+        options: { ...defaults, ...change },
+      };
+      const handle = await engine.client.workflow.start('ralphRun', {
+        workflowId: runId,
+        taskQueue: taskQueues.workflows,
+        args: [input],
+      });
+      const result = await work({ runId, handle, result: handle.result() });
+      if (historyName !== undefined && process.env['CODETETHER_RECORD_HISTORIES'] === '1')
+        await saveHistories(engine, runId, historyName);
+      return result;
+    },
+    stop: async () => {
+      for (const worker of workers) worker.shutdown();
+      await running;
+      await engine.stop();
+    },
+  };
+}
+
+async function saveHistories(engine: TestEngine, runId: string, name: string): Promise<void> {
+  await mkdir(historiesDir, { recursive: true });
+  let execution = 0;
+  for await (const { workflowId, runId: executionId, type } of engine.client.workflow.list({
+    query: `WorkflowId STARTS_WITH "${runId}"`,
+  })) {
+    const history = await engine.client.workflow.getHandle(workflowId, executionId).fetchHistory();
+    const suffix = workflowId.slice(runId.length).replaceAll(':', '-');
+    await writeFile(
+      new URL(`${type}-${name}${suffix}-${++execution}.json`, historiesDir),
+      `${JSON.stringify({ workflowId, history: JSON.parse(historyToJSON(history)) })}\n`,
+    );
+  }
+}

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FakeWorld, answers } from '../support/fake-world.ts';
+import { startWorkflowTestBench } from '../support/workflow-test-bench.ts';
+import type { WorkflowTestBench } from '../support/workflow-test-bench.ts';
+
+let bench: WorkflowTestBench;
+beforeAll(async () => {
+  // The engine suggests continue-as-new at 4,096 events by default.
+  bench = await startWorkflowTestBench({ 'limit.historyCount.suggestContinueAsNew': 120 });
+}, 600_000);
+afterAll(async () => {
+  await bench.stop();
+});
+
+test('long attempts and long runs continue as new without losing or repeating a step', async () => {
+  const world = new FakeWorld(
+    ['A', 'B', 'C', 'D', 'E', 'F'].map((id) => ({ id })),
+    { model: ({ step }) => (step <= 25 ? answers.write : answers.finished) },
+  );
+  const executions = await bench.run(
+    world,
+    { maxSteps: 50 },
+    async ({ runId, result }) => {
+      expect(await result).toEqual({ outcome: 'completed', passed: 6, total: 6 });
+      const found: string[] = [];
+      for await (const execution of bench.engine.client.workflow.list({ query: `WorkflowId STARTS_WITH "${runId}"` })) found.push(`${execution.type} ${execution.status.name}`);
+      return found;
+    },
+    'continued',
+  );
+  expect(executions).toContain('ralphRun CONTINUED_AS_NEW');
+  expect(executions).toContain('ralphStory CONTINUED_AS_NEW');
+  for (const story of ['A', 'F']) {
+    const steps = world.log.filter((line) => line.startsWith(`model ${story}:1:`));
+    expect(steps).toEqual(Array.from({ length: 26 }, (_, index) => `model ${story}:1:${index + 1}`));
+    expect(world.log.filter((line) => line === `advance m-${story}-1`)).toHaveLength(1);
+  }
+});
