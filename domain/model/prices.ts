@@ -1,7 +1,7 @@
 import type { ModelReference } from './reference.ts';
 
 /** US dollars per million tokens. */
-export interface ModelRates {
+interface ModelRates {
   readonly inputUsd: number;
   /** Input that the provider read from its cache. */
   readonly cachedInputUsd: number;
@@ -29,7 +29,7 @@ export interface TokenCounts {
 export const pricesAsOf = '2026-11-20';
 
 /** Counted for a model that is not in the table. Never zero: a cap has to hold for unknown models too. */
-export const defaultPrice: ModelPrice = { ...rates(5, 5, 25), source: 'default' };
+const defaultPrice: ModelPrice = { ...rates(5, 5, 25), source: 'default' };
 
 /** @param cacheWrite factor on the input's price */
 function rates(inputUsd: number, cachedInputUsd: number, outputUsd: number, cacheWrite = 1): ModelRates {

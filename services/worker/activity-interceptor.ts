@@ -56,7 +56,12 @@ function rethrow(context: Context): (error: unknown) => never {
 
 /** Makes the engine try again at once, on whatever worker is there. */
 export function workerLost(): ApplicationFailure {
-  return ApplicationFailure.create({ type: 'worker-lost', message: 'the worker that ran this was lost', nonRetryable: false, nextRetryDelay: 1 });
+  return ApplicationFailure.create({
+    type: 'worker-lost',
+    message: 'the worker that ran this was lost',
+    nonRetryable: false,
+    nextRetryDelay: 1,
+  });
 }
 
 /** An error that nobody foresaw may pass: it is tried again, but not for ever. */

@@ -27,7 +27,11 @@ export class InFlightJournal {
   /** Returns the way to take the entry out again. */
   enter(activity: InFlightActivity): () => void {
     const path = join(this.#dir, `${process.pid}-${++this.#counter}`);
-    writeFileSync(path, JSON.stringify({ ...activity, taskToken: Buffer.from(activity.taskToken).toString('base64') }), { mode: 0o600 });
+    writeFileSync(
+      path,
+      JSON.stringify({ ...activity, taskToken: Buffer.from(activity.taskToken).toString('base64') }),
+      { mode: 0o600 },
+    );
     return () => rmSync(path, { force: true });
   }
 

@@ -6,7 +6,7 @@ import type { ModelSettings } from '../../activities/model/settings.ts';
 
 export type ModelFixture = FixtureFileEntry;
 
-export interface ModelRequest {
+interface ModelRequest {
   readonly path: string;
   readonly headers: { readonly [name: string]: string };
   /** In the shape of OpenAI chat, whatever the provider. */

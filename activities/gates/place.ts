@@ -1,0 +1,65 @@
+import { stat } from 'node:fs/promises';
+import type { GateInput } from '../../domain/contracts/activities.ts';
+import type { RunRecord, WorkspaceStore } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { checkOut } from '../workspace/create-worktree.ts';
+import { requireWorkspace } from '../workspace/deps.ts';
+import { integrationFolder } from '../workspace/names.ts';
+import type { Repositories, Repository } from '../workspace/repository.ts';
+import { requireWorktree } from '../workspace/worktree.ts';
+
+/** Where a check runs. */
+export interface Place {
+  readonly folder: string;
+  /** The tree that is checked. */
+  readonly tree: string;
+}
+
+/**
+ * The worktree that a check is about: the story's, the merge lane's as the last merge left it, or (baseline) the merge
+ * lane's with the run's base checked out. Throws `workspace-failed` when there is none.
+ */
+export async function findPlace(
+  deps: { readonly store: Pick<WorkspaceStore, 'getWorkspace'>; readonly repositories: Repositories },
+  run: RunRecord,
+  check: Pick<GateInput, 'where' | 'storyId'>,
+): Promise<Place> {
+  const { repositories } = deps;
+  const repository = await repositories.open(run.repoPath);
+  switch (check.where) {
+    case 'workspace': {
+      const workspace = await requireWorkspace(deps.store, { runId: run.runId, storyId: check.storyId ?? '' });
+      await requireWorktree(workspace.path);
+      return { folder: workspace.path, tree: await treeOf(repositories, repository, workspace.checkpoint) };
+    }
+    case 'merged': {
+      const folder = integrationFolder(run);
+      if (!(await isFolder(folder))) throw missing(folder);
+      await requireWorktree(folder);
+      const answer = await repositories.git(['rev-parse', '--verify', 'HEAD^{tree}'], { cwd: folder });
+      return { folder, tree: answer.stdout.trim() };
+    }
+    case 'baseline': {
+      if (run.base === null) throw new CodetetherError('workspace-failed', `Run ${run.runId} has no base yet.`);
+      const commit = run.base;
+      const folder = integrationFolder(run);
+      await repositories.exclusively(repository, () => checkOut(repositories.git, repository, { folder, commit }));
+      return { folder, tree: await treeOf(repositories, repository, commit) };
+    }
+  }
+}
+
+async function treeOf(repositories: Repositories, repository: Repository, commit: string): Promise<string> {
+  const answer = await repositories.git(['rev-parse', '--verify', `${commit}^{tree}`], { cwd: repository.top });
+  return answer.stdout.trim();
+}
+
+function missing(folder: string): CodetetherError {
+  return new CodetetherError('workspace-failed', `There is no merged tree at ${folder}.`, {
+    next: 'Start the run again; it is made anew.',
+  });
+}
+
+async function isFolder(folder: string): Promise<boolean> {
+  return (await stat(folder).catch(() => undefined))?.isDirectory() === true;
+}

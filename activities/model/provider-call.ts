@@ -1,0 +1,69 @@
+import type { ModelPrice, TokenCounts } from '../../domain/model/prices.ts';
+import type { ModelStepInput, ToolRisk } from '../../domain/contracts/activities.ts';
+import type { SessionEvent } from '../../domain/session/transcript.ts';
+import type { PartOptions } from './answer-parts.ts';
+
+/** A tool as the model is told of it. */
+export interface ToolDefinition {
+  readonly name: string;
+  readonly description: string;
+  /** JSON schema of the arguments. */
+  readonly inputSchema: object;
+}
+
+/** What the model activity has to know of the tools. */
+export interface ToolCatalogue {
+  readonly definitions: readonly ToolDefinition[];
+  /** Also answers for tools that there are not; `label` has at most 100 characters. */
+  describe(name: string, args: unknown): { readonly risk: ToolRisk; readonly label: string };
+}
+
+export type AnsweredPart =
+  | { readonly type: 'text' | 'reasoning'; readonly text: string; readonly options?: PartOptions | undefined }
+  | {
+      readonly type: 'tool-call';
+      /** As the provider gave it; may be empty or used before. */
+      readonly id: string;
+      readonly name: string;
+      readonly args: unknown;
+      /** False when the arguments are no JSON. */
+      readonly isComplete: boolean;
+      readonly options?: PartOptions | undefined;
+    };
+
+/** A whole answer: one that was cut off by a broken connection never becomes one. */
+export interface ProviderAnswer {
+  readonly content: readonly AnsweredPart[];
+  readonly finish: 'done' | 'length' | 'content-filter';
+  /** Undefined when the provider reports none. */
+  readonly tokens: TokenCounts | undefined;
+}
+
+export interface SendOptions {
+  readonly maxOutputTokens: number;
+  readonly signal: AbortSignal;
+  /** Gets the answer's text as it comes. */
+  readonly onText: (delta: string) => void;
+}
+
+/** One model call, ready to be priced and sent. */
+export interface PreparedCall {
+  /** Estimate. */
+  readonly inputTokens: number;
+  readonly maxOutputTokens: number;
+  /** With fewer the call makes no sense. */
+  readonly minOutputTokens: number;
+  readonly price: ModelPrice;
+  /** Texts, one for each thing that a person should know once a run. */
+  readonly warnings: readonly { readonly about: string; readonly message: string }[];
+  /** Throws `provider-*` with {@link CallFailureDetails}; rejects with the signal's reason when that aborts. */
+  send(options: SendOptions): Promise<ProviderAnswer>;
+}
+
+export interface PrepareOptions {
+  readonly input: ModelStepInput;
+  /** Reads the session's transcript; called at most once. */
+  readonly readSession: () => Promise<readonly SessionEvent[]>;
+  /** From 1; counts the engine's tries of this call. */
+  readonly tryNumber: number;
+}

@@ -1,0 +1,94 @@
+import type { LanguageModel } from 'ai';
+import { priceOf, pricesAsOf } from '../../domain/model/prices.ts';
+import type { RemoteProvider } from '../../domain/model/providers.ts';
+import type { ModelReference } from '../../domain/model/reference.ts';
+import { estimateTokens } from '../../domain/model/tokens.ts';
+import { toConversation } from './messages.ts';
+import type { PreparedCall, PrepareOptions, ToolDefinition } from './provider-call.ts';
+import { effortOptions, outputTokensWithThinking } from './reasoning.ts';
+import { sendBySdk } from './sdk-call.ts';
+import { providerAccess } from './settings.ts';
+import type { ModelSettings, ProviderAccess } from './settings.ts';
+
+export interface RemoteOptions {
+  readonly settings: ModelSettings;
+  readonly tools: readonly ToolDefinition[];
+  /** Room for the answer, without thinking. */
+  readonly answerTokens: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** A reserve below that is not worth a call. */
+const smallestAnswerTokens = 256;
+
+/** Prepares a call of a provider that is reached over HTTP. Loads no SDK before the call is sent. */
+export async function prepareRemoteCall(
+  reference: ModelReference & { readonly provider: RemoteProvider },
+  { settings, tools, answerTokens, idleTimeoutMs }: RemoteOptions,
+  { readSession }: Pick<PrepareOptions, 'readSession'>,
+): Promise<PreparedCall> {
+  const access = providerAccess(reference.provider, settings);
+  const model = `${reference.provider}/${reference.model}`;
+  const conversation = toConversation(await readSession(), model);
+  const toolBytes = Buffer.byteLength(JSON.stringify(tools));
+  const price = priceOf(reference);
+  const isThinkingHard = reference.effort === 'high' || reference.effort === 'max';
+  return {
+    inputTokens: estimateTokens(conversation.bytes + toolBytes),
+    maxOutputTokens: outputTokensWithThinking(reference, answerTokens),
+    minOutputTokens: smallestAnswerTokens,
+    price,
+    warnings: price.source === 'default' ? [unknownPrice(model, price.inputUsd, price.outputUsd)] : [],
+    send: (options) =>
+      sendBySdk(
+        {
+          conversation,
+          tools,
+          effort: effortOptions(reference, options.maxOutputTokens),
+          // Some providers send nothing at all while the model thinks.
+          idleTimeoutMs: isThinkingHard ? idleTimeoutMs * 5 : idleTimeoutMs,
+          openModel: (fetch) => openModel(reference.model, access, fetch),
+          described: {
+            provider: access.provider,
+            model,
+            baseUrl: access.baseUrl,
+            secrets: [access.apiKey ?? '', URL.parse(access.baseUrl)?.password ?? ''],
+          },
+        },
+        options,
+      ),
+  };
+}
+
+function unknownPrice(model: string, inputUsd: number, outputUsd: number) {
+  const message = `no price known for ${model} (list of ${pricesAsOf}); its tokens are counted at $${inputUsd} in and $${outputUsd} out per million`;
+  return { about: 'price', message };
+}
+
+/** Key and address are always given, so that the SDK does not look into the environment by itself. */
+async function openModel(
+  model: string,
+  { provider, baseUrl, apiKey = '' }: ProviderAccess,
+  fetch: typeof globalThis.fetch,
+): Promise<LanguageModel> {
+  switch (provider) {
+    case 'anthropic': {
+      const { createAnthropic } = await import('@ai-sdk/anthropic');
+      return createAnthropic({ apiKey, baseURL: baseUrl, fetch })(model);
+    }
+    case 'openai': {
+      const { createOpenAI } = await import('@ai-sdk/openai');
+      return createOpenAI({ apiKey, baseURL: baseUrl, fetch }).responses(model);
+    }
+    case 'google': {
+      const { createGoogleGenerativeAI } = await import('@ai-sdk/google');
+      return createGoogleGenerativeAI({ apiKey, baseURL: baseUrl, fetch })(model);
+    }
+    case 'openai-compatible': {
+      const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
+      const key = apiKey === '' ? {} : { apiKey };
+      const open = createOpenAICompatible({ name: 'compatible', baseURL: baseUrl, fetch, includeUsage: true, ...key });
+      return open(model);
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isMap, isScalar, isSeq, parseDocument, type Document, type YAMLMap } from 'yaml';
+import { CodetetherError } from '../../domain/errors.ts';
+import { locateJson, memberOf, type JsonPlace } from './json-places.ts';
+
+export type PrdFormat = 'json' | 'yaml';
+
+export interface PrdText {
+  readonly format: PrdFormat;
+  /** The file's value, unchecked. */
+  readonly value: unknown;
+}
+
+/**
+ * Reads JSON or YAML: YAML by the extension `.yaml` and `.yml`, also for other names than `.json` when it is no JSON.
+ * Throws `prd-invalid` with line and column.
+ */
+export function parsePrdText(text: string, path: string): PrdText {
+  const extension = /\.[^./]*$/.exec(path.toLowerCase())?.[0];
+  if (extension === '.yaml' || extension === '.yml') return { format: 'yaml', value: parseYaml(text, path) };
+  const plain = withoutMark(text);
+  try {
+    return { format: 'json', value: JSON.parse(plain) };
+  } catch (error) {
+    if (extension !== '.json' && !/^\s*[{[]/.test(plain)) return { format: 'yaml', value: parseYaml(text, path) };
+    throw jsonSyntaxError(plain, path, error);
+  }
+}
+
+function parseYaml(text: string, path: string): unknown {
+  return yamlValue(parseDocument(withoutMark(text)), path);
+}
+
+function yamlValue(document: Document.Parsed, path: string): unknown {
+  const problems = document.errors.map((error) => {
+    const [from] = error.linePos ?? [];
+    const [message = ''] = error.message.split('\n');
+    return `${from === undefined ? '' : `${from.line}:${from.col}: `}${message.replace(/ at line \d+, column \d+:?$/, '')}`;
+  });
+  if (problems.length > 0) throw notReadable(path, 'YAML', problems);
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw notReadable(path, 'YAML', [error instanceof Error ? error.message : String(error)]);
+  }
+}
+
+function jsonSyntaxError(text: string, path: string, cause: unknown): CodetetherError {
+  const located = locateJson(text);
+  if (located.kind === 'located') return notReadable(path, 'JSON', [String(cause)]);
+  const before = text.slice(0, located.at).split('\n');
+  const place = `${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
+  const found =
+    located.at >= text.length
+      ? 'the end of the file'
+      : JSON.stringify(/^\S{1,20}|^./s.exec(text.slice(located.at))?.[0]);
+  const what = text.trim() === '' ? 'the file is empty' : `expected ${located.expected}, found ${found}`;
+  return notReadable(path, 'JSON', [`${place}: ${what}`]);
+}
+
+function notReadable(path: string, format: string, problems: readonly string[]): CodetetherError {
+  return new CodetetherError('prd-invalid', `${path} is not ${format}.`, { problems });
+}
+
+/** A byte order mark is no part of the text; {@link markPassed} keeps it. */
+function withoutMark(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
+}
+
+const storyLists = ['user_stories', 'userStories'];
+
+/**
+ * The text with `passes: true` in the stories named, all else as it is: spaces, order, comments, unknown keys. Never
+ * turns a `true` into `false`. The same text when there is nothing to change.
+ * Throws `prd-invalid` when the text cannot be read, or cannot be changed without changing something else.
+ */
+export function markPassed(text: string, path: string, passed: ReadonlySet<string>): string {
+  const before = parsePrdText(text, path);
+  const wanted = withPasses(before.value, passed);
+  if (isDeepStrictEqual(before.value, wanted)) return text;
+  const mark = text.startsWith('\ufeff') ? '\ufeff' : '';
+  const plain = withoutMark(text);
+  const candidates =
+    before.format === 'json'
+      ? [() => markJson(plain, passed)]
+      : [() => spliceYaml(plain, passed), () => rewriteYaml(plain, passed)];
+  for (const candidate of candidates) {
+    const changed = `${mark}${candidate()}`;
+    if (isDeepStrictEqual(readBack(changed, path), wanted)) return changed;
+  }
+  throw new CodetetherError('prd-invalid', `${path} cannot be changed without changing more than passes.`);
+}
+
+function readBack(text: string, path: string): unknown {
+  try {
+    return parsePrdText(text, path).value;
+  } catch {
+    return undefined;
+  }
+}
+
+function withPasses(value: unknown, passed: ReadonlySet<string>): unknown {
+  if (!isRecord(value)) return value;
+  const key = storyLists.find((name) => Array.isArray(value[name]));
+  const stories = key === undefined ? undefined : value[key];
+  if (key === undefined || !Array.isArray(stories)) return value;
+  const marked = stories.map((story: unknown) =>
+    isRecord(story) && typeof story['id'] === 'string' && passed.has(story['id']) && story['passes'] !== true
+      ? { ...story, passes: true }
+      : story,
+  );
+  return { ...value, [key]: marked };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+interface Change {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+function withChanges(text: string, changes: readonly Change[]): string {
+  return changes
+    .toSorted((a, b) => b.start - a.start)
+    .reduce((result, change) => `${result.slice(0, change.start)}${change.text}${result.slice(change.end)}`, text);
+}
+
+function markJson(text: string, passed: ReadonlySet<string>): string {
+  const located = locateJson(text);
+  const root = located.kind === 'located' ? located.root : undefined;
+  const list = storyLists.map((name) => memberOf(root, name)?.value).find((place) => place?.kind === 'array');
+  const stories = list?.kind === 'array' ? list.items : [];
+  return withChanges(
+    text,
+    stories.flatMap((story) => jsonChange(text, story, passed)),
+  );
+}
+
+function jsonChange(text: string, story: JsonPlace, passed: ReadonlySet<string>): Change[] {
+  const id = memberOf(story, 'id')?.value;
+  if (story.kind !== 'object' || id === undefined) return [];
+  const storyId: unknown = JSON.parse(text.slice(id.start, id.end));
+  if (typeof storyId !== 'string' || !passed.has(storyId)) return [];
+  const passes = memberOf(story, 'passes')?.value;
+  if (passes !== undefined) return [{ start: passes.start, end: passes.end, text: 'true' }];
+  const last = story.members.at(-1);
+  if (last === undefined) return [];
+  const previous = story.members.at(-2);
+  const separator = previous === undefined ? ', ' : text.slice(previous.value.end, last.keySpan.start);
+  const colon = text.slice(last.keySpan.end, last.value.start);
+  return [{ start: last.value.end, end: last.value.end, text: `${separator}"passes"${colon}true` }];
+}
+
+/** Changes single places of the text, which keeps everything else as it is. */
+function spliceYaml(text: string, passed: ReadonlySet<string>): string {
+  const stories = yamlStories(parseDocument(text), passed);
+  return withChanges(
+    text,
+    stories.flatMap((story) => yamlChange(text, story)),
+  );
+}
+
+function yamlChange(text: string, story: YAMLMap): Change[] {
+  const passes: unknown = story.get('passes', true);
+  if (isScalar(passes) && passes.range !== undefined && passes.range !== null && passes.range[1] > passes.range[0])
+    return passes.value === true ? [] : [{ start: passes.range[0], end: passes.range[1], text: 'true' }];
+  const id = story.items.find((pair) => isScalar(pair.key) && pair.key.value === 'id');
+  if (passes !== undefined || id === undefined || !isScalar(id.key) || !isScalar(id.value)) return [];
+  const from = id.key.range?.[0];
+  const to = id.value.range?.[1];
+  if (typeof from !== 'number' || typeof to !== 'number') return [];
+  if (story.flow === true) return [{ start: to, end: to, text: ', passes: true' }];
+  const column = from - (text.lastIndexOf('\n', from - 1) + 1);
+  const newline = text.indexOf('\n', to);
+  const lineEnd = newline === -1 ? text.length : text[newline - 1] === '\r' ? newline - 1 : newline;
+  const lineBreak = text.includes('\r\n') ? '\r\n' : '\n';
+  return [{ start: lineEnd, end: lineEnd, text: `${lineBreak}${' '.repeat(column)}passes: true` }];
+}
+
+/** Through the document: keeps comments, may change quotes and line breaks. */
+function rewriteYaml(text: string, passed: ReadonlySet<string>): string {
+  const document = parseDocument(text);
+  for (const story of yamlStories(document, passed)) story.set('passes', true);
+  return document.toString({ lineWidth: 0 });
+}
+
+function yamlStories(document: Document.Parsed, passed: ReadonlySet<string>): YAMLMap[] {
+  const list = storyLists.map((name): unknown => document.get(name)).find((node) => isSeq(node));
+  if (!isSeq(list)) return [];
+  return list.items.filter((item): item is YAMLMap => {
+    const id = isMap(item) ? item.get('id') : undefined;
+    return typeof id === 'string' && passed.has(id);
+  });
+}

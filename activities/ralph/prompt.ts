@@ -1,0 +1,145 @@
+/** The words that an agent starts with. Pure: what is read for them comes from `read-prompt-inputs.ts`. */
+import { prdGates, type Prd, type Story, type VerificationStep } from '../../domain/ralph/prd.ts';
+
+export interface InstructionFile {
+  /** Relative to the workspace. */
+  readonly path: string;
+  readonly text: string;
+  /** Characters of it that were left out at its end. */
+  readonly cutCharacters: number;
+}
+
+export interface Feedback {
+  readonly reason: string;
+  readonly message: string;
+  /** The check that failed, with the end of its output. */
+  readonly check: {
+    readonly name: string;
+    readonly command: string;
+    readonly where: 'baseline' | 'workspace' | 'merged';
+    readonly exitCode: number | null;
+    readonly output: string;
+  } | null;
+}
+
+export interface PromptInputs {
+  /** Absolute. */
+  readonly workspacePath: string;
+  readonly prd: Omit<Prd, 'stories'>;
+  readonly story: Story;
+  /** From 1. */
+  readonly attempt: number;
+  /** From the repository's top folder down: later ones are nearer and win. */
+  readonly instructions: readonly InstructionFile[];
+  /** Instruction files of folders that this story may or may not touch. */
+  readonly otherInstructions: readonly string[];
+  /** The end of progress.txt; empty when there is none. */
+  readonly progress: string;
+  readonly learnings: readonly string[];
+  /** Null for a first attempt. */
+  readonly feedback: Feedback | null;
+}
+
+const rules = `You are a software engineer who implements one story of a larger plan in a git repository, alone and unattended.
+
+How this works:
+- Nobody answers questions. Where something is unclear, decide as the repository's own code would, and say in your last answer what you decided.
+- Work only with the tools. Paths are relative to the workspace, which is a git worktree of your own with the state that the story starts from.
+- Read before you write: look at the code around what you change, and follow its style, its libraries and its way of testing.
+- Do the story and nothing else. Write or extend tests where the repository has tests. Leave no debugging code, temporary files or commented-out code behind.
+- Run the checks yourself with bash before you finish, and mend what is red because of you. The orchestrator runs them again after you: only their result counts, not what you say about them.
+- Do not commit, switch branches, stash, rebase or push: the orchestrator commits everything that you leave in the workspace.
+- Do not change the PRD (prd.json and the like) or progress.txt: the orchestrator writes them.
+- Never weaken, skip or delete a check to make it pass.
+- Tool output that is long is cut, and says so. Ask for the part that you need.
+
+You are done when the story's criteria are met and the checks are green. Then answer without calling a tool: two to six sentences on what you changed and decided, and for each thing that would have saved you time one line that begins with "Learning:". An answer without a tool call ends your work, so give none before that.`;
+
+/** The same for all stories of a run but for its last lines, so that a provider's prompt cache holds. */
+export function buildSystemPrompt(inputs: PromptInputs): string {
+  return sections([
+    rules,
+    ...inputs.instructions.map(
+      ({ path, text, cutCharacters }) =>
+        `# Instructions of the repository: ${path}\n\n${text.trim()}${
+          cutCharacters > 0 ? `\n\n[… ${cutCharacters} more characters of ${path} cut; read the file for them]` : ''
+        }`,
+    ),
+    inputs.otherInstructions.length === 0
+      ? ''
+      : `# Instructions for other folders\n\nRead these before you change files beside or below them:\n${bullets(inputs.otherInstructions)}`,
+    `Workspace: ${inputs.workspacePath}`,
+  ]);
+}
+
+export function buildStoryPrompt(inputs: PromptInputs): string {
+  const { prd, story, attempt } = inputs;
+  const gates = prdGates(prd);
+  return sections([
+    `# Project ${prd.project}: ${prd.feature}`,
+    prd.description.trim(),
+    titled('Technical requirements', bullets(prd.technicalRequirements)),
+    titled(
+      'Checks that must be green when you are done',
+      gates.map((gate) => `- ${gate}: \`${prd.qualityChecks[gate] ?? ''}\``).join('\n'),
+    ),
+    titled('What those before you noted', bullets(inputs.learnings)),
+    titled('The end of progress.txt', inputs.progress.trim()),
+    `# Story ${story.id}: ${story.title}${attempt === 1 ? '' : ` (attempt ${attempt})`}`,
+    story.description.trim(),
+    titled('Acceptance criteria', bullets(story.acceptanceCriteria)),
+    titled('Verified afterwards by', bullets(story.verificationSteps.map(describeStep))),
+    inputs.feedback === null ? '' : feedbackSection(inputs.feedback),
+    `Implement story ${story.id} now.`,
+  ]);
+}
+
+function feedbackSection({ reason, message, check }: Feedback): string {
+  const what = `It did not pass (${reason}): ${message.trim()}`;
+  if (check === null) return titled('The last attempt', what);
+  const where = check.where === 'merged' ? ', on the tree merged with the other stories' : '';
+  const exit = check.exitCode === null ? '' : ` (exit code ${check.exitCode})`;
+  const fence = fenceFor(check.output);
+  return titled(
+    'The last attempt',
+    `${what}\n\nOutput of ${check.name}, \`${check.command}\`${exit}${where}:\n\n${fence}\n${check.output.trim()}\n${fence}`,
+  );
+}
+
+/** Longer than any run of backticks in the text. */
+function fenceFor(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  return '`'.repeat(longest + 1);
+}
+
+function describeStep(step: VerificationStep): string {
+  const name = step.name === undefined ? '' : `${step.name}: `;
+  switch (step.type) {
+    case 'shell': {
+      const expected = [
+        ...step.expectOutputContains.map((text) => `its output contains ${JSON.stringify(text)}`),
+        ...step.expectFilesGlob.map((pattern) => `files match ${pattern}`),
+      ];
+      const cwd = step.cwd === undefined ? '' : ` in ${step.cwd}`;
+      return `${name}\`${step.command}\`${cwd} ends with 0${expected.map((text) => `, ${text}`).join('')}`;
+    }
+    case 'file_exists':
+      return `${name}${step.glob ? 'files match' : 'there is'} ${step.path}`;
+    case 'url': {
+      const contains = step.expectBodyContains.map((text) => `, with ${JSON.stringify(text)} in it`).join('');
+      return `${name}${step.method} ${step.url} answers ${step.expectStatus}${contains}`;
+    }
+  }
+}
+
+function titled(title: string, body: string): string {
+  return body === '' ? '' : `## ${title}\n\n${body}`;
+}
+
+function bullets(items: readonly string[]): string {
+  return items.map((item) => `- ${item.trim().replace(/\n/g, '\n  ')}`).join('\n');
+}
+
+function sections(parts: readonly string[]): string {
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}

@@ -1,0 +1,240 @@
+import { basename, dirname } from 'node:path';
+import type { AttemptRef, ToolActivities, ToolCallInput, ToolCallResult } from '../../domain/contracts/activities.ts';
+import type { Store, WorkspaceRecord } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import type { NewRunEvent } from '../../domain/run/events.ts';
+import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
+import type { NewSessionEvent, RequestedToolCall } from '../../domain/session/transcript.ts';
+import { startOutputLines } from '../model/output-lines.ts';
+import { untilStored } from '../model/until-stored.ts';
+import { createQueues } from '../one-at-a-time.ts';
+import type { RunCommand } from '../process/run-command.ts';
+import { buildStoryPrompt, buildSystemPrompt } from '../ralph/prompt.ts';
+import { readPromptInputs } from '../ralph/read-prompt-inputs.ts';
+import { createCheckpoint, restoreCheckpoint } from '../workspace/checkpoint.ts';
+import { requireWorkspace } from '../workspace/deps.ts';
+import type { Git } from '../workspace/git.ts';
+import { requireWorktree } from '../workspace/worktree.ts';
+import { listFiles } from './list-files.ts';
+import { cleanLine, limitText, maxOutputCharacters } from './output-text.ts';
+import { createToolRegistry } from './registry.ts';
+import type { ToolContext, ToolOutcome } from './tool.ts';
+
+export interface ToolActivitiesDeps {
+  readonly store: Pick<
+    Store,
+    | 'getRun'
+    | 'getStory'
+    | 'listChecks'
+    | 'getBlob'
+    | 'readSession'
+    | 'hasSessionEvent'
+    | 'appendSessionEvents'
+    | 'appendRunEvents'
+    | 'getWorkspace'
+    | 'recordToolResult'
+  >;
+  readonly git: Git;
+  readonly runCommand: RunCommand;
+  /** Of the activity that is running: aborts when it is cancelled. */
+  readonly cancellationSignal: () => AbortSignal;
+}
+
+/** A quick tool's start is written together with its end; one that takes longer is announced after this time. */
+const announceAfterMs = 40;
+const outputLineIntervalMs = 250;
+/** Rows at the end of a transcript that hold a step's calls and results in all but the strangest cases. */
+const usualTail = 64;
+
+const interruptedOutput =
+  'error: interrupted: the worker was lost while this command ran. The workspace was put back to the state before ' +
+  'the command; whether it had effects outside the workspace is unknown. Look before you run it again.';
+
+/** See {@link ToolActivities}. */
+export function createToolActivities(deps: ToolActivitiesDeps) {
+  const { store, git } = deps;
+  const registry = createToolRegistry();
+  /** A recovery waits for a call of the same workspace that this worker is still ending. */
+  const inTurn = createQueues();
+
+  return {
+    async openSession(input) {
+      const systemKey = `${input.sessionId}:system`;
+      const storyKey = `${input.sessionId}:story`;
+      if (await store.hasSessionEvent(input.sessionId, storyKey)) return;
+      const workspace = await workspaceOf(input);
+      const inputs = await readPromptInputs({ store, git }, { ...input, workspacePath: workspace.path });
+      await store.appendSessionEvents(input.sessionId, [
+        { key: systemKey, kind: 'system', body: { text: buildSystemPrompt(inputs) } },
+        { key: storyKey, kind: 'user', body: { text: buildStoryPrompt(inputs) } },
+      ]);
+    },
+
+    async toolCall(input) {
+      const call = await findCall(input);
+      if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0 };
+      const { risk, label } = registry.describe(call.request.name, call.request.args);
+      const work = () => runCall(input, { request: call.request, risk, label });
+      return risk === 'read' ? work() : inTurn(workspaceId(input.runId, input.storyId), work);
+    },
+
+    async recoverToolCall(input) {
+      return inTurn(workspaceId(input.runId, input.storyId), async () => {
+        const call = await findCall(input);
+        if (call.kind === 'recorded') return { kind: 'recorded' };
+        if (input.risk === 'read') return { kind: 'rerun' };
+        const workspace = await workspaceOf(input);
+        await restoreCheckpoint(git, workspace);
+        const { runId, storyId, attempt, step } = input;
+        const key = toolCallKey(input.sessionId, step, input.callId);
+        const rerun = input.risk === 'write';
+        const tool = cleanLine(call.request.name, 100);
+        const event: NewRunEvent = {
+          key: `${key}:interrupted`,
+          kind: 'tool-interrupted',
+          storyId,
+          attempt,
+          body: { step, tool, rerun },
+        };
+        if (rerun) {
+          await store.appendRunEvents(runId, [event]);
+          return { kind: 'rerun' };
+        }
+        await store.recordToolResult({
+          sessionId: input.sessionId,
+          sessionEvent: resultEvent(key, call.request, { ok: false, output: interruptedOutput }),
+          workspaceId: workspace.workspaceId,
+          checkpoint: null,
+          runId,
+          runEvents: [event],
+        });
+        return { kind: 'interrupted' };
+      });
+    },
+  } satisfies ToolActivities;
+
+  async function workspaceOf(input: AttemptRef): Promise<WorkspaceRecord> {
+    const workspace = await requireWorkspace(store, input);
+    if (workspace.attempt === input.attempt) return workspace;
+    throw new CodetetherError(
+      'workspace-failed',
+      `The workspace of ${input.storyId} belongs to attempt ${workspace.attempt}, not to ${input.attempt}.`,
+    );
+  }
+
+  /** Reads the end of the transcript first: it is short, the whole of it can be long. */
+  async function findCall(
+    input: ToolCallInput,
+  ): Promise<
+    | { readonly kind: 'recorded'; readonly ok: boolean }
+    | { readonly kind: 'asked'; readonly request: RequestedToolCall }
+  > {
+    for (const options of [{ last: usualTail }, {}]) {
+      const rows = await store.readSession(input.sessionId, options);
+      for (const row of rows.toReversed()) {
+        if (row.kind === 'tool-result' && row.body.callId === input.callId)
+          return { kind: 'recorded', ok: row.body.ok };
+        if (row.kind !== 'assistant') continue;
+        const request = row.body.toolCalls.find((call) => call.id === input.callId);
+        if (request !== undefined) return { kind: 'asked', request };
+      }
+    }
+    throw new CodetetherError('internal', `session ${input.sessionId} has no tool call ${input.callId}`);
+  }
+
+  async function runCall(
+    input: ToolCallInput,
+    call: { readonly request: RequestedToolCall; readonly risk: 'read' | 'write' | 'shell'; readonly label: string },
+  ): Promise<ToolCallResult> {
+    const { runId, storyId, attempt, step } = input;
+    const signal = deps.cancellationSignal();
+    signal.throwIfAborted();
+    const workspace = await workspaceOf(input);
+    const key = toolCallKey(input.sessionId, step, input.callId);
+    const frame = { storyId, attempt } as const;
+    const started: NewRunEvent = {
+      key: `${key}:start`,
+      kind: 'step-started',
+      ...frame,
+      body: { step, label: call.label },
+    };
+    const announcement = announceLater(() => store.appendRunEvents(runId, [started]));
+    const lines = startOutputLines({
+      intervalMs: outputLineIntervalMs,
+      append: async (line, number) => {
+        await announcement.now();
+        const output = { key: `${key}:out:${number}`, kind: 'step-output', ...frame, body: { step, line } } as const;
+        await store.appendRunEvents(runId, [output]);
+      },
+    });
+    const startedMs = performance.now();
+    let outcome: ToolOutcome;
+    try {
+      const context = await toolContext(workspace, { signal, onLine: (line) => lines.add(`${line}\n`) });
+      outcome = await registry.call(call.request.name, call.request.args, context);
+    } finally {
+      await lines.end();
+      await announcement.end();
+    }
+    const durationMs = Math.round(performance.now() - startedMs);
+    const mayHaveChanged = call.risk === 'shell' || (call.risk === 'write' && outcome.ok);
+    const checkpoint = mayHaveChanged ? await createCheckpoint(git, workspace) : workspace.checkpoint;
+    const tool = cleanLine(call.request.name, 100);
+    const ended = { step, tool, label: call.label, ok: outcome.ok, durationMs };
+    await untilStored(
+      () =>
+        store.recordToolResult({
+          sessionId: input.sessionId,
+          sessionEvent: resultEvent(key, call.request, outcome),
+          workspaceId: workspace.workspaceId,
+          checkpoint: checkpoint === workspace.checkpoint ? null : checkpoint,
+          runId,
+          runEvents: [started, { key: `${key}:end`, kind: 'tool-ended', ...frame, body: ended }],
+        }),
+      signal,
+    );
+    return { ok: outcome.ok, durationMs };
+  }
+
+  async function toolContext(
+    workspace: WorkspaceRecord,
+    given: Pick<ToolContext, 'signal' | 'onLine'>,
+  ): Promise<ToolContext> {
+    const worktree = await requireWorktree(workspace.path);
+    const mainCheckout = basename(worktree.commonDir) === '.git' ? dirname(worktree.commonDir) : null;
+    return {
+      workspace: { root: workspace.path, mainCheckout },
+      runCommand: deps.runCommand,
+      listFiles: () => listFiles(git, worktree),
+      ...given,
+    };
+  }
+}
+
+function resultEvent(key: string, request: RequestedToolCall, outcome: ToolOutcome): NewSessionEvent {
+  const output = limitText(outcome.output, {
+    maxCharacters: maxOutputCharacters,
+    advice: 'ask for less at once',
+  });
+  return { key, kind: 'tool-result', body: { callId: request.id, tool: request.name, ok: outcome.ok, output } };
+}
+
+/** Runs once: after a moment, or when asked to. Never throws: what it announces is recorded again at the end. */
+function announceLater(announce: () => Promise<void>): {
+  readonly now: () => Promise<void>;
+  readonly end: () => Promise<void>;
+} {
+  let announced: Promise<void> | undefined;
+  const now = (): Promise<void> => {
+    announced ??= announce().catch(() => undefined);
+    return announced;
+  };
+  const timer = setTimeout(() => void now(), announceAfterMs);
+  return {
+    now,
+    end: async () => {
+      clearTimeout(timer);
+      await announced;
+    },
+  };
+}

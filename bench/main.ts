@@ -1,0 +1,206 @@
+/**
+ * Measures what docs/benchmarks.md promises and writes that page. One stack of its own, one run after the other; every
+ * comparison is a ratio within this run. Run it on a quiet machine: npm run bench
+ */
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { createTestStack } from '../test/support/test-stack.ts';
+import type { StackProcess, TestStack } from '../test/support/test-stack.ts';
+import { compareCommands, median, quantile } from './commands.ts';
+import { pssMb, treePssMb } from './memory.ts';
+import { benchRun, createBenchRepository, parseEvents, runArguments } from './run.ts';
+import type { BenchPrd } from './run.ts';
+
+interface Row {
+  readonly what: string;
+  readonly figure: string;
+  readonly goal: string;
+  readonly met: boolean;
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const program = join(root, 'bin', 'codetether');
+const node = join(root, 'node_modules', '.bin', 'node');
+const read = { name: 'read', args: { path: 'package.json' } };
+const small: BenchPrd = { stories: 1, steps: 1, delayMs: 0, concurrent: 1, gates: false, tool: read };
+
+const rows: Row[] = [];
+function report(what: string, figure: string, goal: string, met: boolean): void {
+  rows.push({ what, figure, goal, met });
+  process.stderr.write(`${met ? '✓' : '✗'} ${what}: ${figure} (goal ${goal})\n`);
+}
+
+async function main(): Promise<void> {
+  const stack = await createTestStack();
+  try {
+    startUp(stack);
+    await coldStack(stack);
+    await idleMemory(stack);
+    statusCommand(stack);
+    await agentMemory(stack);
+    await steps(stack);
+    await shareOfModelTime(stack);
+    await twentyStories(stack);
+    await recovery(stack);
+  } finally {
+    await stack.remove();
+  }
+  await writeFile(join(root, 'docs', 'benchmarks.md'), page());
+  process.exitCode = rows.every((row) => row.met) ? 0 : 1;
+}
+
+function startUp(stack: TestStack): void {
+  const { ratio, ours, theirs } = compareCommands([program, '--version'], [node, '-e', '0'], { pairs: 21, env: stack.env, cwd: root });
+  report('`codetether --version` against bare `node -e 0`', `× ${ratio.toFixed(2)} (${ours.toFixed(0)} ms, ${theirs.toFixed(0)} ms)`, '≤ × 1.5', ratio <= 1.5);
+}
+
+function statusCommand(stack: TestStack): void {
+  const { ratio, ours } = compareCommands([program, 'ralph', 'status'], [node, '-e', '0'], { pairs: 21, env: stack.env, cwd: root });
+  report('`codetether ralph status` on a warm stack against `node -e 0`', `× ${ratio.toFixed(2)} (${ours.toFixed(0)} ms)`, '≤ × 4', ratio <= 4);
+}
+
+async function coldStack(stack: TestStack): Promise<void> {
+  await up(stack);
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    await stack.cli(['down']);
+    times.push(await up(stack));
+  }
+  const worst = Math.max(...times);
+  report('the whole stack from cold, 5 times', `median ${seconds(median(times))}, worst ${seconds(worst)}`, '≤ 4 s', worst <= 4_000);
+}
+
+async function up(stack: TestStack): Promise<number> {
+  const startedMs = performance.now();
+  const { code, stderr } = await stack.cli(['up']);
+  if (code !== 0) throw new Error(stderr);
+  return performance.now() - startedMs;
+}
+
+async function idleMemory(stack: TestStack): Promise<void> {
+  await delay(5_000);
+  const pids = await stack.pids();
+  const sizes = new Map<StackProcess, number>();
+  for (const [name, pid] of pids) sizes.set(name, name === 'supervisor' ? pssMb(pid) : treePssMb(pid));
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const each = [...sizes].map(([name, size]) => `${name} ${size.toFixed(0)}`).join(', ');
+  report('idle memory of the whole stack (PSS)', `${total.toFixed(0)} MB (${each})`, '≤ 450 MB', total <= 450);
+  const worker = sizes.get('worker') ?? Number.NaN;
+  report('idle memory of the worker (PSS)', `${worker.toFixed(0)} MB`, '≤ 150 MB', worker <= 150);
+}
+
+async function agentMemory(stack: TestStack): Promise<void> {
+  const agents = 25;
+  const prd: BenchPrd = { ...small, stories: agents, steps: 10, delayMs: 1_500, concurrent: agents };
+  // The first agents load what an idle worker does not need yet.
+  await benchRun(stack, { ...small, stories: 4, steps: 5, concurrent: 4 });
+  await delay(5_000);
+  const worker = (await stack.pids()).get('worker') ?? 0;
+  const before = pssMb(worker);
+  const samples: number[] = [];
+  let over = false;
+  const sampling = (async () => {
+    for (; !over; await delay(500)) samples.push(pssMb(worker));
+  })();
+  await benchRun(stack, prd);
+  over = true;
+  await sampling;
+  const each = (Math.max(...samples) - before) / agents;
+  report('memory of a worker for each of 25 working agents (highest PSS)', `${each.toFixed(2)} MB`, '≤ 2 MB', each <= 2);
+}
+
+/** Orchestration is the time between the end of one activity and the start of the next. */
+async function steps(stack: TestStack): Promise<void> {
+  const turns = 200;
+  const half = await benchRun(stack, { ...small, steps: turns / 2 });
+  const run = await benchRun(stack, { ...small, steps: turns });
+  const [halfHistory, history] = [await historyOf(stack, half.runId), await historyOf(stack, run.runId)];
+  const p50 = median(history.gapsMs);
+  const p95 = quantile(history.gapsMs, 0.95);
+  report('orchestration of one model or tool step, 400 steps in a row', `p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms`, 'p50 ≤ 15 ms', p50 <= 15);
+  const bytes = history.bytes / turns;
+  const growth = bytes / (halfHistory.bytes / (turns / 2));
+  report('history of one step (model call and tool call)', `${bytes.toFixed(0)} bytes; 200 steps × ${growth.toFixed(2)} of 100 steps`, '≤ 3 KB, flat', bytes <= 3_072 && growth <= 1.1);
+}
+
+async function historyOf(stack: TestStack, runId: string): Promise<{ readonly bytes: number; readonly gapsMs: readonly number[] }> {
+  const { temporalAddress } = JSON.parse((await stack.cli(['status', '--json'])).stdout) as { readonly temporalAddress: string };
+  const connection = await Connection.connect({ address: temporalAddress });
+  try {
+    const handle = new Client({ connection }).workflow.getHandle(`${runId}:B-001:1`);
+    const { events } = await handle.fetchHistory();
+    const bytes = Number((await handle.describe()).raw.workflowExecutionInfo?.historySizeBytes ?? Number.NaN);
+    const gapsMs: number[] = [];
+    let endedMs: number | undefined;
+    for (const event of events ?? []) {
+      const atMs = Number(event.eventTime?.seconds) * 1_000 + Number(event.eventTime?.nanos) / 1_000_000;
+      if (event.activityTaskStartedEventAttributes && endedMs !== undefined) gapsMs.push(atMs - endedMs);
+      if (event.activityTaskCompletedEventAttributes) endedMs = atMs;
+    }
+    return { bytes, gapsMs };
+  } finally {
+    await connection.close();
+  }
+}
+
+async function shareOfModelTime(stack: TestStack): Promise<void> {
+  const calls = 20;
+  const { events } = await benchRun(stack, { ...small, steps: calls - 2, delayMs: 1_000 });
+  const answers = events.filter((event) => event.kind === 'model-answered').map((event) => Date.parse(event.at));
+  const loopMs = (answers.at(-1) ?? 0) - (answers[0] ?? 0);
+  const share = (loopMs - (answers.length - 1) * 1_000) / loopMs;
+  report(`share of orchestration with model calls of 1 s (${calls} calls, each with a tool call)`, `${(share * 100).toFixed(1)} %`, '≤ 3 %', share <= 0.03);
+}
+
+async function twentyStories(stack: TestStack): Promise<void> {
+  const { wallMs } = await benchRun(stack, { stories: 20, steps: 3, delayMs: 0, concurrent: 4, gates: true, tool: read });
+  const each = wallMs / 20;
+  report('20 stories, 4 at a time, real git and `node --test` gates, a model without latency', `${seconds(each)} a story (${seconds(wallMs)} in all)`, '≤ 1 s a story', each <= 1_000);
+}
+
+async function recovery(stack: TestStack): Promise<void> {
+  const prd: BenchPrd = { ...small, steps: 400, delayMs: 100 };
+  const { repository, model } = await createBenchRepository(prd);
+  const run = stack.start(runArguments(prd, model), { cwd: repository });
+  const kills: number[] = [];
+  await delay(3_000);
+  for (let round = 0; round < 10; round++) {
+    await delay(1_000 + Math.random() * 1_000);
+    const worker = (await stack.pids()).get('worker') ?? 0;
+    kills.push(Date.now());
+    process.kill(worker, 'SIGKILL');
+    await delay(6_000);
+  }
+  await stack.cli(['ralph', 'cancel'], { cwd: repository });
+  const { list } = parseEvents((await run.result).stdout);
+  const stepTimes = list.filter((event) => event.kind === 'step-started').map((event) => Date.parse(event.at));
+  const waits = kills.map((kill) => (stepTimes.find((at) => at > kill + 20) ?? Number.POSITIVE_INFINITY) - kill);
+  const worst = Math.max(...waits);
+  report('next step after kill -9 of the worker, 10 times', `p50 ${seconds(median(waits))}, worst ${seconds(worst)}`, 'p50 ≤ 3 s, worst ≤ 8 s', median(waits) <= 3_000 && worst <= 8_000);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(2)} s`;
+}
+
+function page(): string {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${(totalmem() / 2 ** 30).toFixed(0)} GB, Node ${process.version}`;
+  const lines = rows.map(({ what, figure, goal, met }) => `| ${what} | ${figure} | ${goal} | ${met ? 'yes' : '**no**'} |`);
+  return `# Benchmarks
+
+Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)} at ${commit}; ${machine}.
+Everything runs on one machine: engine, database, worker, API and the scripted model share its cores.
+
+| what | figure | goal | met |
+|---|---|---|---|
+${lines.join('\n')}
+`;
+}
+
+await main();

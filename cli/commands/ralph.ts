@@ -1,0 +1,238 @@
+import { Command, Option } from 'commander';
+import type { SteerVerb } from '../../domain/contracts/api.ts';
+import {
+  concurrency,
+  dollars,
+  outputFormats,
+  runExitCodes,
+  sequenceNumber,
+  shortExitCodes,
+  timeSpan,
+  tokenCount,
+  wholeNumber,
+  withHelpEnd,
+} from './ralph/options.ts';
+import type { RunOptions } from './ralph/run.ts';
+import type { AttachOptions } from './ralph/attach.ts';
+import type { LogsOptions } from './ralph/logs.ts';
+import type { CreatePrdOptions } from './ralph/create-prd.ts';
+
+const runArgument = ['[run]', "id of a run, or the beginning of one; default: this repository's newest"] as const;
+const prdOption = ['-p, --prd <file>', 'the newest run of this PRD'] as const;
+
+/** `codetether ralph`: work off a PRD. What a command does is loaded when it is called. */
+export function command(): Command {
+  const ralph = new Command('ralph')
+    .summary('work off a PRD, story by story')
+    .description(
+      'Works off the user stories of a PRD: a fresh agent for each, checked by your own gates, committed and merged.',
+    )
+    .addCommand(runCommand())
+    .addCommand(attachCommand())
+    .addCommand(statusCommand())
+    .addCommand(listCommand())
+    .addCommand(logsCommand())
+    .addCommand(steerCommand('pause', 'start nothing new; steps under way finish'))
+    .addCommand(steerCommand('resume', 'go on after a pause'))
+    .addCommand(steerCommand('stop', 'end the run after the steps under way'))
+    .addCommand(steerCommand('cancel', 'end the run now'))
+    .addCommand(validateCommand())
+    .addCommand(createPrdCommand());
+  return withHelpEnd(ralph, {
+    examples: [
+      ['codetether ralph create-prd -f "add due dates"', 'write prd.json for this repository'],
+      ['codetether ralph run --model anthropic/NAME', 'work off prd.json'],
+      ['codetether ralph attach', 'watch the run that goes on'],
+    ],
+    exitCodes: runExitCodes,
+  });
+}
+
+function runCommand(): Command {
+  const run = new Command('run')
+    .summary('work off a PRD and show how it goes')
+    .description(
+      'Works off the stories of a PRD that have not passed, and shows how it goes. A run that goes on already is attached to; one that has ended goes on with what is left.',
+    )
+    .option('-p, --prd <file>', 'the PRD: JSON or YAML', 'prd.json')
+    .option('-m, --model <provider/model>', 'the model; default: CODETETHER_DEFAULT_MODEL')
+    .option('--branch <name>', "the run branch, instead of the PRD's")
+    .optionsGroup('Limits:')
+    .option('--max-iterations <n>', 'attempts of all stories together', wholeNumber)
+    .option('--max-attempts <n>', 'attempts of one story', wholeNumber)
+    .option('--max-steps <n>', 'model calls of one attempt', wholeNumber)
+    .option('--max-concurrent <n>', 'stories worked on at the same time', concurrency)
+    .option('--max-cost <usd>', 'US dollars, e.g. 2 or 0.50', dollars)
+    .option('--max-tokens <n>', 'tokens, e.g. 400k or 1.5M', tokenCount)
+    .option('--max-time <time>', 'wall clock, e.g. 2h30m', timeSpan)
+    .optionsGroup('What to do:')
+    .option('--detach', 'start the run, print its id and leave it running')
+    .option('--dry-run', 'check everything and print the plan; start nothing')
+    .option('--allow-unchecked', 'accept stories that nothing checks')
+    .option('--allow-dirty', 'start although the checkout has uncommitted changes; they are left alone')
+    .optionsGroup('Output:');
+  return withHelpEnd(addOutputOptions(run), {
+    examples: [
+      ['codetether ralph run --model anthropic/NAME', 'prd.json of this folder'],
+      ['codetether ralph run -p plans/login.yaml -m openai/NAME --max-cost 5', 'with a cap of 5 US dollars'],
+      ['codetether ralph run -m scripted/script.yaml --output-format stream-json', 'one JSON line for each event'],
+    ],
+    exitCodes: runExitCodes,
+  }).action(async (options: RunOptions) => {
+    process.exitCode = await (await import('./ralph/run.ts')).run(options);
+  });
+}
+
+function attachCommand(): Command {
+  const attach = new Command('attach')
+    .summary('watch a run')
+    .description('Shows how a run goes, until it ends; it ends like the run. Ctrl-C leaves the run running.')
+    .argument(...runArgument)
+    .option(...prdOption)
+    .option('--since-seq <n>', 'only events after this one, to read on where a reader has stopped', sequenceNumber)
+    .optionsGroup('Output:');
+  return withHelpEnd(addOutputOptions(attach), {
+    examples: [
+      ['codetether ralph attach', "this repository's newest run"],
+      ['codetether ralph attach due-dates', 'a run by the last part of its id'],
+      ['codetether ralph attach due-dates --output-format stream-json --since-seq 120', 'read on after event 120'],
+    ],
+    exitCodes: runExitCodes,
+  }).action(async (run: string | undefined, options: AttachOptions) => {
+    process.exitCode = await (await import('./ralph/attach.ts')).attach(run, options);
+  });
+}
+
+function addOutputOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--output-format <format>', 'how to print').choices(outputFormats).default('text'))
+    .option('--json', 'the same as --output-format json: one JSON object at the end')
+    .option('-q, --quiet', 'only the result')
+    .option('-v, --verbose', 'a line for everything that happens, instead of the board');
+}
+
+function statusCommand(): Command {
+  const status = new Command('status')
+    .summary('how a run stands')
+    .description('Prints how a run stands, as Markdown.')
+    .argument(...runArgument)
+    .option(...prdOption)
+    .option('--json', 'as one JSON object');
+  return withHelpEnd(status, {
+    examples: [
+      ['codetether ralph status', "this repository's newest run"],
+      ['codetether ralph status due-dates', 'a run by the last part of its id'],
+      ['codetether ralph status --prd prd.json --json', 'the newest run of a PRD, for a program'],
+    ],
+    exitCodes: shortExitCodes,
+  }).action(async (run: string | undefined, options: { readonly prd?: string; readonly json?: boolean }) => {
+    process.exitCode = await (await import('./ralph/status.ts')).status(run, options);
+  });
+}
+
+function listCommand(): Command {
+  const list = new Command('list')
+    .summary('the runs there are')
+    .description('Prints the runs there are, newest first; off a terminal as tab-separated values.')
+    .option('--limit <n>', 'so many at most', wholeNumber, 20)
+    .option('--json', 'as one JSON object');
+  return withHelpEnd(list, {
+    examples: [
+      ['codetether ralph list', 'the newest 20'],
+      ['codetether ralph list --limit 5 --json', 'for a program'],
+      ['codetether ralph list | cut -f1', 'the ids'],
+    ],
+    exitCodes: shortExitCodes,
+  }).action(async (options: { readonly limit: number; readonly json?: boolean }) => {
+    process.exitCode = await (await import('./ralph/list.ts')).list(options);
+  });
+}
+
+function logsCommand(): Command {
+  const logs = new Command('logs')
+    .summary('all that has happened in a run')
+    .description("Prints a run's event log, or one story's with what its red checks have written.")
+    .argument(...runArgument)
+    .argument('[story]', 'id of a story')
+    .option(...prdOption)
+    .option('-f, --follow', 'go on until the run ends')
+    .option('--since-seq <n>', 'only events after this one', sequenceNumber)
+    .option('--json', 'one JSON object a line')
+    .option('-v, --verbose', 'with every model answer and tool call');
+  return withHelpEnd(logs, {
+    examples: [
+      ['codetether ralph logs', "this repository's newest run"],
+      ['codetether ralph logs US-007', 'one story of it'],
+      ['codetether ralph logs due-dates -f', 'go on until the run ends'],
+    ],
+    exitCodes: `${shortExitCodes}\n  130  interrupted: the run goes on`,
+  }).action(async (run: string | undefined, story: string | undefined, options: LogsOptions) => {
+    process.exitCode = await (await import('./ralph/logs.ts')).logs(run, story, options);
+  });
+}
+
+function steerCommand(verb: SteerVerb, summary: string): Command {
+  const sentence = `${summary[0]?.toUpperCase()}${summary.slice(1)}. What has passed is kept.`;
+  const steer = new Command(verb)
+    .summary(summary)
+    .description(sentence)
+    .argument('[run]', 'id of a run, or the beginning of one; default: the one of this repository that goes on')
+    .option(...prdOption)
+    .option('--json', 'the run as one JSON object')
+    .option('-q, --quiet', 'print nothing');
+  return withHelpEnd(steer, {
+    examples: [
+      [`codetether ralph ${verb}`, "this repository's run"],
+      [`codetether ralph ${verb} due-dates`, 'a run by the last part of its id'],
+      [`codetether ralph ${verb} --prd prd.json`, 'the run of a PRD'],
+    ],
+    exitCodes: shortExitCodes,
+  }).action(
+    async (
+      run: string | undefined,
+      options: { readonly prd?: string; readonly json?: boolean; readonly quiet?: boolean },
+    ) => {
+      process.exitCode = await (await import('./ralph/steer.ts')).steer(verb, run, options);
+    },
+  );
+}
+
+function validateCommand(): Command {
+  const validate = new Command('validate')
+    .summary('check a PRD')
+    .description('Checks a PRD and prints in which order its stories can be worked on. Changes nothing.')
+    .argument('[file]', 'the PRD: JSON or YAML', 'prd.json')
+    .option('--json', 'as one JSON object');
+  return withHelpEnd(validate, {
+    examples: [
+      ['codetether ralph validate', 'prd.json of this folder'],
+      ['codetether ralph validate plans/login.yaml', 'another file'],
+      ['codetether ralph validate --json', 'for a program'],
+    ],
+    exitCodes: '  0    usable\n  2    not usable; every problem is named with its place',
+  }).action(async (file: string, options: { readonly json?: boolean }) => {
+    process.exitCode = await (await import('./ralph/validate.ts')).validate(file, options);
+  });
+}
+
+function createPrdCommand(): Command {
+  const createPrd = new Command('create-prd')
+    .summary('write a first PRD for this repository')
+    .description("Writes a PRD with one example story and the gates that fit the repository's language.")
+    .option('-f, --feature <text>', 'what is to be built', 'new feature')
+    .option('--project-name <name>', "default: the repository's folder name")
+    .option('-o, --output <file>', 'where to write it', 'prd.json')
+    .option('--force', 'overwrite the file')
+    .option('--stdout', 'print it and write nothing')
+    .option('--json', 'the same as --stdout');
+  return withHelpEnd(createPrd, {
+    examples: [
+      ['codetether ralph create-prd -f "add due dates"', 'prd.json of this folder'],
+      ['codetether ralph create-prd -o plans/login.json', 'another file'],
+      ['codetether ralph create-prd --stdout', 'only look'],
+    ],
+    exitCodes: '  0    written\n  1    error\n  2    the command line is not right, or the file is there already',
+  }).action(async (options: CreatePrdOptions) => {
+    process.exitCode = await (await import('./ralph/create-prd.ts')).createPrd(options);
+  });
+}

@@ -1,0 +1,66 @@
+import { CodetetherError } from '../../../domain/errors.ts';
+import { createClient } from '../../../services/client/client.ts';
+import type { Client } from '../../../services/client/client.ts';
+import { processEnvironment } from '../../../services/config/environment.ts';
+import type { Environment } from '../../../services/config/environment.ts';
+import { apiSocketPath, locate } from '../../../services/config/paths.ts';
+import { lookOf } from '../../output/terminal.ts';
+import type { Look } from '../../output/terminal.ts';
+import type { Streams } from './progress.ts';
+
+/** All that a command of `ralph` works with. */
+export interface Context extends Streams {
+  readonly environment: Environment;
+  readonly cwd: string;
+  readonly dataDir: string;
+  readonly client: Client;
+}
+
+/** Starts nothing and connects to nothing. */
+export function openContext(): Context {
+  const environment = processEnvironment();
+  const { dataDir } = locate({ environment });
+  const { stdin, stdout, stderr } = process;
+  for (const stream of [stdout, stderr]) {
+    // Whoever read this has gone (a closed pipe or terminal): nothing more to say, and no reason to break.
+    stream.on('error', () => undefined);
+  }
+  const socketPath = environment['CODETETHER_API_SOCKET'] ?? apiSocketPath(dataDir);
+  return { environment, cwd: process.cwd(), dataDir, client: createClient({ socketPath }), stdin, stdout, stderr };
+}
+
+/**
+ * Makes sure that the local stack runs, telling on stderr what is being set up.
+ * @param settings `apply` for commands that start work, see `ensureStack`
+ */
+export async function startStack(context: Context, settings: 'apply' | 'keep'): Promise<void> {
+  const [{ ensureStack }, { stepLines }] = await Promise.all([
+    import('../../../services/stack/ensure-stack.ts'),
+    import('../../output/steps.ts'),
+  ]);
+  const steps = stepLines(context.stderr, context.environment);
+  try {
+    await ensureStack({ settings, onProgress: steps.show });
+  } finally {
+    steps.clear();
+  }
+}
+
+/** The answer to a question that any running stack can answer; starts the stack only when nobody answers. */
+export async function ask<T>(context: Context, question: (client: Client) => Promise<T>): Promise<T> {
+  try {
+    return await question(context.client);
+  } catch (error) {
+    if (!(error instanceof CodetetherError) || error.code !== 'api-unreachable') throw error;
+    await startStack(context, 'keep');
+    return await question(context.client);
+  }
+}
+
+export function stdoutLook(context: Context): Look {
+  return lookOf(context.stdout, context.environment);
+}
+
+export function print(stream: NodeJS.WriteStream, lines: readonly string[]): void {
+  if (lines.length > 0) stream.write(`${lines.join('\n')}\n`);
+}

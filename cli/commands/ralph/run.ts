@@ -1,0 +1,178 @@
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import type { StartRunRequest, StartRunResponse } from '../../../domain/contracts/api.ts';
+import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
+import { parseModelReference } from '../../../domain/model/reference.ts';
+import { uncheckedStories } from '../../../domain/ralph/parse-prd.ts';
+import { variable } from '../../../services/config/environment.ts';
+import { formatElapsed } from '../../output/format.ts';
+import { shellWord } from '../../output/final.ts';
+import { inSigns } from '../../output/signs.ts';
+import { snakeKeys } from '../../output/stream-json.ts';
+import { cleanLine, counted } from '../../output/text.ts';
+import { lookOf } from '../../output/terminal.ts';
+import { openContext, print, startStack } from './context.ts';
+import type { Context } from './context.ts';
+import { runHandle } from './find-run.ts';
+import type { OutputFormat } from './options.ts';
+import { readPrd } from './read-prd.ts';
+import { findRepository, realpath } from './repository.ts';
+import { watchRun } from './watch.ts';
+
+export interface RunOptions {
+  readonly prd: string;
+  readonly model?: string;
+  readonly branch?: string;
+  readonly maxIterations?: number;
+  readonly maxAttempts?: number;
+  readonly maxSteps?: number;
+  readonly maxConcurrent?: number;
+  readonly maxCost?: number;
+  readonly maxTokens?: number;
+  readonly maxTime?: number;
+  readonly allowUnchecked?: boolean;
+  readonly allowDirty?: boolean;
+  readonly dryRun?: boolean;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+  readonly outputFormat: OutputFormat;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+/**
+ * `codetether ralph run`. What can be found wrong without the stack is found before it is started.
+ * @returns the exit status
+ */
+export async function run(options: RunOptions): Promise<number> {
+  const context = openContext();
+  const prdPath = realpath(resolve(context.cwd, options.prd));
+  const model = absoluteModel(options.model ?? defaultModel(context), context.cwd);
+  const { prd } = await readPrd(prdPath);
+  if (findRepository(resolve(prdPath, '..')) === undefined) {
+    throw new CodetetherError('not-a-repository', `The PRD is not in a git repository: ${prdPath}.`);
+  }
+  const unchecked = uncheckedStories(prd).filter((story) => !story.passes);
+  const allowUnchecked =
+    options.allowUnchecked === true ||
+    (unchecked.length > 0 &&
+      options.dryRun !== true &&
+      (await acceptsUnchecked(
+        context,
+        unchecked.map((story) => story.id),
+      )));
+
+  await startStack(context, 'apply');
+  const started = await context.client.startRun(requestOf(options, { prdPath, model, allowUnchecked }));
+  const outputFormat = options.json === true ? 'json' : options.outputFormat;
+  const note = (text: string) => {
+    if (options.quiet !== true)
+      print(context.stderr, [inSigns(text, lookOf(context.stderr, context.environment).signs)]);
+  };
+  for (const warning of started.warnings) note(`warning: ${cleanLine(warning)}`);
+  const { runId } = started.run;
+  if (started.kind === 'planned' || options.detach === true) {
+    if (outputFormat !== 'text') print(context.stdout, [JSON.stringify(snakeKeys({ schemaVersion: 1, ...started }))]);
+    else if (started.kind === 'planned') print(context.stdout, planLines(started, options));
+    else
+      print(context.stdout, options.quiet === true ? [runId] : startedLines(started, await runHandle(context, runId)));
+    return exitCodes.completed;
+  }
+  if (started.kind === 'attached') note(`attached to ${runId}: it ${aboutAttached(started.run)}`);
+  return await watchRun(context, {
+    runId,
+    sinceSeq: started.afterSeq,
+    outputFormat,
+    quiet: options.quiet === true,
+    verbose: options.verbose === true,
+  });
+}
+
+function defaultModel({ environment }: Context): string {
+  const model = variable(environment, 'CODETETHER_DEFAULT_MODEL');
+  if (model !== undefined) return model;
+  throw new CodetetherError('usage', 'no model is named', {
+    next:
+      'Name one: codetether ralph run --model anthropic/NAME (or openai/, google/, openai-compatible/, scripted/FILE), ' +
+      'or once for all: export CODETETHER_DEFAULT_MODEL=anthropic/NAME',
+  });
+}
+
+/** `scripted/<file>` is resolved here: the API does not know this command's folder. */
+function absoluteModel(text: string, cwd: string): string {
+  const reference = parseModelReference(text);
+  if (reference === null) {
+    throw new CodetetherError('model-unknown', `"${cleanLine(text)}" is not a model.`);
+  }
+  if (reference.provider !== 'scripted') return text;
+  const file = resolve(cwd, reference.model);
+  return `scripted/${file}${reference.effort === null ? '' : `:${reference.effort}`}`;
+}
+
+/** Asks on a terminal; off it the error says which flag accepts it. */
+async function acceptsUnchecked({ stdin, stderr }: Context, ids: readonly string[]): Promise<boolean> {
+  const named = ids.length > 5 ? `${ids.slice(0, 5).join(', ')} and ${ids.length - 5} more` : ids.join(', ');
+  const refused = new CodetetherError('prd-unchecked', undefined, { problems: [`no check: ${named}`] });
+  if (!stdin.isTTY || !stderr.isTTY) throw refused;
+  const question = createInterface({ input: stdin, output: stderr });
+  try {
+    const answer = await question.question(
+      `${counted(ids.length, 'story has', 'stories have')} no check and would pass on the model's word: ${named}\nrun anyway? [y/N] `,
+    );
+    if (/^y(es)?$/i.test(answer.trim())) return true;
+  } finally {
+    question.close();
+  }
+  throw refused;
+}
+
+function requestOf(
+  options: RunOptions,
+  checked: { readonly prdPath: string; readonly model: string; readonly allowUnchecked: boolean },
+): StartRunRequest {
+  const { branch, maxIterations, maxAttempts, maxSteps, maxConcurrent, maxCost, maxTokens, maxTime } = options;
+  return {
+    kind: 'ralph',
+    ...checked,
+    ...(branch === undefined ? {} : { branch }),
+    ...(maxIterations === undefined ? {} : { maxIterations }),
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...(maxSteps === undefined ? {} : { maxSteps }),
+    ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
+    ...(maxCost === undefined ? {} : { maxCostUsd: maxCost }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(maxTime === undefined ? {} : { maxTimeMs: maxTime }),
+    allowDirty: options.allowDirty === true,
+    dryRun: options.dryRun === true,
+  };
+}
+
+function planLines({ run, plan }: StartRunResponse, options: RunOptions): string[] {
+  const width = Math.max(0, ...plan.map((story) => story.storyId.length));
+  return [
+    `${run.runId}: ${plan.length} of ${counted(run.total, 'story', 'stories')} would be worked on, branch ${cleanLine(run.branch)}, model ${cleanLine(run.model)}`,
+    ...plan.map((story, index) => {
+      const stage = plan[index - 1]?.stage === story.stage ? '' : `stage ${story.stage + 1}`;
+      return `  ${stage.padEnd(8)}  ${story.storyId.padEnd(width)}  ${cleanLine(story.title)}`;
+    }),
+    `nothing was started. Start it with: codetether ralph run --prd ${shellWord(options.prd)}`,
+  ];
+}
+
+function startedLines({ kind, run }: StartRunResponse, handle: string): string[] {
+  const how =
+    kind === 'attached'
+      ? aboutAttached(run)
+      : `started, ${run.passed} of ${counted(run.total, 'story', 'stories')} passed`;
+  return [
+    `${run.runId} ${how}, branch ${cleanLine(run.branch)}`,
+    `  attach  codetether ralph attach ${handle}`,
+    `  status  codetether ralph status ${handle}`,
+    `  stop    codetether ralph stop ${handle}`,
+  ];
+}
+
+function aboutAttached(run: StartRunResponse['run']): string {
+  const sinceMs = Date.now() - Date.parse(run.startedAt);
+  return `has been worked on for ${formatElapsed(sinceMs)}, ${run.passed} of ${counted(run.total, 'story', 'stories')} passed`;
+}

@@ -1,0 +1,135 @@
+import { relative } from 'node:path';
+import type { Board } from '../../../domain/run/board.ts';
+import { isWorkedOn } from '../../../domain/run/board.ts';
+import { exitCodes, asCodetetherError } from '../../../domain/errors.ts';
+import type { SteerVerb } from '../../../domain/contracts/api.ts';
+import { isActive } from '../../../domain/run/status.ts';
+import { exitCodeOf, finalJson, finalLines } from '../../output/final.ts';
+import { inSigns } from '../../output/signs.ts';
+import { lookOf } from '../../output/terminal.ts';
+import { counted } from '../../output/text.ts';
+import type { BoardKey } from '../../tui/board.tsx';
+import { print, stdoutLook } from './context.ts';
+import type { Context } from './context.ts';
+import { runHandle } from './find-run.ts';
+import { followRun } from './follow-run.ts';
+import type { OutputFormat } from './options.ts';
+import { boardProgress, plainProgress, quietProgress, streamProgress } from './progress.ts';
+import type { Progress } from './progress.ts';
+import { reviver } from './revive.ts';
+
+export interface WatchOptions {
+  readonly runId: string;
+  /** Progress lines and NDJSON begin after this event. */
+  readonly sinceSeq: number;
+  readonly outputFormat: OutputFormat;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+}
+
+/** Why the command goes although the run goes on. */
+type Leaving = 'asked' | 'stack-down';
+
+const leaveSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Shows the run until it ends, then its result on stdout; returns the exit status. Ctrl-C, SIGTERM and a closed
+ * terminal leave the run running.
+ */
+export async function watchRun(context: Context, options: WatchOptions): Promise<number> {
+  const { client, stdout } = context;
+  const { runId } = options;
+  const handle = await runHandle(context, runId);
+  const leaving = new AbortController();
+  const leave = () => leaving.abort('asked' satisfies Leaving);
+  for (const signal of leaveSignals) process.on(signal, leave);
+  stdout.on('error', leave);
+
+  let latest: Board | undefined;
+  const onKey = (key: BoardKey) => {
+    if (key === 'leave') leave();
+    else void steer(key === 'stop' ? 'stop' : latest?.status === 'paused' ? 'resume' : 'pause');
+  };
+  const progress = await openProgress(context, options, onKey);
+  const steer = async (verb: SteerVerb) => {
+    try {
+      await client.steer(runId, verb);
+    } catch (error) {
+      progress.say(`${verb}: ${asCodetetherError(error).message}`);
+    }
+  };
+  const revive = reviver({
+    context,
+    say: progress.say,
+    onStackDown: () => leaving.abort('stack-down' satisfies Leaving),
+  });
+  try {
+    const followed = await followRun(
+      { getRun: client.getRun, events: client.events, revive },
+      {
+        runId,
+        sinceSeq: options.sinceSeq,
+        signal: leaving.signal,
+        sink: {
+          ...progress,
+          board: (board) => {
+            latest = board;
+            progress.board(board);
+          },
+        },
+      },
+    );
+    await progress.close();
+    if (followed.kind === 'left') return leftRunning(context, followed.board, handle, leaving.signal.reason as Leaving);
+    return finished(context, followed.board, options.outputFormat, handle);
+  } finally {
+    // After an error, too, the terminal is given back; a second close does nothing.
+    await progress.close();
+    for (const signal of leaveSignals) process.off(signal, leave);
+    stdout.off('error', leave);
+  }
+}
+
+function openProgress(context: Context, options: WatchOptions, onKey: (key: BoardKey) => void): Promise<Progress> {
+  const { runId, verbose, quiet } = options;
+  const { environment, stderr } = context;
+  if (options.outputFormat === 'stream-json') return Promise.resolve(streamProgress(context, { runId, quiet }));
+  if (quiet) return Promise.resolve(quietProgress(context));
+  if (!verbose && stderr.isTTY && environment['TERM'] !== 'dumb') return boardProgress(context, { environment, onKey });
+  return Promise.resolve(plainProgress(context, { runId, verbose, environment }));
+}
+
+function finished(context: Context, board: Board, outputFormat: OutputFormat, handle: string): number {
+  if (outputFormat === 'json') print(context.stdout, [JSON.stringify(finalJson(board))]);
+  if (outputFormat === 'text') {
+    print(context.stdout, finalLines(board, { look: stdoutLook(context), prdPath: shownPath(context, board), handle }));
+  }
+  return isActive(board.status) ? exitCodes.error : exitCodeOf(board.status);
+}
+
+function leftRunning(context: Context, board: Board | undefined, handle: string, why: Leaving): number {
+  const { signs } = lookOf(context.stderr, context.environment);
+  const busy = board?.stories.filter(isWorkedOn).length ?? 0;
+  const worked = busy === 0 ? '' : `: ${counted(busy, 'story is', 'stories are')} being worked on`;
+  const lines =
+    why === 'stack-down'
+      ? [
+          'the local stack was stopped; the run goes on when it is back',
+          `    attach  codetether ralph attach ${handle}      (starts it again)`,
+        ]
+      : [
+          `left running${worked}`,
+          `    attach  codetether ralph attach ${handle}      stop  codetether ralph stop ${handle}`,
+        ];
+  print(
+    context.stderr,
+    lines.map((line) => inSigns(line, signs)),
+  );
+  return why === 'stack-down' ? exitCodes.temporary : exitCodes.interrupted;
+}
+
+/** The PRD as the person would name it from here. */
+function shownPath(context: Context, board: Board): string {
+  const path = relative(context.cwd, board.prdPath);
+  return path === '' || path.startsWith('..') ? board.prdPath : path;
+}

@@ -1,0 +1,21 @@
+import { Command } from 'commander';
+
+/** `codetether worker`: one worker in the foreground; the local stack starts its own. */
+export function command(): Command {
+  return new Command('worker')
+    .summary('run a worker in the foreground')
+    .description(
+      'Serves workflows, model calls and the tools of this host until it is told to end (SIGTERM). Needs DATABASE_URL and TEMPORAL_ADDRESS.',
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  codetether worker\n' +
+        '  CODETETHER_DATA_DIR=/var/lib/codetether codetether worker     another host id, other worktrees\n' +
+        '  CODETETHER_WORKER_SLOTS=4 codetether worker                   at most 4 tools and gates at a time\n' +
+        '\nExit codes: 0 ended, 1 error.',
+    )
+    .action(async () => {
+      await import('../../services/worker/main.ts');
+    });
+}

@@ -1,0 +1,214 @@
+/**
+ * The program's commands. Each command's module is loaded only when it runs, and the list of commands loads nothing: a
+ * command on a warm stack should cost little more than starting Node.
+ */
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+import type { Command, CommanderError } from 'commander';
+import { processEnvironment, variable } from '../services/config/environment.ts';
+import { locate } from '../services/config/paths.ts';
+
+interface Entry {
+  readonly group: string;
+  readonly summary: string;
+  load(): Promise<{ command(): Command }>;
+}
+
+const work = 'Work';
+const stack = 'Local stack (starts by itself when it is needed)';
+const processes = 'Processes (the local stack runs them for you)';
+
+const commands: { readonly [name: string]: Entry } = {
+  ralph: {
+    group: work,
+    summary: 'work through the stories of a PRD, durably: run, status, attach, …',
+    load: async () => await import('./commands/ralph.ts'),
+  },
+  ui: {
+    group: work,
+    summary: 'open a run, or all of them, in the Temporal UI',
+    load: async () => await import('./commands/ui.ts'),
+  },
+  demo: {
+    group: work,
+    summary: 'run the example PRD on a copy of the example repository',
+    load: async () => await import('./commands/demo.ts'),
+  },
+  up: {
+    group: stack,
+    summary: 'start database, engine, worker and API in the background',
+    load: async () => await import('./commands/up.ts'),
+  },
+  down: {
+    group: stack,
+    summary: 'end them; runs go on when they are back',
+    load: async () => await import('./commands/down.ts'),
+  },
+  status: {
+    group: stack,
+    summary: 'show the processes of the stack',
+    load: async () => await import('./commands/status.ts'),
+  },
+  logs: {
+    group: stack,
+    summary: 'show what they have logged',
+    load: async () => await import('./commands/logs.ts'),
+  },
+  doctor: {
+    group: stack,
+    summary: 'check all that codetether needs, and name the mend',
+    load: async () => await import('./commands/doctor.ts'),
+  },
+  worker: {
+    group: processes,
+    summary: 'run a worker in this terminal',
+    load: async () => await import('./commands/worker.ts'),
+  },
+  serve: {
+    group: processes,
+    summary: 'run the API in this terminal',
+    load: async () => await import('./commands/serve.ts'),
+  },
+};
+
+function overview(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const groups = [work, stack, processes].map((group) => {
+    const entries = Object.entries(commands).filter(([, entry]) => entry.group === group);
+    return [`${group}:`, ...entries.map(([name, entry]) => `  ${name.padEnd(width)}  ${entry.summary}`)].join('\n');
+  });
+  return `Usage: codetether <command> [options]
+
+A durable orchestrator for AI coding agents: kill the terminal, the worker, the database, the engine or
+the machine at any moment, and the run goes on from the last finished step.
+
+${groups.join('\n\n')}
+
+Options:
+  --help     of the program, and of each command
+  --version  of the program
+
+Examples:
+  codetether demo                                              see it work: no key, no network, no cost
+  codetether ralph create-prd --feature "due dates"            write a PRD fitted to this repository
+  codetether ralph run --prd prd.json --model PROVIDER/MODEL   work through it
+
+Exit codes:
+  0 done, 1 error, 2 the command line or the input is not right, 75 temporary failure, 130 interrupted;
+  codetether ralph run --help lists those of a run
+
+More: docs/ in the package, README.md first
+`;
+}
+
+async function dispatch(args: readonly string[]): Promise<void> {
+  const [first, ...rest] = args;
+  const isHelp = first === 'help' || first === '--help' || first === '-h';
+  if (first === undefined || (isHelp && rest[0] === undefined)) return print(overview());
+  const name = isHelp ? (rest[0] ?? '') : first;
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry === undefined) throw await unknownCommand(name);
+  cacheCompiledCode();
+  await run(entry, isHelp ? [...rest, '--help'] : args);
+}
+
+/** Halves what it takes to load the larger modules from the second time on. */
+function cacheCompiledCode(): void {
+  const { cacheDir } = locate({ environment: processEnvironment() });
+  enableCompileCache(join(cacheDir, 'compiled'));
+}
+
+async function run(entry: Entry, args: readonly string[]): Promise<void> {
+  const [commander, module] = await Promise.all([import('commander'), entry.load()]);
+  const command = module.command();
+  const program = new commander.Command('codetether').addCommand(command);
+  forEachCommand(program, (each) => {
+    each.exitOverride();
+    each.configureOutput({ outputError: () => undefined });
+  });
+  program.helpCommand(false);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof commander.CommanderError)) throw error;
+    if (error.exitCode === 0) return;
+    // Commander shows the help of a command that wants a subcommand; all else is ours to say.
+    if (error.code === 'commander.help') process.exitCode = 2;
+    else throw await usageError(error, commandOf(program, args));
+  }
+}
+
+function forEachCommand(command: Command, change: (command: Command) => void): void {
+  change(command);
+  for (const each of command.commands) forEachCommand(each, change);
+}
+
+/** The words of the command line that name a command: `codetether ralph run`. */
+function commandOf(program: Command, args: readonly string[]): string {
+  const words = [program.name()];
+  let command: Command | undefined = program;
+  for (const word of args) {
+    command = command.commands.find((each) => each.name() === word || each.aliases().includes(word));
+    if (command === undefined) break;
+    words.push(command.name());
+  }
+  return words.join(' ');
+}
+
+async function usageError(error: CommanderError, command: string): Promise<Error> {
+  const { CodetetherError } = await import('../domain/errors.ts');
+  const [message = '', ...more] = error.message.replace(/^error: /, '').split('\n');
+  return new CodetetherError('usage', message, {
+    problems: more.filter((line) => line !== ''),
+    next: `Read ${command} --help.`,
+  });
+}
+
+async function unknownCommand(name: string): Promise<Error> {
+  const [{ CodetetherError }, { nearest }] = await Promise.all([
+    import('../domain/errors.ts'),
+    import('../domain/text/nearest.ts'),
+  ]);
+  const meant = nearest(name, Object.keys(commands));
+  const kind = name.startsWith('-') ? 'option' : 'command';
+  return new CodetetherError(
+    'usage',
+    `unknown ${kind} ${name}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+    {
+      next: 'Read codetether --help.',
+    },
+  );
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+/** Runs the command that the arguments name. Never throws: what fails is told on stderr, and is the exit status. */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // Whoever read it has gone (`| head`): nothing more to say, and no reason to break.
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+  try {
+    await dispatch(args);
+  } catch (error) {
+    await report(error);
+  }
+}
+
+/** The one place where a command's failure becomes words and an exit status. */
+async function report(failure: unknown): Promise<void> {
+  const [{ asCodetetherError }, { errorLines }, { lookOf }] = await Promise.all([
+    import('../domain/errors.ts'),
+    import('./output/errors.ts'),
+    import('./output/terminal.ts'),
+  ]);
+  const environment = processEnvironment();
+  const debug = variable(environment, 'CODETETHER_DEBUG') !== undefined;
+  const lines = errorLines(failure, { look: lookOf(process.stderr, environment), debug });
+  process.stderr.write(`${lines.join('\n')}\n`);
+  process.exitCode = asCodetetherError(failure).entry.exit;
+}

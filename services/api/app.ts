@@ -1,0 +1,50 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { LogController, fastify } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { CodetetherError } from '../../domain/errors.ts';
+import type { ApiDeps } from './deps.ts';
+import { eventRoutes } from './event-routes.ts';
+import { requirePermissions } from './permissions.ts';
+import { answerWithProblems } from './problems.ts';
+import { runRoutes } from './run-routes.ts';
+import { systemRoutes } from './system-routes.ts';
+
+/** How long a request waits for a database that is being prepared. */
+const preparedMs = 10_000;
+const longestParameter = 500;
+
+/** The whole API without a listener. Closing it ends its event streams first. */
+export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: deps.log === true ? { level: 'info' } : false,
+    logController: new LogController({ disableRequestLogging: true }),
+    routerOptions: { maxParamLength: longestParameter },
+  });
+  const closing = new AbortController();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  answerWithProblems(app);
+  requirePermissions(app, deps.authenticate);
+  app.addHook('onRequest', async (request) => {
+    if (request.url.startsWith('/v1/')) await waitUntilPrepared(deps);
+  });
+  app.addHook('preClose', async () => closing.abort());
+  await app.register(systemRoutes(deps));
+  await app.register(runRoutes(deps));
+  await app.register(eventRoutes(deps, closing.signal));
+  return app;
+}
+
+async function waitUntilPrepared(deps: ApiDeps): Promise<void> {
+  const waiting = new AbortController();
+  const late = async (): Promise<never> => {
+    await delay(preparedMs, undefined, { signal: waiting.signal });
+    throw new CodetetherError('database-unreachable', 'PostgreSQL does not answer yet');
+  };
+  try {
+    await Promise.race([deps.prepared, late()]);
+  } finally {
+    waiting.abort();
+  }
+}

@@ -1,0 +1,30 @@
+import type { z } from 'zod';
+import type { StartRunRequest } from '../../domain/contracts/api.ts';
+import type { RunPlan } from '../../domain/contracts/store.ts';
+import type { PostgresStore } from '../store/store.ts';
+import type { RunEngine } from './engine.ts';
+import type { Authenticate } from './permissions.ts';
+import type { UiLocation } from './views.ts';
+
+export type CheckedStartRequest = z.output<typeof StartRunRequest>;
+
+export interface Preflight {
+  readonly plan: RunPlan;
+  /** For people, about what was accepted on the way. */
+  readonly warnings: readonly string[];
+}
+
+export interface ApiDeps {
+  readonly store: Omit<PostgresStore, 'prepare' | 'close'>;
+  readonly engine: RunEngine;
+  /** Checks all that can be checked before a run starts; changes nothing. */
+  readonly preflight: (request: CheckedStartRequest) => Promise<Preflight>;
+  readonly authenticate: Authenticate;
+  readonly ui: UiLocation;
+  readonly version: string;
+  /** Resolves when the database has its schema. Requests wait for it a few seconds. */
+  readonly prepared: Promise<void>;
+  readonly log?: boolean;
+  /** How often a silent event stream says that it is there. */
+  readonly pingMs?: number;
+}

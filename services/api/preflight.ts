@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { Environment } from '../config/environment.ts';
+import { modelSettings } from '../config/model-settings.ts';
+import type { ApiDeps } from './deps.ts';
+
+/** The checks before a run, with what they need of this host. They are loaded with the first run that is asked for. */
+export function createPreflight(options: {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly hostId: string;
+}): ApiDeps['preflight'] {
+  const { config, environment, hostId } = options;
+  const settings = modelSettings(config);
+  return async (request) => {
+    const [{ preflightRalph }, { checkModel }, { createGit }] = await Promise.all([
+      import('../../activities/ralph/preflight.ts'),
+      import('../../activities/model/check-model.ts'),
+      import('../../activities/workspace/git.ts'),
+    ]);
+    return await preflightRalph(request, {
+      hostId,
+      git: createGit({ env: environment, processDir: join(config.dataDir, 'processes', 'api') }),
+      searchPath: environment['PATH'] ?? '',
+      checkModel: async (model) => {
+        await checkModel(model, { settings });
+      },
+    });
+  };
+}

@@ -1,0 +1,111 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import {
+  RunDetailView,
+  RunListView,
+  StartRunRequest,
+  StartRunResponse,
+  SteerResponse,
+  StoryDetailView,
+  steerVerbs,
+} from '../../domain/contracts/api.ts';
+import type { CheckView } from '../../domain/contracts/api.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { isActive } from '../../domain/run/status.ts';
+import type { ApiDeps } from './deps.ts';
+import { findRun, reconcileRun } from './find-run.ts';
+import { startRalph } from './start-ralph.ts';
+import { checkView, runView, storyView } from './views.ts';
+
+const RunParams = z.object({ runId: z.string().min(1).max(300) });
+const StoryParams = RunParams.extend({ storyId: z.string().min(1).max(100) });
+const ListQuery = z.strictObject({ limit: z.coerce.number().int().positive().max(500).default(50) });
+
+/** How much of what a red check wrote is shown. */
+const outputCharacters = 16_384;
+
+export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
+  const { store, engine, ui } = deps;
+  return async (app) => {
+    app.post(
+      '/v1/runs',
+      {
+        config: { permission: 'runs:write' },
+        schema: { body: StartRunRequest, response: { 200: StartRunResponse, 201: StartRunResponse } },
+      },
+      async (request, reply) => {
+        const response = await startRalph(deps, request.body);
+        return await reply.code(response.kind === 'started' ? 201 : 200).send(response);
+      },
+    );
+
+    app.get(
+      '/v1/runs',
+      {
+        config: { permission: 'runs:read' },
+        schema: { querystring: ListQuery, response: { 200: RunListView } },
+      },
+      async (request) => {
+        const runs = await store.listRuns({ limit: request.query.limit });
+        const current = await Promise.all(runs.map(async (run) => await reconcileRun(deps, run)));
+        return { runs: current.map((run) => runView(run, ui)) };
+      },
+    );
+
+    app.get(
+      '/v1/runs/:runId',
+      {
+        config: { permission: 'runs:read' },
+        schema: { params: RunParams, response: { 200: RunDetailView } },
+      },
+      async (request) => {
+        const run = await findRun(deps, request.params.runId);
+        const stories = await store.getStories(run.runId);
+        return { ...runView(run, ui), stories: stories.map(storyView) };
+      },
+    );
+
+    app.get(
+      '/v1/runs/:runId/story/:storyId',
+      {
+        config: { permission: 'runs:read' },
+        schema: { params: StoryParams, response: { 200: StoryDetailView } },
+      },
+      async (request) => {
+        const { storyId } = request.params;
+        const { runId } = await findRun(deps, request.params.runId);
+        const story = await store.getStory(runId, storyId);
+        if (story === undefined) throw new CodetetherError('not-found', `there is no story ${storyId} in ${runId}`);
+        return { runId, ...storyView(story), checks: await checksOf(deps, runId, storyId) };
+      },
+    );
+
+    for (const verb of steerVerbs) {
+      app.post(
+        `/v1/runs/:runId/${verb}`,
+        {
+          config: { permission: 'runs:write' },
+          schema: { params: RunParams, response: { 200: SteerResponse } },
+        },
+        async (request) => {
+          const run = await findRun(deps, request.params.runId);
+          if (!isActive(run.status)) throw new CodetetherError('run-not-active', `${run.runId} is ${run.status}`);
+          await engine.steer(run.runId, verb);
+          return { run: runView((await store.getRun(run.runId)) ?? run, ui) };
+        },
+      );
+    }
+  };
+}
+
+async function checksOf(deps: ApiDeps, runId: string, storyId: string): Promise<CheckView[]> {
+  const checks = await deps.store.listChecks(runId, storyId);
+  const newest = Math.max(0, ...checks.map((check) => check.attempt ?? 0));
+  return await Promise.all(
+    checks.map(async (check) => {
+      if (check.ok || check.attempt !== newest) return checkView(check, null);
+      const output = await deps.store.getBlob(check.log);
+      return checkView(check, output?.slice(-outputCharacters).toWellFormed() ?? null);
+    }),
+  );
+}

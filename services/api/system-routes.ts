@@ -1,0 +1,54 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { HealthView, HostListView, ReadyView, apiVersion } from '../../domain/contracts/api.ts';
+import type { ApiDeps } from './deps.ts';
+import { hostView, isAlive } from './views.ts';
+
+export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
+  let isPrepared = false;
+  const notePrepared = async (): Promise<void> => {
+    await deps.prepared;
+    isPrepared = true;
+  };
+  notePrepared().catch(() => {
+    // It stays unprepared; whoever prepares it says why.
+  });
+  return async (app) => {
+    app.get('/health', { schema: { response: { 200: HealthView } } }, (): HealthView => {
+      return { status: 'ok', version: deps.version, apiVersion, pid: process.pid };
+    });
+
+    app.get('/ready', { schema: { response: { 200: ReadyView, 503: ReadyView } } }, async (_request, reply) => {
+      const [database, engine, worker] = await Promise.all([
+        isPrepared ? succeeds(deps.store.ping()) : false,
+        succeeds(deps.engine.ping()),
+        isPrepared ? succeeds(aliveHost(deps)) : false,
+      ]);
+      const ready = database && engine && worker;
+      return await reply.code(ready ? 200 : 503).send({ ready, database, engine, worker });
+    });
+
+    app.get(
+      '/v1/hosts',
+      { config: { permission: 'hosts:read' }, schema: { response: { 200: HostListView } } },
+      async () => {
+        const now = Date.now();
+        return { hosts: (await deps.store.listHosts()).map((host) => hostView(host, now)) };
+      },
+    );
+  };
+}
+
+async function aliveHost(deps: ApiDeps): Promise<void> {
+  const hosts = await deps.store.listHosts();
+  if (!hosts.some((host) => isAlive(host, Date.now()))) throw new Error('no worker was seen lately');
+}
+
+async function succeeds(attempt: Promise<unknown>): Promise<boolean> {
+  try {
+    await attempt;
+    return true;
+  } catch {
+    // Readiness is asked for exactly to learn this.
+    return false;
+  }
+}

@@ -1,0 +1,168 @@
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import type { WorkflowExecutionDescription } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { runUpdates, searchAttributes, workflowTypes } from '../../domain/contracts/ralph.ts';
+import type { RalphRunInput, RalphRunResult } from '../../domain/contracts/ralph.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { taskQueues } from '../../domain/run/ids.ts';
+import { engineError, grpcStatus } from '../temporal/engine-errors.ts';
+import { openTemporal, probeTemporal } from '../temporal/connect.ts';
+import type { TemporalAddress } from '../temporal/connect.ts';
+import type { EngineEnd, EngineRun, RunEngine } from './engine.ts';
+
+const pingMs = 800;
+const answerMs = 5_000;
+/** A run takes an update between two of its steps' bookkeeping; a restarting worker needs a few seconds. */
+const updateMs = 12_000;
+const invalidArgument = 3;
+/** The engine takes summaries of at most 400 bytes. */
+const summaryCharacters = 100;
+
+type RalphRun = (input: RalphRunInput) => Promise<RalphRunResult>;
+
+export interface TemporalEngine extends RunEngine {
+  close(): Promise<void>;
+}
+
+/** Connects on the first call and again after every restart of the engine. */
+export function createTemporalEngine(options: TemporalAddress & { readonly tenant?: string }): TemporalEngine {
+  const access = openTemporal(options);
+  const { client, connection } = access;
+
+  const answered = async <T>(timeoutMs: number, call: () => Promise<T>): Promise<T> => {
+    try {
+      return await connection.withDeadline(Date.now() + timeoutMs, call);
+    } catch (error) {
+      throw engineError(error);
+    }
+  };
+
+  return {
+    ping: async () => await answered(pingMs, async () => await probeTemporal(access, options.namespace, pingMs)),
+    describe: async (runId) => {
+      try {
+        return engineRun(await answered(answerMs, async () => await client.workflow.getHandle(runId).describe()));
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return { kind: 'missing' };
+        throw error;
+      }
+    },
+    start: async (input) => {
+      try {
+        await answered(
+          answerMs,
+          async () =>
+            await client.workflow.start<RalphRun>(workflowTypes.ralphRun, {
+              workflowId: input.runId,
+              taskQueue: taskQueues.workflows,
+              workflowTaskTimeout: '3s',
+              workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+              workflowIdConflictPolicy: 'FAIL',
+              args: [input],
+              memo: { execution: input.execution },
+              typedSearchAttributes: startAttributes(input, options.tenant ?? 'default'),
+              staticSummary: `${input.project} · ${input.feature}`.slice(0, summaryCharacters).toWellFormed(),
+              staticDetails: startDetails(input),
+            }),
+        );
+        return 'started';
+      } catch (error) {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already-running';
+        throw refusedStart(error);
+      }
+    },
+    steer: async (runId, verb) => {
+      const handle = client.workflow.getHandle(runId);
+      try {
+        if (verb === 'cancel') await answered(answerMs, async () => await handle.cancel());
+        else await answered(updateMs, async () => await handle.executeUpdate(runUpdates[verb]));
+      } catch (error) {
+        throw steerError(error, runId, verb);
+      }
+    },
+    close: async () => await connection.close(),
+  };
+}
+
+function engineRun(description: WorkflowExecutionDescription): EngineRun {
+  const memo: unknown = description.memo?.['execution'];
+  const execution = typeof memo === 'number' ? memo : null;
+  const { name } = description.status;
+  switch (name) {
+    case 'COMPLETED':
+    case 'FAILED':
+    case 'TERMINATED':
+      return { kind: 'closed', execution, how: name.toLowerCase() as EngineEnd };
+    case 'CANCELLED':
+      return { kind: 'closed', execution, how: 'cancelled' };
+    case 'TIMED_OUT':
+      return { kind: 'closed', execution, how: 'timed out' };
+    case 'RUNNING':
+    case 'CONTINUED_AS_NEW':
+    case 'PAUSED':
+    case 'UNKNOWN':
+    case 'UNSPECIFIED':
+      return { kind: 'running', execution };
+  }
+}
+
+function startAttributes(input: RalphRunInput, tenant: string) {
+  return [
+    keyword('CodetetherKind', 'ralph'),
+    keyword('CodetetherRepo', input.runId.split(':')[1] ?? input.runId),
+    keyword('CodetetherStatus', 'running'),
+    keyword('CodetetherTenant', tenant),
+    keyword('CodetetherHost', input.hostId),
+  ];
+}
+
+function keyword(name: keyof typeof searchAttributes, value: string) {
+  return { key: defineSearchAttributeKey(name, 'KEYWORD'), value };
+}
+
+/** Markdown, shown by the Temporal UI. */
+function startDetails(input: RalphRunInput): string {
+  const { options } = input;
+  return [
+    `**${input.project}**: ${input.feature}`,
+    '',
+    `- run \`${input.runId}\`, execution ${input.execution}`,
+    `- branch \`${input.branch}\``,
+    `- model \`${options.model}\``,
+    `- host \`${input.hostId}\``,
+    `- at most ${options.maxIterations} attempts, ${options.maxConcurrent} at a time`,
+    `- gates: ${input.gates.length === 0 ? 'none' : input.gates.join(', ')}`,
+  ].join('\n');
+}
+
+function refusedStart(error: unknown): unknown {
+  const status = grpcStatus(error);
+  if (status?.code !== invalidArgument) return error;
+  const types = Object.entries(searchAttributes).map(([name, type]) => `--name ${name} --type ${type}`);
+  return new CodetetherError('config-invalid', `the Temporal engine refuses to start a run: ${status.details}`, {
+    next: `Register the search attributes: temporal operator search-attribute create ${types.join(' ')}`,
+    cause: error,
+  });
+}
+
+function steerError(error: unknown, runId: string, verb: string): unknown {
+  if (error instanceof WorkflowNotFoundError) {
+    return new CodetetherError('run-not-active', `${runId} is not being worked on`, { cause: error });
+  }
+  if (error instanceof WorkflowUpdateFailedError) {
+    const reason = error.cause?.message ?? error.message;
+    return new CodetetherError('run-not-active', `${runId} does not take ${verb}: ${reason}`, { cause: error });
+  }
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
+    return new CodetetherError('worker-lost', `${runId} did not answer to ${verb} in time; is a worker running?`, {
+      next: 'Try again; codetether doctor says what is missing.',
+      cause: error,
+    });
+  }
+  return error;
+}

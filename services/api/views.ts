@@ -1,0 +1,134 @@
+import type { CheckView, HostListView, RunEventView, RunView, StoryView } from '../../domain/contracts/api.ts';
+import type { HostRecord, RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
+import type { CheckRecord } from '../../domain/contracts/store.ts';
+import type { RunEvent } from '../../domain/run/events.ts';
+import type { z } from 'zod';
+
+/** A worker says every few seconds that it is there. */
+export const hostSeenMs = 15_000;
+
+export interface UiLocation {
+  /** Null when the engine has no UI that we know of. */
+  readonly uiUrl: string | null;
+  readonly namespace: string;
+}
+
+/** Where the engine's UI shows the run. */
+export function runUiUrl(ui: UiLocation, runId: string): string | null {
+  if (ui.uiUrl === null) return null;
+  const base = ui.uiUrl.replace(/\/+$/, '');
+  return `${base}/namespaces/${encodeURIComponent(ui.namespace)}/workflows/${encodeURIComponent(runId)}`;
+}
+
+export function runView(run: RunRecord, ui: UiLocation): RunView {
+  return {
+    runId: run.runId,
+    kind: run.kind,
+    status: run.status,
+    project: run.project,
+    feature: run.feature,
+    repoPath: run.repoPath,
+    prdPath: run.prdPath,
+    branch: run.branch,
+    base: run.base,
+    tip: run.tip,
+    hostId: run.hostId,
+    model: run.options.model,
+    execution: run.execution,
+    passed: run.passed,
+    total: run.total,
+    maxCostUsd: run.options.maxCostUsd,
+    maxTokens: run.options.maxTokens,
+    maxTimeMs: run.options.maxTimeMs,
+    ...run.ledger,
+    message: run.outcomeMessage,
+    createdAt: run.createdAt.toISOString(),
+    startedAt: run.startedAt.toISOString(),
+    endedAt: run.endedAt?.toISOString() ?? null,
+    headSeq: run.headSeq,
+    uiUrl: runUiUrl(ui, run.runId),
+  };
+}
+
+/** A run that would be started: as it is now, with what the plan would make of it. */
+export function plannedRunView(plan: RunPlan, existing: RunRecord | undefined, ui: UiLocation, now: Date): RunView {
+  const { stories, ...prd } = plan.prd;
+  const planned: RunRecord = {
+    status: 'starting',
+    base: null,
+    tip: null,
+    execution: 0,
+    ledger: { spentUsd: 0, spentTokens: 0, reservedUsd: 0, reservedTokens: 0 },
+    usage: { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costUsd: 0 },
+    outcomeMessage: '',
+    createdAt: now,
+    startedAt: now,
+    endedAt: null,
+    headSeq: 0,
+    openedSeq: 0,
+    ...existing,
+    runId: plan.runId,
+    kind: 'ralph',
+    project: prd.project,
+    feature: prd.feature,
+    repoPath: plan.repoPath,
+    prdPath: plan.prdPath,
+    branch: plan.branch,
+    hostId: plan.hostId,
+    options: plan.options,
+    prd,
+    passed: stories.filter((story) => story.passes).length,
+    total: stories.length,
+  };
+  return runView(planned, ui);
+}
+
+export function storyView(record: StoryRecord): StoryView {
+  return {
+    storyId: record.story.id,
+    title: record.story.title,
+    status: record.status,
+    priority: record.story.priority,
+    dependsOn: record.story.dependsOn,
+    attempts: record.attempts,
+    commit: record.commit,
+    problem: record.feedback?.message ?? null,
+    usage: record.usage,
+    durationMs: record.durationMs,
+  };
+}
+
+export function checkView(check: CheckRecord & { readonly at: Date }, output: string | null): CheckView {
+  return {
+    attempt: check.attempt,
+    where: check.where,
+    name: check.name,
+    command: check.command,
+    ok: check.ok,
+    exitCode: check.exitCode,
+    durationMs: check.durationMs,
+    summary: check.summary,
+    output,
+    at: check.at.toISOString(),
+  };
+}
+
+export function eventView(runId: string, event: RunEvent): z.infer<typeof RunEventView> {
+  return { schemaVersion: 1, runId, ...event };
+}
+
+export function hostView(host: HostRecord, now: number): HostListView['hosts'][number] {
+  return {
+    hostId: host.hostId,
+    name: host.name,
+    pid: host.pid,
+    version: host.version,
+    slots: host.slots,
+    seenAt: host.seenAt.toISOString(),
+    alive: isAlive(host, now),
+  };
+}
+
+export function isAlive(host: HostRecord, now: number): boolean {
+  return now - host.seenAt.getTime() <= hostSeenMs;
+}

@@ -1,0 +1,73 @@
+/**
+ * The typed client of the API over its Unix socket. Loads nothing but Node's HTTP: answers are taken as the contract
+ * describes them, since server and client are of one release.
+ */
+import type {
+  HealthView,
+  HostListView,
+  ReadyView,
+  RunDetailView,
+  RunListView,
+  StartRunRequest,
+  StartRunResponse,
+  SteerResponse,
+  SteerVerb,
+  StoryDetailView,
+} from '../../domain/contracts/api.ts';
+import type { RunEvent } from '../../domain/run/events.ts';
+import { runEvents } from './run-events.ts';
+import type { RunEventsOptions } from './run-events.ts';
+import { requestJson } from './request.ts';
+
+export type { RunEventsOptions } from './run-events.ts';
+
+/**
+ * Every other method throws `api-unreachable` when nobody answers at the socket and otherwise the error that the API gave;
+ * `runId` is any unique beginning of an id or of its last part.
+ */
+export interface Client {
+  /** May take a minute: everything is checked before the run starts. */
+  startRun(request: StartRunRequest): Promise<StartRunResponse>;
+  /** Newest first. */
+  listRuns(options?: { readonly limit?: number }): Promise<RunListView>;
+  getRun(runId: string): Promise<RunDetailView>;
+  getStory(runId: string, storyId: string): Promise<StoryDetailView>;
+  steer(runId: string, verb: SteerVerb): Promise<SteerResponse>;
+  hosts(): Promise<HostListView>;
+  health(): Promise<HealthView>;
+  ready(): Promise<ReadyView>;
+  /**
+   * Events after `sinceSeq` in order, each once; ends after `run-ended` of the newest execution, or when `signal` is raised.
+   * An API that does not answer is tried again for ever, also at the first connection; what trying again cannot mend
+   * is thrown.
+   */
+  events(runId: string, options?: RunEventsOptions): AsyncIterable<RunEvent>;
+}
+
+const answerMs = 30_000;
+const startMs = 120_000;
+
+/** Connects with the first call; there is nothing to close. */
+export function createClient(options: { readonly socketPath: string }): Client {
+  const { socketPath } = options;
+  const get = async <T>(path: string): Promise<T> =>
+    await requestJson<T>({ socketPath, method: 'GET', path, timeoutMs: answerMs });
+  return {
+    startRun: async (body) =>
+      await requestJson({ socketPath, method: 'POST', path: '/v1/runs', body, timeoutMs: startMs }),
+    listRuns: async ({ limit } = {}) => await get(limit === undefined ? '/v1/runs' : `/v1/runs?limit=${limit}`),
+    getRun: async (runId) => await get(runPath(runId)),
+    getStory: async (runId, storyId) => await get(`${runPath(runId)}/story/${encodeURIComponent(storyId)}`),
+    steer: async (runId, verb) =>
+      await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/${verb}`, timeoutMs: answerMs }),
+    hosts: async () => await get('/v1/hosts'),
+    health: async () => await get('/health'),
+    ready: async () =>
+      await requestJson({ socketPath, method: 'GET', path: '/ready', timeoutMs: answerMs, alsoAccept: 503 }),
+    events: (runId, eventsOptions = {}) => runEvents(socketPath, `${runPath(runId)}/events`, eventsOptions),
+  };
+}
+
+function runPath(runId: string): string {
+  return `/v1/runs/${encodeURIComponent(runId)}`;
+}

@@ -1,0 +1,100 @@
+import { request as httpRequest } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { CodetetherError, fromProblem } from '../../domain/errors.ts';
+import type { Problem } from '../../domain/errors.ts';
+
+export interface JsonRequest {
+  readonly socketPath: string;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: unknown;
+  /** Silence of the API for that long counts as nobody there. */
+  readonly timeoutMs: number;
+  /** A status besides the good ones that comes with the documented body. */
+  readonly alsoAccept?: number;
+}
+
+/** The answer's JSON. @throws `api-unreachable`, else the problem that the API answered with */
+export async function requestJson<T>(request: JsonRequest): Promise<T> {
+  const { alsoAccept } = request;
+  const response = await openResponse({ ...request, headers: { accept: 'application/json' } });
+  const text = await readAll(response, request.socketPath);
+  if (isGood(response) || response.statusCode === alsoAccept) return parseJson(text, response) as T;
+  throw answeredError(text, response);
+}
+
+export interface OpenRequest extends Omit<JsonRequest, 'alsoAccept'> {
+  readonly headers?: { readonly [name: string]: string };
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The response once its head is there; its body is the caller's to read or destroy. @throws `api-unreachable` */
+export async function openResponse(request: OpenRequest): Promise<IncomingMessage> {
+  const { socketPath, method, path, timeoutMs, signal } = request;
+  const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+  const headers = {
+    ...request.headers,
+    ...(body === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+  };
+  return await new Promise((resolve, reject) => {
+    const call = httpRequest({
+      socketPath,
+      method,
+      path,
+      headers,
+      agent: false,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    call.setTimeout(timeoutMs, () => call.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
+    call.on('response', resolve);
+    call.on('error', (error) => reject(signal?.aborted === true ? error : unreachable(socketPath, error)));
+    call.end(body);
+  });
+}
+
+export async function readAll(response: IncomingMessage, socketPath: string): Promise<string> {
+  response.setEncoding('utf8');
+  let text = '';
+  try {
+    for await (const chunk of response) text += chunk;
+  } catch (error) {
+    throw unreachable(socketPath, error);
+  }
+  return text;
+}
+
+export function isGood(response: IncomingMessage): boolean {
+  const status = response.statusCode ?? 0;
+  return status >= 200 && status < 300;
+}
+
+/** The error that a bad answer stands for. */
+export function answeredError(text: string, response: IncomingMessage): CodetetherError {
+  const answer = parseJson(text, response);
+  if (isProblem(answer)) return fromProblem(answer);
+  return new CodetetherError('internal', `the API answered ${response.statusCode ?? 0}: ${text.slice(0, 200)}`);
+}
+
+export function unreachable(socketPath: string, cause: unknown): CodetetherError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new CodetetherError('api-unreachable', `the codetether API does not answer at ${socketPath}: ${reason}`, {
+    cause,
+  });
+}
+
+function isProblem(answer: unknown): answer is Problem {
+  return typeof answer === 'object' && answer !== null && 'code' in answer && 'title' in answer;
+}
+
+function parseJson(text: string, response: IncomingMessage): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const status = response.statusCode ?? 0;
+    throw new CodetetherError('internal', `the API answered ${status} without JSON: ${text.slice(0, 200)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { CodetetherError } from '../../domain/errors.ts';
+import { processEnvironment, variable } from './environment.ts';
+import type { Environment } from './environment.ts';
+import { apiSocketPath, locate } from './paths.ts';
+import { Secret } from './secret.ts';
+
+const text = z.string('expected a text').min(1, 'expected a text that is not empty');
+const folder = text;
+const secret = text.transform((value) => new Secret(value));
+const port = z.coerce
+  .number('expected a port number, 1 to 65535')
+  .int('expected a whole port number, 1 to 65535')
+  .min(1, 'expected a port number, 1 to 65535')
+  .max(65_535, 'expected a port number, 1 to 65535');
+const webAddress = z.url({ protocol: /^https?$/, error: 'expected an address that begins with http:// or https://' });
+const hostAndPort = text.regex(/^[^\s/:]+:\d{1,5}$/, 'expected host:port');
+const databaseAddress = text
+  .regex(/^postgres(?:ql)?:\/\//, 'expected an address that begins with postgresql://')
+  .transform((value) => new Secret(value));
+const count = z.coerce
+  .number('expected a whole number, 1 to 1024')
+  .int('expected a whole number, 1 to 1024')
+  .min(1, 'expected a whole number, 1 to 1024')
+  .max(1024, 'expected a whole number, 1 to 1024');
+
+/** Every setting of codetether. The message of each check is what is expected of the value. */
+const Config = z.strictObject({
+  dataDir: folder,
+  cacheDir: folder,
+  /** The Unix socket of the API. */
+  apiSocket: text,
+  /** Set: no embedded PostgreSQL is started. */
+  databaseUrl: databaseAddress.optional(),
+  /** Set: no embedded Temporal is started. */
+  temporalAddress: hostAndPort.optional(),
+  temporalNamespace: text.default('default'),
+  temporalUiUrl: webAddress.optional(),
+  /** A `temporal` program to use instead of looking for one. */
+  temporalCli: text.optional(),
+  postgresPort: port.optional(),
+  temporalPort: port.optional(),
+  temporalUiPort: port.optional(),
+  /** Tool calls and gates that this host runs at the same time. */
+  workerSlots: count.default(8),
+  anthropicApiKey: secret.optional(),
+  anthropicBaseUrl: webAddress.optional(),
+  openaiApiKey: secret.optional(),
+  openaiBaseUrl: webAddress.optional(),
+  googleApiKey: secret.optional(),
+  openaiCompatibleBaseUrl: webAddress.optional(),
+  openaiCompatibleApiKey: secret.optional(),
+});
+export type Config = Readonly<z.output<typeof Config>>;
+type Key = keyof Config;
+
+/** Where each setting comes from besides the file; the first variable that is set wins. */
+const variables: { readonly [key in Key]: readonly string[] } = {
+  dataDir: ['CODETETHER_DATA_DIR'],
+  cacheDir: [],
+  apiSocket: ['CODETETHER_API_SOCKET'],
+  databaseUrl: ['DATABASE_URL'],
+  temporalAddress: ['TEMPORAL_ADDRESS'],
+  temporalNamespace: ['TEMPORAL_NAMESPACE'],
+  temporalUiUrl: ['CODETETHER_TEMPORAL_UI_URL'],
+  temporalCli: ['CODETETHER_TEMPORAL_CLI'],
+  postgresPort: ['CODETETHER_POSTGRES_PORT'],
+  temporalPort: ['CODETETHER_TEMPORAL_PORT'],
+  temporalUiPort: ['CODETETHER_TEMPORAL_UI_PORT'],
+  workerSlots: ['CODETETHER_WORKER_SLOTS'],
+  anthropicApiKey: ['ANTHROPIC_API_KEY'],
+  anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],
+  openaiApiKey: ['OPENAI_API_KEY'],
+  openaiBaseUrl: ['OPENAI_BASE_URL'],
+  googleApiKey: ['GOOGLE_GENERATIVE_AI_API_KEY', 'GEMINI_API_KEY'],
+  openaiCompatibleBaseUrl: ['OPENAI_COMPATIBLE_BASE_URL'],
+  openaiCompatibleApiKey: ['OPENAI_COMPATIBLE_API_KEY'],
+};
+
+/** Never in a file, and never shown in a message. */
+const secretKeys: readonly string[] = ['anthropicApiKey', 'openaiApiKey', 'googleApiKey', 'openaiCompatibleApiKey'];
+const hiddenKeys: readonly string[] = [...secretKeys, 'databaseUrl'];
+
+export type ConfigFlags = { readonly [key in Key]?: string | number | undefined };
+
+interface Raw {
+  readonly value: unknown;
+  /** For people: where the value was set. */
+  readonly source: string;
+}
+
+/**
+ * Reads all settings once: defaults, then the config file, then the environment, then flags. Frozen.
+ * @throws `config-invalid` naming each bad setting, where it was set, and what is expected
+ */
+export function loadConfig(options: { readonly environment?: Environment; readonly flags?: ConfigFlags } = {}): Config {
+  const environment = options.environment ?? processEnvironment();
+  const flags = options.flags ?? {};
+  const locations = locate({
+    environment,
+    ...(typeof flags.dataDir === 'string' ? { dataDir: flags.dataDir } : {}),
+  });
+  const raw = new Map<string, Raw>([
+    ...fromFile(locations.configFile),
+    ...fromEnvironment(environment),
+    ...fromFlags(flags),
+  ]);
+  // Folders are the ones that every part of the program computes from the same settings.
+  for (const key of ['dataDir', 'cacheDir'] as const) {
+    const set = raw.get(key);
+    if (set === undefined || typeof set.value === 'string') {
+      raw.set(key, { value: locations[key], source: set?.source ?? 'default' });
+    }
+  }
+  if (!raw.has('apiSocket')) raw.set('apiSocket', { value: apiSocketPath(locations.dataDir), source: 'default' });
+  const values = Object.fromEntries([...raw].map(([key, { value }]) => [key, value]));
+  const parsed = Config.safeParse(values);
+  if (parsed.success) return Object.freeze(parsed.data);
+  throw new CodetetherError('config-invalid', undefined, {
+    problems: parsed.error.issues.flatMap((issue) => problems(issue, raw)),
+  });
+}
+
+function problems(issue: z.core.$ZodIssue, raw: ReadonlyMap<string, Raw>): readonly string[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const known = Object.keys(variables).filter((name) => !secretKeys.includes(name));
+      return `${key} in ${raw.get(key)?.source ?? 'the settings'}: is not a setting; settings are ${known.join(', ')}`;
+    });
+  }
+  const key = String(issue.path[0] ?? '');
+  const entry = raw.get(key);
+  const shown = hiddenKeys.includes(key) ? 'its value (not shown)' : JSON.stringify(entry?.value);
+  return [`${key} (${entry?.source ?? 'default'}): ${shown}; ${issue.message}`];
+}
+
+function fromEnvironment(environment: Environment): readonly (readonly [string, Raw])[] {
+  return Object.entries(variables).flatMap(([key, names]) => {
+    const name = names.find((candidate) => variable(environment, candidate) !== undefined);
+    if (name === undefined) return [];
+    return [[key, { value: variable(environment, name), source: `${name} in the environment` }] as const];
+  });
+}
+
+function fromFlags(flags: ConfigFlags): readonly (readonly [string, Raw])[] {
+  return Object.entries(flags).flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, { value, source: 'the command line' }] as const],
+  );
+}
+
+function fromFile(file: string): readonly (readonly [string, Raw])[] {
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw unusableFile(file, error instanceof Error ? error.message : String(error), error);
+  }
+  let parsed: unknown;
+  try {
+    parsed = parseYaml(content);
+  } catch (error) {
+    throw unusableFile(file, error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error), error);
+  }
+  if (parsed === null || parsed === undefined) return [];
+  if (typeof parsed !== 'object' || Array.isArray(parsed)) {
+    throw unusableFile(file, 'expected settings, one `name: value` on each line');
+  }
+  const entries = Object.entries(parsed);
+  const secrets = entries.filter(([key]) => secretKeys.includes(key));
+  if (secrets.length > 0) {
+    throw new CodetetherError('config-invalid', undefined, {
+      problems: secrets.map(
+        ([key]) => `${key} in ${file}: keys are not kept in files; expected ${nameOf(key)} in the environment`,
+      ),
+    });
+  }
+  return entries.map(([key, value]) => [key, { value, source: file }] as const);
+}
+
+function nameOf(key: string): string {
+  return Object.entries(variables).find(([name]) => name === key)?.[1][0] ?? 'a variable';
+}
+
+function unusableFile(file: string, problem: string, cause?: unknown): CodetetherError {
+  return new CodetetherError('config-invalid', 'the config file cannot be used', {
+    problems: [`${file}: ${problem}`],
+    next: `Correct ${file}, or remove it: it is optional.`,
+    cause,
+  });
+}

@@ -1,0 +1,120 @@
+import { closeSync, fchmodSync, openSync, readFileSync } from 'node:fs';
+import { lstat, mkdir } from 'node:fs/promises';
+import { dirname, extname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CodetetherError } from '../../domain/errors.ts';
+
+/** The processes under the supervisor, in the order they are shown. */
+export const childNames = ['postgres', 'temporal', 'worker', 'api'] as const;
+export type ChildName = (typeof childNames)[number];
+
+export const logNames = ['supervisor', ...childNames] as const;
+export type LogName = (typeof logNames)[number];
+
+export interface StackPaths {
+  readonly stackDir: string;
+  readonly stateFile: string;
+  readonly lockFile: string;
+  readonly portsFile: string;
+  readonly logsDir: string;
+  readonly postgresDir: string;
+  readonly temporalFile: string;
+}
+
+export function stackPaths(dataDir: string): StackPaths {
+  const stackDir = join(dataDir, 'stack');
+  return {
+    stackDir,
+    stateFile: join(stackDir, 'state.json'),
+    lockFile: join(stackDir, 'lock.db'),
+    portsFile: join(stackDir, 'ports.json'),
+    logsDir: join(dataDir, 'logs'),
+    postgresDir: join(dataDir, 'postgres'),
+    temporalFile: join(dataDir, 'temporal', 'temporal.db'),
+  };
+}
+
+/** The server's own data in the folder that holds all of one PostgreSQL server. */
+export function clusterPath(postgresDir: string): string {
+  return join(postgresDir, 'cluster');
+}
+
+export function logFile(dataDir: string, name: LogName): string {
+  return join(stackPaths(dataDir).logsDir, `${name}.log`);
+}
+
+/** Opens the log for appending, readable by its owner only. The caller closes it. */
+export function openLog(dataDir: string, name: LogName): number {
+  const descriptor = openSync(logFile(dataDir, name), 'a', 0o600);
+  try {
+    fchmodSync(descriptor, 0o600);
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+  return descriptor;
+}
+
+/**
+ * Makes the folders of the stack, private to their owner.
+ * @throws `config-invalid` when the data dir cannot be written
+ */
+export async function makeStackFolders(dataDir: string): Promise<void> {
+  const paths = stackPaths(dataDir);
+  try {
+    for (const folder of [dataDir, paths.stackDir, paths.logsDir, paths.postgresDir, dirname(paths.temporalFile)]) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    }
+  } catch (error) {
+    throw new CodetetherError('config-invalid', 'the data dir cannot be used', {
+      problems: [`${dataDir}: ${error instanceof Error ? error.message : String(error)}`],
+      next: 'Make it writable, or set CODETETHER_DATA_DIR to another folder.',
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Makes the folder of a socket that does not lie in the data dir, and makes sure that nobody else put it there.
+ * @throws `config-invalid`
+ */
+export async function makeSocketFolder(socketPath: string): Promise<void> {
+  const folder = dirname(socketPath);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { uid, mode } = await lstat(folder);
+  const isPrivate = uid === process.getuid?.() && (mode & 0o077) === 0;
+  if (isPrivate || !folder.startsWith('/tmp/')) return;
+  throw new CodetetherError('config-invalid', 'the folder of the local sockets is not private', {
+    problems: [`${folder}: expected a folder of this user with mode 0700`],
+    next: `Remove ${folder}, or set CODETETHER_DATA_DIR to a folder with a shorter name.`,
+  });
+}
+
+/** The programs that the stack starts. Tests put others in the place of worker and API. */
+export interface StackProgram {
+  readonly supervisor: string;
+  readonly worker: string;
+  readonly api: string;
+}
+
+/** This package's own programs: built, or as sources when run from sources. */
+export function ownProgram(): StackProgram {
+  const here = fileURLToPath(import.meta.url);
+  const extension = extname(here);
+  const services = resolve(dirname(here), '..');
+  return {
+    supervisor: join(services, 'stack', `supervisor${extension}`),
+    worker: join(services, 'worker', `main${extension}`),
+    api: join(services, 'api', `main${extension}`),
+  };
+}
+
+/** Names this build of the program, so that a stack of another build is noticed. */
+export function ownBuild(): string {
+  try {
+    return readFileSync(new URL('../../build-id', import.meta.url), 'utf8').trim();
+  } catch {
+    // Not built: run from sources.
+    return 'sources';
+  }
+}

@@ -1,0 +1,46 @@
+import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
+import { DatabaseError } from 'pg';
+import { migrations } from './migrations/index.ts';
+import type { Migration } from './migrations/index.ts';
+import type { Database } from './schema.ts';
+
+/** Any number, the same in every release: what processes that migrate at the same time wait for each other by. */
+const migrationLock = 7_236_011_409;
+
+/**
+ * Brings the schema up to date; one query when it is. Safe in any number of processes at once. All missing
+ * migrations are applied or none. A database that a newer release has migrated further is left as it is.
+ */
+export async function migrate(database: Kysely<Database>, list: readonly Migration[] = migrations): Promise<void> {
+  const newest = Math.max(0, ...list.map((migration) => migration.version));
+  if ((await appliedVersion(database)) >= newest) return;
+  await database.transaction().execute(async (transaction) => {
+    await sql`SELECT pg_advisory_xact_lock(${migrationLock})`.execute(transaction);
+    await sql`CREATE TABLE IF NOT EXISTS schema_migration (
+      version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`.execute(
+      transaction,
+    );
+    const applied = await sql<{ version: number }>`SELECT version FROM schema_migration`.execute(transaction);
+    const known = new Set(applied.rows.map((row) => row.version));
+    for (const migration of list.toSorted((a, b) => a.version - b.version)) {
+      if (known.has(migration.version)) continue;
+      await migration.up(transaction);
+      await sql`INSERT INTO schema_migration (version, name) VALUES (${migration.version}, ${migration.name})`.execute(
+        transaction,
+      );
+    }
+  });
+}
+
+async function appliedVersion(database: Kysely<Database>): Promise<number> {
+  try {
+    const result = await sql<{ version: number }>`
+      SELECT coalesce(max(version), 0) AS version FROM schema_migration`.execute(database);
+    return result.rows[0]?.version ?? 0;
+  } catch (error) {
+    const undefinedTable = error instanceof DatabaseError && error.code === '42P01';
+    if (undefinedTable) return 0;
+    throw error;
+  }
+}

@@ -1,0 +1,181 @@
+import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
+import { z } from 'zod';
+import type { ModelCallAnswer, ModelCallReservation, ModelCallStore } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { brokenCap, totalTokens } from '../../domain/run/budget.ts';
+import type { BudgetCaps } from '../../domain/run/budget.ts';
+import { jsonText } from './json.ts';
+import { numericDollars } from './money.ts';
+import { appendRunEvents } from './run-events.ts';
+import { lockRun, storedOptions, usageOf } from './run-rows.ts';
+import type { Database } from './schema.ts';
+import { appendSessionEvents } from './session-store.ts';
+import { inTransaction } from './transaction.ts';
+import type { Queries } from './transaction.ts';
+
+const StoredAnswer = z.object({
+  kind: z.literal('answered'),
+  stop: z.enum(['tool-calls', 'finished', 'length']),
+  toolCalls: z.array(
+    z.object({ id: z.string(), name: z.string(), risk: z.enum(['read', 'write', 'shell']), label: z.string() }),
+  ),
+  usage: z.object({
+    inputTokens: z.number(),
+    outputTokens: z.number(),
+    cachedInputTokens: z.number(),
+    costUsd: z.number(),
+  }),
+});
+
+export function createModelCallStore(database: Kysely<Database>): ModelCallStore {
+  return {
+    getModelCall: async (key) => {
+      const row = await database
+        .selectFrom('model_call')
+        .select('result')
+        .where('key', '=', key)
+        .where('status', '=', 'answered')
+        .executeTakeFirst();
+      return row === undefined ? undefined : StoredAnswer.parse(row.result);
+    },
+    reserveModelCall: async (call) =>
+      await inTransaction(database, async (transaction) => await reserve(transaction, call)),
+    answerModelCall: async (answer) =>
+      await inTransaction(database, async (transaction) => await storeAnswer(transaction, answer)),
+    releaseModelCall: async (key) =>
+      await inTransaction(database, async (transaction) => await release(transaction, key)),
+    caps: async (runId) => {
+      const row = await database.selectFrom('run').select('options').where('run_id', '=', runId).executeTakeFirst();
+      if (row === undefined) throw noRun(runId);
+      return capsOf(row.options);
+    },
+  };
+}
+
+async function reserve(database: Queries, call: ModelCallReservation): ReturnType<ModelCallStore['reserveModelCall']> {
+  const run = await lockRun(database, call.runId);
+  if (run === undefined) throw noRun(call.runId);
+  const known = await database.selectFrom('model_call').select('status').where('key', '=', call.key).executeTakeFirst();
+  if (known !== undefined) return { kind: 'reserved' };
+  const usage = usageOf(run);
+  const ledger = {
+    spentUsd: usage.costUsd,
+    spentTokens: totalTokens(usage),
+    reservedUsd: run.reserved_usd,
+    reservedTokens: run.reserved_tokens,
+  };
+  const budget = brokenCap(capsOf(run.options), ledger, call);
+  if (budget !== null) return { kind: 'budget-exceeded', budget };
+  const reserved_usd = numericDollars(call.usd);
+  await database
+    .insertInto('model_call')
+    .values({
+      key: call.key,
+      run_id: call.runId,
+      story_id: call.storyId,
+      session_id: call.sessionId,
+      model: call.model,
+      status: 'reserved',
+      reserved_tokens: call.tokens,
+      reserved_usd,
+    })
+    .execute();
+  await changeReserved(database, call.runId, '+', { tokens: call.tokens, usd: reserved_usd });
+  return { kind: 'reserved' };
+}
+
+/** An answer whose reservation was given back meanwhile is spent all the same. */
+async function storeAnswer(database: Queries, answer: ModelCallAnswer): Promise<void> {
+  const { key, runId, storyId, sessionId, result } = answer;
+  const run = await lockRun(database, runId);
+  if (run === undefined) throw noRun(runId);
+  const call = await database
+    .selectFrom('model_call')
+    .select(['status', 'reserved_tokens', 'reserved_usd'])
+    .where('key', '=', key)
+    .executeTakeFirst();
+  if (call?.status === 'answered') return;
+  const answered = {
+    status: 'answered',
+    reserved_tokens: 0,
+    reserved_usd: '0',
+    result: jsonText(result),
+    input_tokens: result.usage.inputTokens,
+    output_tokens: result.usage.outputTokens,
+    cached_input_tokens: result.usage.cachedInputTokens,
+    cost_usd: numericDollars(result.usage.costUsd),
+    answered_at: sql<Date>`now()`,
+  };
+  await database
+    .insertInto('model_call')
+    .values({
+      key,
+      run_id: runId,
+      story_id: storyId,
+      session_id: sessionId,
+      model: storedOptions(run.options).model,
+      ...answered,
+    })
+    .onConflict((conflict) => conflict.constraint('model_call_pkey').doUpdateSet(answered))
+    .execute();
+  if (call !== undefined) {
+    await changeReserved(database, runId, '-', {
+      tokens: call.reserved_tokens,
+      usd: numericDollars(call.reserved_usd),
+    });
+  }
+  const spent = {
+    input_tokens: sql<number>`input_tokens + ${answered.input_tokens}::bigint`,
+    output_tokens: sql<number>`output_tokens + ${answered.output_tokens}::bigint`,
+    cached_input_tokens: sql<number>`cached_input_tokens + ${answered.cached_input_tokens}::bigint`,
+    cost_usd: sql<string>`cost_usd + ${answered.cost_usd}::numeric`,
+  };
+  await database.updateTable('run').set(spent).where('run_id', '=', runId).execute();
+  await database.updateTable('story').set(spent).where('run_id', '=', runId).where('story_id', '=', storyId).execute();
+  await appendSessionEvents(database, sessionId, [answer.sessionEvent]);
+  await appendRunEvents(database, runId, answer.runEvents);
+}
+
+async function release(database: Queries, key: string): Promise<void> {
+  const call = await database.selectFrom('model_call').select('run_id').where('key', '=', key).executeTakeFirst();
+  if (call === undefined) return;
+  await lockRun(database, call.run_id);
+  const released = await database
+    .deleteFrom('model_call')
+    .where('key', '=', key)
+    .where('status', '=', 'reserved')
+    .returning(['reserved_tokens', 'reserved_usd'])
+    .executeTakeFirst();
+  if (released === undefined) return;
+  await changeReserved(database, call.run_id, '-', {
+    tokens: released.reserved_tokens,
+    usd: numericDollars(released.reserved_usd),
+  });
+}
+
+async function changeReserved(
+  database: Queries,
+  runId: string,
+  sign: '+' | '-',
+  amount: { readonly tokens: number; readonly usd: string },
+): Promise<void> {
+  const operator = sql.raw(sign);
+  await database
+    .updateTable('run')
+    .set({
+      reserved_tokens: sql<number>`reserved_tokens ${operator} ${amount.tokens}::bigint`,
+      reserved_usd: sql<string>`reserved_usd ${operator} ${amount.usd}::numeric`,
+    })
+    .where('run_id', '=', runId)
+    .execute();
+}
+
+function capsOf(options: unknown): BudgetCaps {
+  const { maxCostUsd, maxTokens } = storedOptions(options);
+  return { maxCostUsd, maxTokens };
+}
+
+function noRun(runId: string): CodetetherError {
+  return new CodetetherError('not-found', `there is no run ${runId}`);
+}

@@ -1,0 +1,90 @@
+import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
+import { Pool, types } from 'pg';
+import type { ClientConfig, CustomTypesConfig, PoolClient } from 'pg';
+import { databaseError } from './database-errors.ts';
+
+export interface DatabaseOptions {
+  /** `postgresql://user:password@host:port/database`; the role should not be a superuser, see `docs/api.md`. */
+  readonly databaseUrl: string;
+  /** Whose rows the connections see and write. */
+  readonly tenant?: string;
+  readonly maxConnections?: number;
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName?: string;
+}
+
+/** Type ids of PostgreSQL: int8 and numeric. */
+const numberTypes: ReadonlySet<number> = new Set([20, 1700]);
+
+/** Counters stay far below 2^53 and money far below a million dollars, so both are safe as numbers. */
+const typeParsers: CustomTypesConfig = {
+  getTypeParser: (oid, format) => (numberTypes.has(oid) ? Number : types.getTypeParser(oid, format)),
+};
+
+/** The tenant goes in as a startup option: a connection never exists without it. */
+export function connectionConfig(options: DatabaseOptions): ClientConfig {
+  const { connectionString, ownOptions } = splitOptions(options.databaseUrl);
+  return {
+    connectionString,
+    options: [...ownOptions, `-c codetether.tenant=${options.tenant ?? 'default'}`].join(' '),
+    application_name: options.applicationName ?? 'codetether',
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    types: typeParsers,
+  };
+}
+
+/** `options=` of the URL would replace ours, so they are joined. */
+function splitOptions(databaseUrl: string): {
+  readonly connectionString: string;
+  readonly ownOptions: readonly string[];
+} {
+  const url = URL.parse(databaseUrl);
+  const own = url?.searchParams.get('options') ?? null;
+  if (url === null || own === null) return { connectionString: databaseUrl, ownOptions: [] };
+  url.searchParams.delete('options');
+  return { connectionString: url.href, ownOptions: [own] };
+}
+
+/** A small pool that outlives any number of restarts of the database. Connects on the first query. */
+export function createPool(options: DatabaseOptions): Pool {
+  const pool = new Pool({
+    ...connectionConfig(options),
+    max: options.maxConnections ?? 10,
+    idleTimeoutMillis: 30_000,
+  });
+  pool.on('error', () => {
+    // An idle connection was lost; the pool has dropped it and the next query opens another.
+  });
+  return pool;
+}
+
+/** The pool as kysely uses it, with every error on its way out made one of the catalogue. */
+export function guardedPool(pool: Pool): PostgresPool {
+  const guarded = new WeakMap<PoolClient, PostgresPoolClient>();
+  return {
+    options: pool.options,
+    connect: async () => {
+      const client = await pool.connect().catch(rethrow);
+      const known = guarded.get(client) ?? guardedClient(client);
+      guarded.set(client, known);
+      return known;
+    },
+    end: async () => await pool.end(),
+  };
+}
+
+function guardedClient(client: PoolClient): PostgresPoolClient {
+  client.on('error', () => {
+    // A connection was lost while it was out of the pool; the query that uses it says so.
+  });
+  async function query<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
+  async function query(text: string, parameters: readonly unknown[]): Promise<unknown> {
+    return await client.query(text, [...parameters]).catch(rethrow);
+  }
+  return { query, release: (destroy) => client.release(destroy) } as PostgresPoolClient;
+}
+
+function rethrow(error: unknown): never {
+  throw databaseError(error);
+}

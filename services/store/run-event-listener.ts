@@ -1,0 +1,104 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import type { ClientConfig } from 'pg';
+
+const firstDelayMs = 50;
+const longestDelayMs = 2_000;
+/** How long a dead peer (a cut network, not a closed connection) can go unnoticed. */
+const heartbeatMs = 15_000;
+const answerMs = 5_000;
+
+type OnAppend = (runId: string | null) => void;
+
+export interface RunEventListener {
+  watch(onAppend: OnAppend): () => Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * One `LISTEN` connection for all watchers, there while somebody watches.
+ *
+ * `idle → connecting → listening → (lost) waiting → connecting …`, back to `idle` when the last watcher leaves.
+ * Each time it comes to `listening` every watcher is called with `null`, since what was said before is unknown.
+ */
+export function createRunEventListener(config: ClientConfig): RunEventListener {
+  const watchers = new Set<OnAppend>();
+  let stop: AbortController | undefined;
+  let loop = Promise.resolve();
+
+  const tell: OnAppend = (runId) => {
+    for (const watcher of watchers) watcher(runId);
+  };
+  const leave = async (): Promise<void> => {
+    stop?.abort();
+    stop = undefined;
+    await loop;
+  };
+  return {
+    watch: (onAppend) => {
+      // The same function may watch twice.
+      const watcher: OnAppend = (runId) => onAppend(runId);
+      watchers.add(watcher);
+      if (stop === undefined) {
+        stop = new AbortController();
+        const { signal } = stop;
+        loop = loop.then(async () => await listenUntil(signal, config, tell));
+      }
+      return async () => {
+        watchers.delete(watcher);
+        if (watchers.size === 0) await leave();
+      };
+    },
+    close: async () => {
+      watchers.clear();
+      await leave();
+    },
+  };
+}
+
+async function listenUntil(signal: AbortSignal, config: ClientConfig, tell: OnAppend): Promise<void> {
+  let delayMs = firstDelayMs;
+  while (!signal.aborted) {
+    const wasListening = await listenOnce(signal, config, tell);
+    delayMs = wasListening ? firstDelayMs : Math.min(delayMs * 2, longestDelayMs);
+    await delay(delayMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** One connection, from its start to its end. Never throws: a failure means trying again. */
+async function listenOnce(signal: AbortSignal, config: ClientConfig, tell: OnAppend): Promise<boolean> {
+  const client = new Client({ ...config, query_timeout: answerMs });
+  const lost = new AbortController();
+  client.on('error', () => lost.abort());
+  client.on('end', () => lost.abort());
+  client.on('notification', (message) => tell(message.payload ?? null));
+  const over = AbortSignal.any([signal, lost.signal]);
+  let listening = false;
+  try {
+    await unlessAborted(client.connect(), over);
+    await unlessAborted(client.query('LISTEN run_event'), over);
+    listening = true;
+    tell(null);
+    while (!over.aborted) {
+      await delay(heartbeatMs, undefined, { signal: over }).catch(() => undefined);
+      if (!over.aborted) await unlessAborted(client.query('SELECT 1'), over);
+    }
+  } catch {
+    // The database does not answer; the caller tries again for as long as somebody watches.
+  }
+  // Not awaited: the peer may be gone without a word.
+  client.end().catch(() => undefined);
+  return listening;
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,107 @@
+import { sql } from 'kysely';
+import type { RunPlan } from '../../domain/contracts/store.ts';
+import { cleanText, jsonText } from './json.ts';
+import { lockRun } from './run-rows.ts';
+import type { Queries } from './transaction.ts';
+
+/** Stories written by one statement; keeps it far below PostgreSQL's 65,535 parameters. */
+const storiesPerStatement = 1000;
+
+/** See `RunStore.openRun`; to be called in a transaction. */
+export async function openRun(database: Queries, plan: RunPlan): Promise<number> {
+  const { runId, prd } = plan;
+  const { stories, ...prdWithoutStories } = prd;
+  const described = {
+    status: 'starting',
+    project: cleanText(prd.project),
+    feature: cleanText(prd.feature),
+    repo_path: plan.repoPath,
+    prd_path: plan.prdPath,
+    branch: plan.branch,
+    host_id: plan.hostId,
+    options: jsonText(plan.options),
+    prd: jsonText(prdWithoutStories),
+  };
+  await database
+    .insertInto('run')
+    .values({ run_id: runId, kind: 'ralph', ...described })
+    .onConflict((conflict) => conflict.constraint('run_pkey').doNothing())
+    .execute();
+  await lockRun(database, runId);
+  await releaseReservations(database, runId);
+  const opened = await database
+    .updateTable('run')
+    .set((column) => ({
+      ...described,
+      execution: sql<number>`execution + 1`,
+      opened_seq: column.ref('head_seq'),
+      outcome_message: '',
+      started_at: sql<Date>`now()`,
+      ended_at: null,
+    }))
+    .where('run_id', '=', runId)
+    .returning('execution')
+    .executeTakeFirstOrThrow();
+  for (let start = 0; start < stories.length; start += storiesPerStatement) {
+    await followPrd(database, runId, stories.slice(start, start + storiesPerStatement), start);
+  }
+  await removeOthers(
+    database,
+    runId,
+    stories.map((story) => story.id),
+  );
+  return opened.execution;
+}
+
+/**
+ * Calls that were reserved and never answered hold nothing any more once nobody can answer them. An answer that comes
+ * after all is still counted as spent.
+ */
+export async function releaseReservations(database: Queries, runId: string): Promise<void> {
+  await database.deleteFrom('model_call').where('run_id', '=', runId).where('status', '=', 'reserved').execute();
+  await database
+    .updateTable('run')
+    .set({ reserved_usd: '0', reserved_tokens: 0 })
+    .where('run_id', '=', runId)
+    .execute();
+}
+
+async function followPrd(
+  database: Queries,
+  runId: string,
+  stories: RunPlan['prd']['stories'],
+  firstPosition: number,
+): Promise<void> {
+  const rows = stories.map((story, index) => ({
+    run_id: runId,
+    story_id: story.id,
+    position: firstPosition + index,
+    story: jsonText(story),
+    status: story.passes ? 'passed' : 'open',
+  }));
+  await database
+    .insertInto('story')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.constraint('story_pkey').doUpdateSet({
+        position: sql`excluded.position`,
+        story: sql`excluded.story`,
+        status: sql`excluded.status`,
+        removed: false,
+        tries: 0,
+        commit: sql`CASE WHEN excluded.status = 'passed' THEN story."commit" END`,
+        feedback: sql`CASE WHEN excluded.status = 'passed' THEN NULL ELSE story.feedback END`,
+        ended_at: sql`CASE WHEN excluded.status = 'passed' THEN story.ended_at END`,
+      }),
+    )
+    .execute();
+}
+
+async function removeOthers(database: Queries, runId: string, storyIds: readonly string[]): Promise<void> {
+  await database
+    .updateTable('story')
+    .set({ removed: true, status: 'open', tries: 0 })
+    .where('run_id', '=', runId)
+    .where(sql<boolean>`NOT (story_id = ANY (${storyIds}))`)
+    .execute();
+}

@@ -1,0 +1,121 @@
+import type { Selectable } from 'kysely';
+import { sql } from 'kysely';
+import { z } from 'zod';
+import type { RalphOptions } from '../../domain/contracts/ralph.ts';
+import type { RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
+import { Prd, Story } from '../../domain/ralph/prd.ts';
+import { runStatuses } from '../../domain/run/events.ts';
+import type { Usage } from '../../domain/run/budget.ts';
+import { totalTokens } from '../../domain/run/budget.ts';
+import type { Database, RunTable, StoryTable, UsageColumns } from './schema.ts';
+import type { Queries } from './transaction.ts';
+
+const StoredOptions: z.ZodType<RalphOptions> = z.object({
+  model: z.string(),
+  maxIterations: z.number(),
+  maxAttempts: z.number(),
+  maxSteps: z.number(),
+  maxConcurrent: z.number(),
+  maxCostUsd: z.number().nullable(),
+  maxTokens: z.number().nullable(),
+  maxTimeMs: z.number().nullable(),
+});
+const StoredPrd = Prd.omit({ stories: true });
+const StoredFeedback = z.object({ reason: z.string(), message: z.string() }).nullable();
+const RunStatus = z.enum(runStatuses);
+const StoryStatus = z.enum(['open', 'running', 'passed', 'failed', 'blocked']);
+
+/** Runs with how many of their stories there are and have passed. */
+export function selectRuns(database: Queries) {
+  return database
+    .selectFrom('run')
+    .selectAll('run')
+    .select([
+      sql<number>`(SELECT count(*) FROM story WHERE story.run_id = run.run_id AND NOT story.removed)`.as('total'),
+      sql<number>`(SELECT count(*) FROM story
+                 WHERE story.run_id = run.run_id AND NOT story.removed AND story.status = 'passed')`.as('passed'),
+    ]);
+}
+
+/** Stories of the PRD in its order. */
+export function selectStories(database: Queries, runId: string) {
+  return database
+    .selectFrom('story')
+    .selectAll()
+    .where('run_id', '=', runId)
+    .where('removed', '=', false)
+    .orderBy('position');
+}
+
+export function storedOptions(options: unknown): RalphOptions {
+  return StoredOptions.parse(options);
+}
+
+export function usageOf(row: Selectable<UsageColumns>): Usage {
+  return {
+    inputTokens: row.input_tokens,
+    outputTokens: row.output_tokens,
+    cachedInputTokens: row.cached_input_tokens,
+    costUsd: row.cost_usd,
+  };
+}
+
+export function runRecord(row: Selectable<RunTable> & { readonly passed: number; readonly total: number }): RunRecord {
+  const usage = usageOf(row);
+  return {
+    runId: row.run_id,
+    kind: 'ralph',
+    status: RunStatus.parse(row.status),
+    project: row.project,
+    feature: row.feature,
+    repoPath: row.repo_path,
+    prdPath: row.prd_path,
+    branch: row.branch,
+    base: row.base,
+    tip: row.tip,
+    hostId: row.host_id,
+    options: storedOptions(row.options),
+    prd: StoredPrd.parse(row.prd),
+    execution: row.execution,
+    ledger: {
+      spentUsd: usage.costUsd,
+      spentTokens: totalTokens(usage),
+      reservedUsd: row.reserved_usd,
+      reservedTokens: row.reserved_tokens,
+    },
+    usage,
+    outcomeMessage: row.outcome_message,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    headSeq: row.head_seq,
+    openedSeq: row.opened_seq,
+    passed: row.passed,
+    total: row.total,
+  };
+}
+
+export function storyRecord(row: Selectable<StoryTable>): StoryRecord {
+  return {
+    runId: row.run_id,
+    position: row.position,
+    story: Story.parse(row.story),
+    status: StoryStatus.parse(row.status),
+    attempts: row.attempts,
+    tries: row.tries,
+    commit: row.commit,
+    feedback: StoredFeedback.parse(row.feedback),
+    usage: usageOf(row),
+    durationMs: row.duration_ms,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+  };
+}
+
+/**
+ * Takes the run's row lock for the rest of the transaction; writers of the run's events, ledger and stories queue here.
+ * Always the first lock of a transaction, so that transactions cannot stand in each other's way.
+ */
+export async function lockRun(database: Queries, runId: string): Promise<Selectable<Database['run']> | undefined> {
+  return await database.selectFrom('run').selectAll().where('run_id', '=', runId).forNoKeyUpdate().executeTakeFirst();
+}

@@ -1,0 +1,163 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/**
+ * Tables as queries see them. `tenant_id` is missing on purpose: the connection sets it (see `pool.ts`), the
+ * column's default writes it and row level security filters by it, so that no query can forget it.
+ *
+ * Money is `numeric(20, 9)`: PostgreSQL adds nano-dollars exactly, so ledgers never drift; a sum is turned into a
+ * number only when it is read. `numeric` and `bigint` come out as numbers (`pool.ts`), times as `Date`.
+ */
+export interface Database {
+  run: RunTable;
+  story: StoryTable;
+  run_event: RunEventTable;
+  session: SessionTable;
+  session_event: SessionEventTable;
+  model_call: ModelCallTable;
+  workspace: WorkspaceTable;
+  check_result: CheckResultTable;
+  blob: BlobTable;
+  host: HostTable;
+}
+
+/** JSON goes in as text (see `json.ts`) and comes out as unknown: whoever reads it parses it. */
+type Json = ColumnType<unknown, string, string>;
+type NullableJson = ColumnType<unknown, string | null, string | null>;
+/** Exact decimal text (see `money.ts`) going in, a number coming out. */
+type Money = ColumnType<number, string | undefined, string>;
+type Count = Generated<number>;
+type Time = Generated<Date>;
+
+export interface UsageColumns {
+  input_tokens: Count;
+  output_tokens: Count;
+  cached_input_tokens: Count;
+  cost_usd: Money;
+}
+
+/** The usage columns are the spent half of the ledger. Ledger and `head_seq` change under the row's lock only. */
+export interface RunTable extends UsageColumns {
+  run_id: string;
+  kind: string;
+  status: string;
+  project: string;
+  feature: string;
+  repo_path: string;
+  prd_path: string;
+  branch: string;
+  base: string | null;
+  tip: string | null;
+  host_id: string;
+  options: Json;
+  prd: Json;
+  execution: Generated<number>;
+  head_seq: Generated<number>;
+  opened_seq: Generated<number>;
+  reserved_tokens: Count;
+  reserved_usd: Money;
+  outcome_message: Generated<string>;
+  created_at: Time;
+  started_at: Time;
+  ended_at: Date | null;
+}
+
+/** A story that left the PRD keeps its row (`removed`), so that the number of an attempt is never used again. */
+export interface StoryTable extends UsageColumns {
+  run_id: string;
+  story_id: string;
+  position: number;
+  removed: Generated<boolean>;
+  story: Json;
+  status: string;
+  attempts: Count;
+  tries: Count;
+  commit: string | null;
+  feedback: NullableJson;
+  duration_ms: Count;
+  started_at: Date | null;
+  ended_at: Date | null;
+}
+
+export interface RunEventTable {
+  run_id: string;
+  seq: number;
+  key: string;
+  kind: string;
+  story_id: string | null;
+  attempt: number | null;
+  body: Json;
+  at: Date;
+}
+
+export interface SessionTable {
+  session_id: string;
+  head_seq: Generated<number>;
+  created_at: Time;
+}
+
+export interface SessionEventTable {
+  session_id: string;
+  seq: number;
+  key: string;
+  kind: string;
+  body: Json;
+  at: Date;
+}
+
+export interface ModelCallTable extends UsageColumns {
+  key: string;
+  run_id: string;
+  story_id: string;
+  session_id: string;
+  model: string;
+  status: string;
+  reserved_tokens: Count;
+  reserved_usd: Money;
+  result: NullableJson;
+  created_at: Time;
+  answered_at: Date | null;
+}
+
+export interface WorkspaceTable {
+  workspace_id: string;
+  run_id: string;
+  story_id: string;
+  host_id: string;
+  path: string;
+  branch: string;
+  base: string;
+  checkpoint: string;
+  attempt: number;
+}
+
+export interface CheckResultTable {
+  id: Generated<number>;
+  run_id: string;
+  story_id: string | null;
+  attempt: number | null;
+  place: string;
+  name: string;
+  command: string;
+  tree: string;
+  ok: boolean;
+  exit_code: number | null;
+  duration_ms: number;
+  summary: string;
+  log: string;
+  at: Time;
+}
+
+export interface BlobTable {
+  hash: string;
+  body: Buffer;
+  created_at: Time;
+}
+
+export interface HostTable {
+  host_id: string;
+  name: string;
+  pid: number;
+  version: string;
+  slots: number;
+  seen_at: Time;
+}

@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import type { Store } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { createBlobStore } from './blob-store.ts';
+import { createCheckStore } from './check-store.ts';
+import { createHostStore } from './host-store.ts';
+import { createExclusively } from './exclusively.ts';
+import { migrate } from './migrate.ts';
+import { createModelCallStore } from './model-call-store.ts';
+import { connectionConfig, createPool, guardedPool } from './pool.ts';
+import type { DatabaseOptions } from './pool.ts';
+import { createRunEventListener } from './run-event-listener.ts';
+import { createRunStore } from './run-store.ts';
+import type { Database } from './schema.ts';
+import { createSessionStore } from './session-store.ts';
+import { createWorkspaceStore } from './workspace-store.ts';
+
+export type { DatabaseOptions } from './pool.ts';
+
+const retryDelayMs = 200;
+
+export interface PostgresStore extends Store {
+  /**
+   * Waits until the database answers and brings its schema up to date. Safe in any number of processes at once.
+   * @throws `database-unreachable` after `timeoutMs` (default: never), the signal's reason when aborted
+   */
+  prepare(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<void>;
+  /**
+   * Runs `work` while nobody else runs work of that name, in this or another process; waits for its turn. Of one store
+   * one piece of work runs at a time, whatever its name.
+   */
+  exclusively<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Throws `database-unreachable` when the database does not answer. */
+  ping(): Promise<void>;
+  /** Ends all connections; nothing may be called after it. */
+  close(): Promise<void>;
+}
+
+/** The one implementation of the store, on PostgreSQL. Connects on first use and again after every restart of the database. */
+export function createStore(options: DatabaseOptions): PostgresStore {
+  const database = openDatabase(options);
+  const listener = createRunEventListener(connectionConfig(options));
+  const store = {
+    ...createRunStore(database),
+    ...createSessionStore(database),
+    ...createModelCallStore(database),
+    ...createWorkspaceStore(database),
+    ...createCheckStore(database),
+    ...createBlobStore(database),
+    ...createHostStore(database),
+    watchRunEvents: async (onAppend) => listener.watch(onAppend),
+  } satisfies Store;
+  return {
+    ...store,
+    prepare: async (waiting = {}) => await prepare(database, waiting),
+    exclusively: createExclusively(database),
+    ping: async () => {
+      await sql`SELECT 1`.execute(database);
+    },
+    close: async () => {
+      await Promise.all([listener.close(), database.destroy()]);
+    },
+  };
+}
+
+/** The typed connection pool alone, for tools that look behind the store. */
+export function openDatabase(options: DatabaseOptions): Kysely<Database> {
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: guardedPool(createPool(options)) }) });
+}
+
+async function prepare(
+  database: Kysely<Database>,
+  options: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+): Promise<void> {
+  const deadline = Date.now() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
+  for (;;) {
+    options.signal?.throwIfAborted();
+    try {
+      await migrate(database);
+      return;
+    } catch (error) {
+      const unreachable = error instanceof CodetetherError && error.entry.retryable;
+      if (!unreachable || Date.now() + retryDelayMs > deadline) throw error;
+    }
+    await delay(retryDelayMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
+  }
+}

@@ -1,0 +1,103 @@
+import { fileURLToPath } from 'node:url';
+import { Context } from '@temporalio/activity';
+import { Worker } from '@temporalio/worker';
+import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
+import { createModelActivities } from '../../activities/model/model-activities.ts';
+import { createRunCommand } from '../../activities/process/run-command.ts';
+import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
+import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
+import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
+import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
+import { createRepositories } from '../../activities/workspace/repository.ts';
+import { createGit } from '../../activities/workspace/git.ts';
+import type { HostActivities, ProjectionActivities } from '../../domain/contracts/activities.ts';
+import type { Store } from '../../domain/contracts/store.ts';
+import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
+import type { Config } from '../config/config.ts';
+import type { Environment } from '../config/environment.ts';
+import { interceptActivity } from './activity-interceptor.ts';
+import type { InFlightJournal } from './in-flight-journal.ts';
+import { modelSettings } from '../config/model-settings.ts';
+
+export interface WorkersOptions {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly hostId: string;
+  readonly store: Store;
+  readonly connection: NativeConnection;
+  readonly journal: InFlightJournal;
+  /** Where commands that run are noted, see `killLeftovers`. */
+  readonly processDir: string;
+}
+
+/** Workflows in memory; a colder one is replayed from its history when it goes on. */
+const maxCachedWorkflows = 100;
+const maxModelCalls = 100;
+const maxProjections = 20;
+
+/** One Temporal worker for each queue that this process serves. */
+export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
+  const { config, connection, hostId, journal, store } = options;
+  const processes = { env: options.environment, processDir: options.processDir };
+  const cancellationSignal = () => Context.current().cancellationSignal;
+  const git = createGit(processes);
+  const runCommand = createRunCommand(processes);
+  const repositories = createRepositories(processes);
+
+  const model = createModelActivities({
+    store,
+    settings: modelSettings(config),
+    tools: { definitions: toolDefinitions, describe: describeToolCall },
+    cancellationSignal,
+    attemptNumber: () => Context.current().info.attempt,
+  });
+  const projections: ProjectionActivities = {
+    readyStories: (input) => store.readyStories(input),
+    record: (input) => store.record(input),
+    finishRun: (input) => store.finishRun(input),
+  };
+  const host: HostActivities = {
+    ...createWorkspaceActivities({ store, hostId, repositories }),
+    ...createToolActivities({ store, git, runCommand, cancellationSignal }),
+    ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
+    ...createPrdFileActivities({ store }),
+  };
+
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
+    connection,
+    namespace: config.temporalNamespace,
+    shutdownGraceTime: '5s',
+    shutdownForceTime: '8s',
+    // Heartbeats are also how a cancellation arrives.
+    maxHeartbeatThrottleInterval: '2s',
+    interceptors: { activity: [(context) => ({ inbound: interceptActivity(context, journal) })] },
+  };
+  return await Promise.all([
+    Worker.create({
+      ...common,
+      taskQueue: taskQueues.workflows,
+      workflowBundle: { codePath: fileURLToPath(new URL('../../workflows/bundle.js', import.meta.url)) },
+      maxCachedWorkflows,
+      stickyQueueScheduleToStartTimeout: '2s',
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: taskQueues.service,
+      activities: { ...projections },
+      maxConcurrentActivityTaskExecutions: maxProjections,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: taskQueues.model,
+      activities: { ...model },
+      maxConcurrentActivityTaskExecutions: maxModelCalls,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: hostQueue(hostId),
+      activities: { ...host },
+      maxConcurrentActivityTaskExecutions: config.workerSlots,
+    }),
+  ]);
+}

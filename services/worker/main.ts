@@ -1,0 +1,117 @@
+/** The worker process: workflows, database projections, model calls, and the tools of this host. */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { NativeConnection, Runtime } from '@temporalio/worker';
+import { setTimeout as delay } from 'node:timers/promises';
+import { killLeftovers } from '../../activities/process/process-registry.ts';
+import { toProblem } from '../../domain/errors.ts';
+import { loadConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { processEnvironment } from '../config/environment.ts';
+import { ensureHostId } from '../config/host-id.ts';
+import { packageVersion } from '../config/version.ts';
+import { createStore } from '../store/store.ts';
+import type { PostgresStore } from '../store/store.ts';
+import { openTemporal } from '../temporal/connect.ts';
+import { createWorkers } from './create-workers.ts';
+import { InFlightJournal } from './in-flight-journal.ts';
+import type { InFlightActivity } from './in-flight-journal.ts';
+import { recoverInFlight } from './recover-in-flight.ts';
+import { logger } from './logger.ts';
+
+const hostSeenIntervalMs = 5_000;
+const connectRetryMs = 100;
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  if (config.databaseUrl === undefined || config.temporalAddress === undefined) {
+    throw new Error('DATABASE_URL and TEMPORAL_ADDRESS must be set; codetether up does it');
+  }
+  Runtime.install({ logger, telemetryOptions: { logging: { filter: 'ERROR' } }, shutdownSignals: [] });
+  const stopping = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.abort());
+
+  const processDir = join(config.dataDir, 'worker', 'processes');
+  const journal = new InFlightJournal(join(config.dataDir, 'worker', 'in-flight'));
+  const leftovers = journal.takeLeftovers();
+  const store = createStore({ databaseUrl: config.databaseUrl.reveal(), applicationName: 'codetether worker' });
+  const [hostId, , connection] = await Promise.all([
+    ensureHostId(config.dataDir),
+    // What a killed worker was running must not write into a worktree any more when its call is looked at again.
+    killLeftovers(processDir),
+    connect(config.temporalAddress, stopping.signal),
+    store.prepare({ signal: stopping.signal }),
+  ]);
+  const workers = await createWorkers({
+    config,
+    environment: processEnvironment(),
+    hostId,
+    store,
+    connection,
+    journal,
+    processDir,
+  });
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  const tasks = [announceHost(config, hostId, store, stopping.signal), recover(config, store, leftovers)];
+  logger.info('worker is ready', { hostId, pid: process.pid });
+
+  await Promise.race([running, untilAborted(stopping.signal)]);
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  await Promise.allSettled([running, ...tasks]);
+  await connection.close();
+  await store.close();
+}
+
+async function connect(address: string, signal: AbortSignal): Promise<NativeConnection> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await NativeConnection.connect({ address });
+    } catch {
+      // The engine may be starting, or down for hours: a worker waits for it.
+      await delay(connectRetryMs, undefined, { signal });
+    }
+  }
+}
+
+async function recover(config: Config, store: PostgresStore, leftovers: readonly InFlightActivity[]): Promise<void> {
+  if (leftovers.length === 0 || config.temporalAddress === undefined) return;
+  const { client, connection } = openTemporal({ address: config.temporalAddress, namespace: config.temporalNamespace });
+  try {
+    await recoverInFlight(client, config.temporalNamespace, leftovers);
+    const runs = Map.groupBy(leftovers, ({ workflowId }) => workflowId.split(':').slice(0, 3).join(':'));
+    for (const [runId, lost] of runs) {
+      const key = `worker-recovered:${process.pid}:${Date.now()}`;
+      await store.appendRunEvents(runId, [{ key, kind: 'worker-recovered', body: { interrupted: lost.length } }]);
+    }
+  } catch (error) {
+    logger.warn('what the last worker was doing waits for its time-outs', { problem: toProblem(error).title });
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Keeps the host's row fresh for as long as the worker serves. */
+async function announceHost(config: Config, hostId: string, store: PostgresStore, signal: AbortSignal): Promise<void> {
+  const host = { hostId, name: hostname(), pid: process.pid, version: packageVersion(), slots: config.workerSlots };
+  while (!signal.aborted) {
+    // The database may be away; it is told again in a moment.
+    await store.seeHost(host).catch(() => undefined);
+    await delay(hostSeenIntervalMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  logger.error(toProblem(error).title, { code: toProblem(error).code });
+  process.exit(1);
+}

@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { SteerVerb } from '../../domain/contracts/api.ts';
+import type { RalphRunInput } from '../../domain/contracts/ralph.ts';
+import type { RunPlan } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { createApp } from '../../services/api/app.ts';
+import type { ApiDeps } from '../../services/api/deps.ts';
+import type { EngineEnd, EngineRun, RunEngine } from '../../services/api/engine.ts';
+import { authenticateLocal } from '../../services/api/permissions.ts';
+import { listenOnSocket } from '../../services/api/socket.ts';
+import { createClient } from '../../services/client/client.ts';
+import type { Client } from '../../services/client/client.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { plan } from './store-fixtures.ts';
+
+/** An engine in memory that can be broken. */
+export interface FakeEngine extends RunEngine {
+  readonly runs: Map<string, EngineRun>;
+  readonly starts: RalphRunInput[];
+  readonly steered: [string, SteerVerb][];
+  /** `down`: nothing is answered; `deaf`: a start is taken and its answer lost. */
+  mode: 'up' | 'down' | 'deaf';
+  end(runId: string, how: EngineEnd): void;
+}
+
+export function fakeEngine(): FakeEngine {
+  const answer = (): void => {
+    if (engine.mode === 'down') throw new CodetetherError('engine-unreachable');
+  };
+  const engine: FakeEngine = {
+    runs: new Map(),
+    starts: [],
+    steered: [],
+    mode: 'up',
+    ping: async () => answer(),
+    describe: async (runId) => {
+      answer();
+      return engine.runs.get(runId) ?? { kind: 'missing' };
+    },
+    start: async (input) => {
+      answer();
+      if (engine.runs.get(input.runId)?.kind === 'running') return 'already-running';
+      engine.starts.push(input);
+      engine.runs.set(input.runId, { kind: 'running', execution: input.execution });
+      if (engine.mode === 'deaf') throw new CodetetherError('engine-unreachable', 'no answer');
+      return 'started';
+    },
+    steer: async (runId, verb) => {
+      answer();
+      engine.steered.push([runId, verb]);
+    },
+    end: (runId, how) => {
+      const known = engine.runs.get(runId);
+      engine.runs.set(runId, {
+        kind: 'closed',
+        execution: known?.kind === 'running' ? known.execution : null,
+        how,
+      });
+    },
+  };
+  return engine;
+}
+
+export interface TestApi {
+  readonly app: FastifyInstance;
+  readonly client: Client;
+  readonly engine: FakeEngine;
+  readonly socketPath: string;
+  /** Closes the app and lets another one serve the same socket. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The API on a socket of its own, with the given store and an engine in memory; preflight says what `plans` holds. */
+export async function startApi(
+  store: PostgresStore,
+  options: { readonly plans?: ReadonlyMap<string, RunPlan> } & Partial<ApiDeps> = {},
+): Promise<TestApi> {
+  const folder = await mkdtemp(join(tmpdir(), 'codetether-api-'));
+  const socketPath = join(folder, 'api.sock');
+  const engine = fakeEngine();
+  const { plans, ...overrides } = options;
+  const deps: ApiDeps = {
+    store,
+    engine,
+    preflight: async (request) => ({ plan: plans?.get(request.prdPath) ?? plan(), warnings: ['mind the gap'] }),
+    authenticate: authenticateLocal,
+    ui: { uiUrl: 'http://127.0.0.1:8233/', namespace: 'default' },
+    version: '1.2.3',
+    prepared: Promise.resolve(),
+    ...overrides,
+  };
+  const listen = async (): Promise<FastifyInstance> => {
+    const listening = await createApp(deps);
+    await listenOnSocket(listening, socketPath);
+    return listening;
+  };
+  let app = await listen();
+  return {
+    get app() {
+      return app;
+    },
+    client: createClient({ socketPath }),
+    engine,
+    socketPath,
+    restart: async () => {
+      await app.close();
+      app = await listen();
+    },
+    close: async () => {
+      await app.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

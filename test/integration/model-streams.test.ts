@@ -1,0 +1,196 @@
+import type { ServerResponse } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { chat, chatTool, chatUsage, claude, claudeDone } from '../support/model-events.ts';
+import { startWireServer, writeEvents } from '../support/model-server.ts';
+import type { WireServer } from '../support/model-server.ts';
+import { startSession } from '../support/model-step.ts';
+
+let server: WireServer | undefined;
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+});
+
+/** One answer for each request, the last one for all that follow. */
+async function serve(...answers: readonly ((response: ServerResponse) => void)[]): Promise<WireServer> {
+  server = await startWireServer((response, number) => (answers[number] ?? answers.at(-1))?.(response));
+  return server;
+}
+
+describe('answers that are not what they should be', () => {
+  it('a stream that just ends is not an answer, whoever sends it', async () => {
+    const cut = [
+      ['anthropic/claude-sonnet-4-5', [claude.start, ...claude.tool(0, 't', '{"path":"."}')]],
+      [
+        'openai/gpt-5',
+        [
+          { type: 'response.created', response: { id: 'r', created_at: 1, model: 'm' } },
+          { type: 'response.output_item.added', output_index: 0, item: { type: 'message', id: 'm' } },
+          { type: 'response.output_text.delta', item_id: 'm', delta: 'Hello' },
+        ],
+      ],
+      ['google/gemini-2.5-flash', [{ candidates: [{ content: { role: 'model', parts: [{ text: 'Hel' }] } }] }]],
+      ['openai-compatible/x', [chat({ content: 'Hel' }), chatTool('c', '{"path":"."}')]],
+    ] as const;
+    for (const [model, events] of cut) {
+      const { url, stop } = await startWireServer((response) => writeEvents(response, events));
+      const { failure, store } = startSession(url, model, 'hello');
+      const error = await failure();
+      await stop();
+      expect(error, model).toMatchObject({ code: 'provider-unreachable', details: { mayHaveCost: true } });
+      expect(store.answers.size, model).toBe(0);
+    }
+  });
+
+  it('an empty answer is asked for again', async () => {
+    const { url } = await serve(
+      (response) => writeEvents(response, [claude.start, ...claude.end('end_turn')]),
+      claudeDone,
+    );
+    const { failure, step, store } = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello');
+    const error = await failure();
+    expect(error).toMatchObject({
+      code: 'provider-unreachable',
+      message: 'anthropic/claude-sonnet-4-5 answered nothing: neither text nor a tool call',
+    });
+    expect(store.reservations.size).toBe(0);
+    await expect(step()).resolves.toMatchObject({ stop: 'finished' });
+  });
+
+  it('arguments that are no JSON reach the tool as they are', async () => {
+    const { url } = await serve((response) =>
+      writeEvents(response, [claude.start, ...claude.tool(0, 't', '{"path": .}'), ...claude.end('tool_use')]),
+    );
+    const { step, answer } = startSession(url, 'anthropic/claude-sonnet-4-5', 'look');
+    expect(await step()).toMatchObject({ stop: 'tool-calls', toolCalls: [{ name: 'list' }] });
+    expect((await answer()).toolCalls[0]?.args).toBe('{"path": .}');
+  });
+
+  it('a tool that there is not reaches the tools as well', async () => {
+    const { url } = await serve((response) =>
+      writeEvents(response, [
+        claude.start,
+        ...claude.block(
+          0,
+          { type: 'tool_use', id: 't', name: 'fly', input: {} },
+          { type: 'input_json_delta', partial_json: '{"to":"Mars"}' },
+        ),
+        ...claude.end('tool_use'),
+      ]),
+    );
+    const { step, answer } = startSession(url, 'anthropic/claude-sonnet-4-5', 'look');
+    expect(await step()).toMatchObject({ toolCalls: [{ name: 'fly', risk: 'read', label: 'fly (no such tool)' }] });
+    expect((await answer()).toolCalls[0]?.args).toEqual({ to: 'Mars' });
+  });
+
+  it.each([
+    [
+      'anthropic/claude-sonnet-4-5',
+      [claude.start, ...claude.text(0, 'I write'), ...claude.tool(1, 't', '{"path": "a'), ...claude.end('max_tokens')],
+    ],
+    [
+      'openai-compatible/x',
+      [chat({ content: 'I write' }), chatTool('t', '{"path": "a'), chat({}, 'length'), chatUsage],
+    ],
+  ])('%s: a call that the output limit cut in two is not run', async (model, events) => {
+    const { url, requests } = await serve((response) => writeEvents(response, events));
+    const { step } = startSession(url, model, 'look');
+    expect(await step(1)).toMatchObject({ stop: 'length', toolCalls: [] });
+    await step(2);
+    expect(JSON.stringify(requests()[1]?.body)).toContain('cut off at the output limit');
+  });
+
+  it('a refusal ends the attempt and is told', async () => {
+    const { url } = await serve((response) =>
+      writeEvents(response, [claude.start, ...claude.text(0, 'I cannot'), ...claude.end('refusal')]),
+    );
+    const { step, store } = startSession(url, 'anthropic/claude-sonnet-4-5', 'look');
+    expect((await step()).stop).toBe('finished');
+    expect(store.runEvents.some((event) => event.kind === 'warning')).toBe(true);
+  });
+});
+
+describe('errors inside of a stream', () => {
+  const overloaded = { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } };
+
+  it('before any output: overloaded, and it cost nothing', async () => {
+    const { url } = await serve((response) => writeEvents(response, [overloaded]));
+    const { failure, store } = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello');
+    expect(await failure()).toMatchObject({ code: 'provider-overloaded', details: { mayHaveCost: false } });
+    expect(store.reservations.size).toBe(0);
+  });
+
+  it('after some output: overloaded, and the reservation stays for the next try', async () => {
+    const { url } = await serve(
+      (response) => writeEvents(response, [claude.start, ...claude.text(0, 'Hel'), overloaded]),
+      claudeDone,
+    );
+    const { failure, step, store } = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello');
+    expect(await failure()).toMatchObject({ code: 'provider-overloaded', details: { mayHaveCost: true } });
+    expect(store.reservations.size).toBe(1);
+    await step();
+    expect(store.reservations.size).toBe(0);
+    expect(store.runEvents.filter(({ kind }) => kind === 'step-started')).toHaveLength(1);
+  });
+
+  it('OpenAI: an account that is used up is not asked again', async () => {
+    const error = {
+      type: 'insufficient_quota',
+      code: 'insufficient_quota',
+      message: 'You exceeded your current quota.',
+    };
+    const { url } = await serve((response) => writeEvents(response, [{ type: 'error', sequence_number: 1, error }]));
+    expect((await startSession(url, 'openai/gpt-5', 'hello').failure()).code).toBe('provider-rejected');
+  });
+});
+
+describe('a provider that is silent', () => {
+  it('before its answer begins is given up', async () => {
+    const { url } = await serve(() => undefined);
+    const error = await startSession(url, 'openai/gpt-5', 'hello', { idleTimeoutMs: 100 }).failure();
+    expect(error).toMatchObject({ code: 'provider-unreachable', details: { mayHaveCost: true } });
+    expect(error.message).toContain('before its answer began');
+  });
+
+  it('in the middle of its answer is given up', async () => {
+    const { url } = await serve((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(`event: message_start\ndata: ${JSON.stringify(claude.start)}\n\n`);
+    });
+    const error = await startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { idleTimeoutMs: 100 }).failure();
+    expect(error.message).toContain('in the middle of its answer');
+  });
+
+  it('and cancelled is hung up on', async () => {
+    const hungUp = Promise.withResolvers<void>();
+    const { url } = await serve((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(`event: message_start\ndata: ${JSON.stringify(claude.start)}\n\n`);
+      response.on('close', () => hungUp.resolve());
+      controller.abort(new Error('cancelled by test'));
+    });
+    const controller = new AbortController();
+    const { step } = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', {
+      cancellationSignal: () => controller.signal,
+    });
+    await expect(step()).rejects.toThrow('cancelled by test');
+    await hungUp.promise;
+  });
+
+  it('but alive is waited for', async () => {
+    const { url } = await serve((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      let pings = 0;
+      const timer = setInterval(() => {
+        response.write('event: ping\ndata: {"type":"ping"}\n\n');
+        if (++pings < 6) return;
+        clearInterval(timer);
+        for (const event of [claude.start, ...claude.text(0, 'Done.'), ...claude.end('end_turn')])
+          response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+        response.end();
+      }, 50);
+    });
+    const session = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { idleTimeoutMs: 150 });
+    await expect(session.step()).resolves.toMatchObject({ stop: 'finished' });
+  });
+});

@@ -1,0 +1,42 @@
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { migrate } from '../../services/store/migrate.ts';
+import { migrations } from '../../services/store/migrations/index.ts';
+import { createStore, openDatabase } from '../../services/store/store.ts';
+import { createEmptyDatabase } from '../support/postgres.ts';
+import { plan } from './store-fixtures.ts';
+
+test('eight processes that migrate an empty database at once leave one schema', async () => {
+  const database = await createEmptyDatabase();
+  const stores = Array.from({ length: 8 }, () => createStore({ databaseUrl: database.url }));
+  await Promise.all(stores.map(async (store) => await store.prepare()));
+  expect(await stores[0]?.openRun(plan())).toBe(1);
+  const queries = openDatabase({ databaseUrl: database.url });
+  const applied = await sql<{ version: number }>`SELECT version FROM schema_migration`.execute(queries);
+  expect(applied.rows.map((row) => row.version)).toEqual(migrations.map((migration) => migration.version));
+  await Promise.all([queries.destroy(), ...stores.map(async (store) => await store.close())]);
+  await database.drop();
+});
+
+test('a migration that fails leaves nothing behind and can be tried again', async () => {
+  const database = await createEmptyDatabase();
+  const queries = openDatabase({ databaseUrl: database.url });
+  const broken = {
+    version: 2,
+    name: 'broken',
+    up: async () => {
+      throw new Error('broken');
+    },
+  };
+  await expect(migrate(queries, [...migrations, broken])).rejects.toThrow('broken');
+  const tables = await sql`SELECT 1 FROM pg_class WHERE relname = 'run'`.execute(queries);
+  expect(tables.rows).toEqual([]);
+  await migrate(queries);
+  await migrate(queries);
+  await queries.destroy();
+  await database.drop();
+});
+
+test('migration versions go up by one', () => {
+  expect(migrations.map((migration) => migration.version)).toEqual(migrations.map((_, index) => index + 1));
+});

@@ -1,0 +1,91 @@
+import { execFile, spawn } from 'node:child_process';
+import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const program = join(root, 'bin', 'codetether');
+
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningCli {
+  readonly pid: number;
+  readonly result: Promise<CliResult>;
+}
+
+export type StackProcess = 'supervisor' | 'postgres' | 'temporal' | 'worker' | 'api';
+
+/** A local stack of its own, used as a person would: through the built program. */
+export interface TestStack {
+  readonly dataDir: string;
+  readonly env: NodeJS.ProcessEnv;
+  start(args: readonly string[], options?: { readonly cwd?: string }): RunningCli;
+  cli(args: readonly string[], options?: { readonly cwd?: string }): Promise<CliResult>;
+  /** Of the processes that run now. */
+  pids(): Promise<ReadonlyMap<StackProcess, number>>;
+  /** Ends everything and removes the data dir. */
+  remove(): Promise<void>;
+}
+
+export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<TestStack> {
+  const dataDir = await realpath(await mkdtemp(join(tmpdir(), 'codetether-stack-')));
+  const environment: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1', CODETETHER_DATA_DIR: dataDir, ...env };
+  for (const name of ['VITEST', 'VITEST_POOL_ID', 'VITEST_WORKER_ID', 'NODE_ENV', 'NODE_OPTIONS', 'DATABASE_URL', 'TEMPORAL_ADDRESS']) {
+    if (!(name in env)) delete environment[name];
+  }
+  const start = (args: readonly string[], options: { readonly cwd?: string } = {}): RunningCli => {
+    const child = spawn(program, args, { cwd: options.cwd ?? root, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const output = { stdout: '', stderr: '' };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+    const result = new Promise<CliResult>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code) => resolve({ code: code ?? -1, ...output }));
+    });
+    return { pid: child.pid ?? 0, result };
+  };
+  const cli = (args: readonly string[], options: { readonly cwd?: string } = {}) => start(args, options).result;
+  return {
+    dataDir,
+    env: environment,
+    start,
+    cli,
+    pids: async () => {
+      const { processes } = JSON.parse((await cli(['status', '--json'])).stdout) as {
+        readonly processes: readonly { readonly name: StackProcess; readonly pid: number | null }[];
+      };
+      return new Map(processes.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const])));
+    },
+    remove: async () => {
+      await cli(['down']);
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function git(cwd: string, ...args: readonly string[]): Promise<string> {
+  const { stdout } = await execute('git', ['-c', 'user.name=test', '-c', 'user.email=test@localhost', ...args], { cwd });
+  return stdout.trim();
+}
+
+/** A git repository with the example's files and PRD, and the path of its script with another pace. */
+export async function createExampleRepository(options: { readonly delayMs: number }): Promise<{ readonly path: string; readonly model: string }> {
+  const example = join(root, 'examples', 'todo-cli');
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-repo-')));
+  const path = join(folder, 'todo-cli');
+  await cp(join(example, 'repository'), path, { recursive: true });
+  await git(path, 'init', '--quiet', '--initial-branch', 'main');
+  await git(path, 'add', '--all');
+  await git(path, 'commit', '--quiet', '--message', 'start');
+  const script = await readFile(join(example, 'script.yaml'), 'utf8');
+  const scriptPath = join(folder, 'script.yaml');
+  await writeFile(scriptPath, script.replace(/^delayMs: .*$/m, `delayMs: ${options.delayMs}`));
+  return { path, model: `scripted/${scriptPath}` };
+}
