@@ -63,13 +63,15 @@ const vitest: Recogniser = (lines) => {
     const match = /^\s*FAIL\s+(?:\|[^|]+\| )?(\S+?)(?: \[ .+ \]| > (.+))?$/.exec(line);
     return match === null ? [] : [inFile(baseName(match[1] ?? ''), match[2] ?? baseName(match[1] ?? ''))];
   });
-  const tests = lines.findLast((line) => /^\s*Tests\s+\d/.test(line)) ?? summary;
-  const failed = Number(/(\d+) failed/.exec(tests)?.[1] ?? names.length);
+  const tests = lines.findLast((line) => /^\s*Tests\s+\d/.test(line)) ?? '';
+  // A file that does not load counts as one test here, as in other tools.
+  const unloaded = lines.filter((line) => /^\s*FAIL\s+\S.* \[ .+ \]$/.test(line)).length;
+  const failed = Number(/(\d+) failed/.exec(tests)?.[1] ?? 0) + unloaded;
   return {
     unit: 'test',
     names,
-    failed: Math.max(failed, names.length),
-    total: Number(/\((\d+)\)\s*$/.exec(tests)?.[1]),
+    failed: Math.max(1, failed),
+    total: Number(/\((\d+)\)\s*$/.exec(tests)?.[1] ?? 0) + unloaded,
   };
 };
 
@@ -105,8 +107,10 @@ const mocha: Recogniser = (lines) => {
 };
 
 const pytest: Recogniser = (lines) => {
-  const summary = lines.findLast((line) => /^(=+ )?.*\d+ (failed|errors?)\b.* in [\d.]+s/.test(line));
-  if (summary === undefined) return undefined;
+  const summary = lines.findLast((line) =>
+    /^(?:=+ )?\d+ (?:failed|errors?|passed|skipped|warnings?)\b.* in [\d.]+s/.test(line),
+  );
+  if (summary === undefined || !/failed|error/.test(summary)) return undefined;
   const count = (word: string): number => Number(new RegExp(`(\\d+) ${word}`).exec(summary)?.[1] ?? 0);
   const names = lines.flatMap((line) => {
     const match = /^(?:FAILED|ERROR) (\S+?)(?:::(.+?))?(?: - .*)?$/.exec(line);
@@ -133,7 +137,7 @@ const go: Recogniser = (lines) => {
     return match === null ? [] : [`${match[1]}:${match[2]}: ${match[3]}`];
   });
   const builds = lines.some((line) => /\[build failed\]|\[setup failed\]/.test(line));
-  const panics = lines.flatMap((line) => (/^panic: /.test(line) ? [line] : []));
+  const panics = lines.flatMap((line) => (line.startsWith('panic: ') ? [line] : []));
   const names = builds ? [...broken, ...leaves] : [...leaves, ...(leaves.length === 0 ? panics : [])];
   return names.length === 0 ? undefined : { unit: builds ? 'error' : 'test', names, failed: names.length };
 };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { pathMatcher } from './match-path.ts';
 import { cleanLine } from './output-text.ts';
-import { defineTool, success, type Tool } from './tool.ts';
+import { defineTool, failure, success, type Tool } from './tool.ts';
 
 export function createGlobTool(): Tool {
   return defineTool({
@@ -12,12 +12,13 @@ export function createGlobTool(): Tool {
     description:
       'Finds files of the workspace by name: *.ts, src/**/*.test.js, {a,b}/*.md. Hidden files are included, files that git ignores are not.',
     input: z.object({
-      pattern: z.string().min(1).describe('Pattern; without a slash it is held against names in any folder'),
+      pattern: z.string().min(1).max(1000).describe('Pattern; without a slash it is held against names in any folder'),
       limit: z.int().min(1).max(1000).default(100).describe('Most files to show'),
     }),
     label: ({ pattern }) => pattern,
     run: async ({ pattern, limit }, { workspace, listFiles }) => {
       const matches = pathMatcher(pattern);
+      if (matches === null) return failure('the pattern has too many alternatives; use fewer braces');
       const found = (await listFiles()).filter(matches);
       const shown: string[] = [];
       let gone = 0;

@@ -21,7 +21,7 @@ export function createGrepTool(): Tool {
       pattern: z.string().min(1).describe('What to find within one line'),
       path: z.string().min(1).default('.').describe('Folder or file to search, relative to the workspace'),
       is_regex: z.boolean().default(false).describe('Take the pattern as a regular expression'),
-      include: z.string().min(1).optional().describe('Only files that match this glob, such as *.ts'),
+      include: z.string().min(1).max(1000).optional().describe('Only files that match this glob, such as *.ts'),
       limit: z.int().min(1).max(500).default(50).describe('Most matching lines to show'),
       context: z.int().min(0).max(20).default(0).describe('Lines to show before and after each match'),
     }),
@@ -29,7 +29,9 @@ export function createGrepTool(): Tool {
     run: async ({ pattern, path, is_regex, include, limit, context }, toolContext) => {
       const problem = is_regex ? expressionProblem(pattern) : null;
       if (problem !== null) return failure(`the regular expression is not right: ${problem}`);
-      const files = await filesBelow(path, include, toolContext);
+      const matches = include === undefined ? () => true : pathMatcher(include);
+      if (matches === null) return failure('include has too many alternatives; use fewer braces');
+      const files = await filesBelow(path, matches, toolContext);
       const search = { root: toolContext.workspace.root, files, pattern, limit, contextLines: context };
       if (!is_regex) {
         const found = await searchFiles({ ...search, isRegex: false });
@@ -51,11 +53,10 @@ export function createGrepTool(): Tool {
 
 async function filesBelow(
   path: string,
-  include: string | undefined,
+  matches: (file: string) => boolean,
   { workspace, listFiles }: ToolContext,
 ): Promise<readonly string[]> {
   const place = await resolveWorkspacePath(workspace, path, 'read');
-  const matches = include === undefined ? () => true : pathMatcher(include);
   if ((await stat(place.absolute)).isFile()) return [place.relative];
   const below = place.relative === '.' ? '' : `${place.relative}/`;
   return (await listFiles()).filter((file) => file.startsWith(below) && matches(file));

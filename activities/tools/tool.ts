@@ -114,7 +114,13 @@ function describeIssue(issue: z.core.$ZodIssue): string {
 }
 
 function jsonSchema(input: z.ZodObject): ToolInputSchema {
-  const { $schema: _dialect, ...schema } = z.toJSONSchema(input, { io: 'input' });
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(input, {
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      // Says nothing to a model, in every call.
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  });
   return { ...schema, additionalProperties: false };
 }
 

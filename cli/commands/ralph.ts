@@ -74,8 +74,8 @@ function runCommand(): Command {
   return withHelpEnd(addOutputOptions(run), {
     examples: [
       ['codetether ralph run --model anthropic/NAME', 'prd.json of this folder'],
-      ['codetether ralph run -p plans/login.yaml -m openai/NAME --max-cost 5', 'with a cap of 5 US dollars'],
-      ['codetether ralph run -m scripted/script.yaml --output-format stream-json', 'one JSON line for each event'],
+      ['codetether ralph run -p login.yaml --max-cost 5', 'with a cap of 5 US dollars'],
+      ['codetether ralph run --output-format stream-json', 'one JSON line for each event'],
     ],
     exitCodes: runExitCodes,
   }).action(async (options: RunOptions) => {
@@ -95,7 +95,7 @@ function attachCommand(): Command {
     examples: [
       ['codetether ralph attach', "this repository's newest run"],
       ['codetether ralph attach due-dates', 'a run by the last part of its id'],
-      ['codetether ralph attach due-dates --output-format stream-json --since-seq 120', 'read on after event 120'],
+      ['codetether ralph attach due-dates --since-seq 120', 'read on after event 120'],
     ],
     exitCodes: runExitCodes,
   }).action(async (run: string | undefined, options: AttachOptions) => {
@@ -165,7 +165,7 @@ function logsCommand(): Command {
       ['codetether ralph logs US-007', 'one story of it'],
       ['codetether ralph logs due-dates -f', 'go on until the run ends'],
     ],
-    exitCodes: `${shortExitCodes}\n  130  interrupted: the run goes on`,
+    exitCodes: [...shortExitCodes, [130, 'interrupted: the run goes on']],
   }).action(async (run: string | undefined, story: string | undefined, options: LogsOptions) => {
     process.exitCode = await (await import('./ralph/logs.ts')).logs(run, story, options);
   });
@@ -209,7 +209,10 @@ function validateCommand(): Command {
       ['codetether ralph validate plans/login.yaml', 'another file'],
       ['codetether ralph validate --json', 'for a program'],
     ],
-    exitCodes: '  0    usable\n  2    not usable; every problem is named with its place',
+    exitCodes: [
+      [0, 'usable'],
+      [2, 'not usable; every problem is named with its place'],
+    ],
   }).action(async (file: string, options: { readonly json?: boolean }) => {
     process.exitCode = await (await import('./ralph/validate.ts')).validate(file, options);
   });
@@ -231,7 +234,11 @@ function createPrdCommand(): Command {
       ['codetether ralph create-prd -o plans/login.json', 'another file'],
       ['codetether ralph create-prd --stdout', 'only look'],
     ],
-    exitCodes: '  0    written\n  1    error\n  2    the command line is not right, or the file is there already',
+    exitCodes: [
+      [0, 'written'],
+      [1, 'error'],
+      [2, 'the command line is not right, or the file is there already'],
+    ],
   }).action(async (options: CreatePrdOptions) => {
     process.exitCode = await (await import('./ralph/create-prd.ts')).createPrd(options);
   });

@@ -15,7 +15,8 @@ export type EngineEnd = 'completed' | 'failed' | 'cancelled' | 'terminated' | 't
  */
 export interface RunEngine {
   ping(): Promise<void>;
-  describe(runId: string): Promise<EngineRun>;
+  /** @param withinMs when the answer is only wanted if it comes soon */
+  describe(runId: string, withinMs?: number): Promise<EngineRun>;
   /**
    * Starts an execution; when one is running it is left alone and `already-running` is returned.
    * @throws `config-invalid` when the engine lacks what runs need

@@ -6,6 +6,8 @@ import type { EngineRun } from './engine.ts';
 
 /** A row may be ahead of the engine for this long: it is written before the execution is started. */
 const startingMs = 30_000;
+/** Reads are answered without the engine when it does not answer soon. */
+const readMs = 1_000;
 
 /**
  * The run that `part` names: an id, its last part, or a unique beginning of either, as it is now.
@@ -33,7 +35,7 @@ export async function reconcileRun(deps: Pick<ApiDeps, 'store' | 'engine'>, run:
   if (!isActive(run.status)) return run;
   let known: EngineRun;
   try {
-    known = await deps.engine.describe(run.runId);
+    known = await deps.engine.describe(run.runId, readMs);
   } catch (error) {
     if (error instanceof CodetetherError && error.code === 'engine-unreachable') return run;
     throw error;

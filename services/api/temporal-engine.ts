@@ -44,9 +44,9 @@ export function createTemporalEngine(options: TemporalAddress & { readonly tenan
 
   return {
     ping: async () => await answered(pingMs, async () => await probeTemporal(access, options.namespace, pingMs)),
-    describe: async (runId) => {
+    describe: async (runId, withinMs = answerMs) => {
       try {
-        return engineRun(await answered(answerMs, async () => await client.workflow.getHandle(runId).describe()));
+        return engineRun(await answered(withinMs, async () => await client.workflow.getHandle(runId).describe()));
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return { kind: 'missing' };
         throw error;

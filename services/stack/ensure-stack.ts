@@ -209,14 +209,15 @@ async function untilReady(context: Context, first: StackState): Promise<void> {
   let ready: unknown;
   while (Date.now() - from < readyTimeoutMs) {
     const answer = await getFromSocket(state.apiSocket, '/ready', { timeoutMs: 5000 });
-    if (answer?.status === 200) return;
     ready = answer?.body;
-    if (Date.now() >= lookAgainAt) {
+    if (answer?.status === 200 || Date.now() >= lookAgainAt) {
       lookAgainAt = Date.now() + 250;
       const reply = await askSupervisor(dataDir, { op: 'state' }, { timeoutMs: askTimeoutMs });
       if (reply?.kind !== 'state') throw await supervisorFailed(dataDir);
       ({ state } = reply);
+      // Also when all answer: on a port that was taken, somebody else's server does.
       await throwIfHopeless(dataDir, state);
+      if (answer?.status === 200) return;
       onProgress({ kind: 'step', text: `starting the local stack: ${missing(state, ready)}` });
     }
     await delay(pollMs);

@@ -52,13 +52,13 @@ test('hosts tell whether they were seen lately', async () => {
   expect(hosts).toMatchObject([{ hostId: 'h1', name: 'tiger', pid: 7, version: '1', slots: 8, alive: true }]);
 });
 
-test('a request waits for the database to be prepared, and then says that it does not answer', async () => {
-  let prepare: () => void = () => undefined;
-  const waiting = await startApi(store, { prepared: new Promise((resolve) => (prepare = resolve)) });
+test('a request waits for the database to be prepared', async () => {
+  const preparing = Promise.withResolvers<void>();
+  const waiting = await startApi(store, { prepared: preparing.promise });
   expect((await waiting.client.health()).status).toBe('ok');
   expect(await waiting.client.ready()).toMatchObject({ ready: false, database: false });
   const runs = waiting.client.listRuns();
-  setTimeout(prepare, 100);
+  setTimeout(preparing.resolve, 100);
   expect(await runs).toEqual({ runs: [] });
   await waiting.close();
 });

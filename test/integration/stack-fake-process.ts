@@ -10,9 +10,10 @@ import { processEnvironment } from '../../services/config/environment.ts';
 
 const environment = processEnvironment();
 const name = /^--stack=(worker|api):/.exec(process.argv[2] ?? '')?.[1];
+const isBroken = environment['CODETETHER_FAKE_WORKER'] === 'broken';
 process.on('SIGTERM', () => process.exit(0));
 if (name === 'worker') {
-  if (environment['CODETETHER_FAKE_WORKER'] === 'broken') {
+  if (isBroken) {
     process.stderr.write('the fake worker is broken on purpose\n');
     process.exit(1);
   }
@@ -33,8 +34,8 @@ createServer((request, response) => {
 async function ready(): Promise<{ readonly ready: boolean }> {
   const database = new URL(environment['DATABASE_URL'] ?? '');
   const engine = new URL(`tcp://${environment['TEMPORAL_ADDRESS'] ?? ''}`);
-  const answers = { database: await takes(database), engine: await takes(engine), worker: true };
-  return { ready: answers.database && answers.engine, ...answers };
+  const answers = { database: await takes(database), engine: await takes(engine), worker: !isBroken };
+  return { ready: answers.database && answers.engine && answers.worker, ...answers };
 }
 
 async function takes(address: URL): Promise<boolean> {

@@ -2,7 +2,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stackPaths } from '../../services/stack/paths.ts';
 import { isAlive } from '../../services/stack/processes.ts';
 import { readState } from '../../services/stack/state.ts';
@@ -11,21 +11,21 @@ import { stopStack } from '../../services/stack/stop-stack.ts';
 import { prepareTemporalCli, testStack } from './stack-fixtures.ts';
 import type { TestStack } from './stack-fixtures.ts';
 
-let stack: TestStack;
 beforeAll(prepareTemporalCli, 600_000);
-beforeEach(async () => {
-  stack = await testStack();
-});
-afterEach(async () => {
-  await stack.remove();
-  expect(await stack.processes()).toEqual([]);
-});
 
-describe('the local stack', () => {
+describe('one process of the local stack', () => {
+  let stack: TestStack;
+  beforeAll(async () => {
+    stack = await testStack();
+    await stack.ensure();
+  });
+  afterAll(async () => {
+    await stack.remove();
+  });
+
   it.each(['worker', 'api', 'temporal', 'postgres'] as const)(
-    'starts %s again after kill -9 and leaves the others alone',
+    'is started again after kill -9 (%s), and the others are left alone',
     async (name) => {
-      await stack.ensure();
       const before = await stack.pids();
       process.kill(before.get(name) ?? 0, 'SIGKILL');
       const killedAt = Date.now();
@@ -39,6 +39,17 @@ describe('the local stack', () => {
       expect(processes.find((each) => each.name === name)).toMatchObject({ status: 'running', restarts: 1 });
     },
   );
+});
+
+describe('the local stack', () => {
+  let stack: TestStack;
+  beforeEach(async () => {
+    stack = await testStack();
+  });
+  afterEach(async () => {
+    await stack.remove();
+    expect(await stack.processes()).toEqual([]);
+  });
 
   it('is taken over with all its processes after kill -9 of the supervisor', async () => {
     await stack.ensure();
@@ -74,7 +85,7 @@ describe('the local stack', () => {
     expect(new Set(started.map(({ apiSocket }) => apiSocket)).size).toBe(1);
     const pids = await stack.pids();
     expect([...pids.keys()]).toEqual(['supervisor', 'postgres', 'temporal', 'worker', 'api']);
-    expect((await stack.processes()).toSorted()).toEqual([...pids.values()].toSorted());
+    expect(new Set(await stack.processes())).toEqual(new Set(pids.values()));
   });
 
   it('ends without a process left, also after kill -9 of the supervisor and with no state file', async () => {

@@ -58,9 +58,7 @@ test('eight calls that race for the last cent: exactly one gets it', async () =>
     Array.from({ length: 8 }, async (_, index) => await store.reserveModelCall(call(runId, 10 + index, 0.01))),
   );
   expect(race.filter((result) => result.kind === 'reserved').length).toBe(1);
-  expect(race.filter((result) => result.kind === 'budget-exceeded')).toEqual(
-    Array(7).fill({ kind: 'budget-exceeded', budget: 'max-cost' }),
-  );
+  expect(race.filter((result) => result.kind === 'budget-exceeded' && result.budget === 'max-cost').length).toBe(7);
   expect((await store.getRun(runId))?.ledger).toMatchObject({ reservedUsd: 0.05, spentUsd: 0 });
 });
 

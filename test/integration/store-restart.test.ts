@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
 import { ownPostgres } from '../support/postgres.ts';
@@ -8,18 +9,25 @@ import { plan, warning } from './store-fixtures.ts';
 
 let server: OwnPostgres;
 let store: PostgresStore;
-const { runId } = plan();
+let runId: string;
+
+beforeAll(async () => {
+  server = await ownPostgres();
+});
+
+afterAll(async () => {
+  await server.remove();
+});
 
 beforeEach(async () => {
-  server = await ownPostgres();
   store = createStore({ databaseUrl: server.url });
   await store.prepare();
-  await store.openRun(plan());
+  runId = `ralph:restart:${randomUUID()}`;
+  await store.openRun(plan({ runId }));
 });
 
 afterEach(async () => {
   await store.close();
-  await server.remove();
 });
 
 test.each(['stop', 'kill'] as const)(

@@ -5,7 +5,9 @@ async function read(pieces: readonly Uint8Array[]): Promise<string[]> {
   async function* body() {
     yield* pieces;
   }
-  return await Array.fromAsync(eventStreamData(body()));
+  const data: string[] = [];
+  for await (const entry of eventStreamData(body())) data.push(entry);
+  return data;
 }
 
 const text = 'retry: 500\n\nid: 1\nevent: warning\ndata: {"a":"ä\u2028😀"}\n\n: ping\n\ndata: 2\n\ndata: cut o';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
 import { markPassed, parsePrdText } from '../../activities/ralph/prd-text.ts';
@@ -58,6 +58,11 @@ describe('reading', () => {
 });
 
 const passed = new Set(['US-1', 'US-3']);
+
+const marked = (value: { user_stories: readonly { id: string; passes?: boolean | null }[] }) => ({
+  ...value,
+  user_stories: value.user_stories.map((given) => (passed.has(given.id) ? { ...given, passes: true } : given)),
+});
 
 describe('marking stories as passed', () => {
   test('changes nothing but the words', () => {
@@ -172,11 +177,6 @@ unknown:
     { project: fc.string(), more: fc.jsonValue(), user_stories: stories, last: fc.jsonValue() },
     { requiredKeys: ['user_stories'] },
   );
-  const marked = (value: { user_stories: readonly { id: string; passes?: boolean | null }[] }) => ({
-    ...value,
-    user_stories: value.user_stories.map((given) => (passed.has(given.id) ? { ...given, passes: true } : given)),
-  });
-
   test('any JSON with indentation is afterwards what JSON.stringify would have made of it', () => {
     fc.assert(
       fc.property(prd, fc.constantFrom('  ', '    ', '\t'), fc.boolean(), (value, indent, hasNewline) => {

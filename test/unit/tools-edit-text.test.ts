@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { editText, type EditResult } from '../../activities/tools/edit-text.ts';
 import { editableText } from '../../activities/tools/text-file.ts';

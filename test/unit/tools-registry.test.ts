@@ -10,6 +10,8 @@ const context: ToolContext = {
   onLine: () => undefined,
 };
 
+const label = (name: string, given: unknown) => describeToolCall(name, given).label;
+
 test('the tools are what the model was told of: a change here changes every prompt', () => {
   expect(toolDefinitions.map(({ name, risk }) => [name, risk])).toEqual([
     ['read', 'read'],
@@ -25,7 +27,6 @@ test('the tools are what the model was told of: a change here changes every prom
 });
 
 test('a label is what a person would say, on one line of at most 100 characters', () => {
-  const label = (name: string, given: unknown) => describeToolCall(name, given).label;
   expect(label('bash', { command: 'npm test' })).toBe('bash npm test');
   expect(label('bash', { command: 'npm\n  test', cwd: 'web' })).toBe('bash npm test (in web)');
   expect(label('read', { path: 'a.ts', offset: 7 })).toBe('read a.ts from line 7');

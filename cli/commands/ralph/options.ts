@@ -58,29 +58,37 @@ export function sequenceNumber(text: string): number {
 export interface HelpEnd {
   /** Command line, then what it does. */
   readonly examples: readonly (readonly [commandLine: string, what: string])[];
-  readonly exitCodes: string;
+  readonly exitCodes: readonly (readonly [code: number, meaning: string])[];
 }
 
-export const runExitCodes = `  0    all stories have passed
-  1    error; or the run was stopped or cancelled
-  2    the command line, the PRD or the repository is not right; nothing was started
-  3    quality-failed: some stories did not pass
-  4    max-iterations: the allowed attempts are used up
-  5    budget-exceeded: cost, tokens or time are used up
-  6    waiting for a person
-  75   temporary failure: the same command can work later
-  130  interrupted: the run goes on without this command`;
+export const runExitCodes: HelpEnd['exitCodes'] = [
+  [0, 'all stories have passed'],
+  [1, 'error; or the run was stopped or cancelled'],
+  [2, 'command line, PRD or repository is not right; nothing was started'],
+  [3, 'quality-failed: some stories did not pass'],
+  [4, 'max-iterations: the allowed attempts are used up'],
+  [5, 'budget-exceeded: cost, tokens or time are used up'],
+  [6, 'waiting for a person'],
+  [75, 'temporary failure: the same command can work later'],
+  [130, 'interrupted: the run goes on without this command'],
+];
 
-export const shortExitCodes = `  0    done
-  1    error
-  2    the command line is not right, or there is no such run
-  75   temporary failure: the same command can work later`;
+export const shortExitCodes: HelpEnd['exitCodes'] = [
+  [0, 'done'],
+  [1, 'error'],
+  [2, 'the command line is not right, or there is no such run'],
+  [75, 'temporary failure: the same command can work later'],
+];
 
 export function withHelpEnd(command: Command, { examples, exitCodes }: HelpEnd): Command {
-  const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, what]) => `  ${line.padEnd(width)}  ${what}`.trimEnd());
-  return command.addHelpText(
-    'after',
-    `\nExamples:\n${lines.join('\n')}\n\nExit codes:\n${exitCodes}\n\nMore: docs/ralph.md`,
-  );
+  return command.addHelpText('after', () => {
+    const columns = process.stdout.columns ?? 80;
+    const width = Math.max(...examples.map(([line]) => line.length));
+    const isNarrow = examples.some(([, what]) => 2 + width + 2 + what.length > columns);
+    const exampleLines = examples.flatMap(([line, what]) =>
+      isNarrow ? [`  ${line}`, `      ${what}`] : [`  ${line.padEnd(width)}  ${what}`],
+    );
+    const codeLines = exitCodes.map(([code, meaning]) => `  ${String(code).padEnd(3)}  ${meaning}`);
+    return ['', 'Examples:', ...exampleLines, '', 'Exit codes:', ...codeLines, '', 'More: docs/ralph.md'].join('\n');
+  });
 }
