@@ -9,9 +9,14 @@ export interface Comparison {
 }
 
 /** Times two whole processes in turn, A B A B …, after one pair that does not count. */
-export function compareCommands(ours: readonly string[], theirs: readonly string[], options: { readonly pairs: number; readonly env: NodeJS.ProcessEnv; readonly cwd: string }): Comparison {
+export function compareCommands(
+  ours: readonly string[],
+  theirs: readonly string[],
+  options: { readonly pairs: number; readonly env: NodeJS.ProcessEnv; readonly cwd: string },
+): Comparison {
   const pairs: { ours: number; theirs: number }[] = [];
-  for (let pair = 0; pair <= options.pairs; pair++) pairs.push({ ours: time(ours, options), theirs: time(theirs, options) });
+  for (let pair = 0; pair <= options.pairs; pair++)
+    pairs.push({ ours: time(ours, options), theirs: time(theirs, options) });
   const counted = pairs.slice(1);
   return {
     ours: median(counted.map((pair) => pair.ours)),
@@ -20,11 +25,18 @@ export function compareCommands(ours: readonly string[], theirs: readonly string
   };
 }
 
-function time([file = '', ...args]: readonly string[], options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string }): number {
+function time(
+  [file = '', ...args]: readonly string[],
+  options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string },
+): number {
   const startedMs = performance.now();
-  const { status, stderr } = spawnSync(file, args, { env: options.env, cwd: options.cwd, stdio: ['ignore', 'ignore', 'pipe'] });
+  const { status, stderr } = spawnSync(file, args, {
+    env: options.env,
+    cwd: options.cwd,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const tookMs = performance.now() - startedMs;
-  if (status !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${status}: ${stderr}`);
+  if (status !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${status}: ${stderr.toString()}`);
   return tookMs;
 }
 

@@ -55,13 +55,31 @@ async function main(): Promise<void> {
 }
 
 function startUp(stack: TestStack): void {
-  const { ratio, ours, theirs } = compareCommands([program, '--version'], [node, '-e', '0'], { pairs: 21, env: stack.env, cwd: root });
-  report('`codetether --version` against bare `node -e 0`', `× ${ratio.toFixed(2)} (${ours.toFixed(0)} ms, ${theirs.toFixed(0)} ms)`, '≤ × 1.5', ratio <= 1.5);
+  const { ratio, ours, theirs } = compareCommands([program, '--version'], [node, '-e', '0'], {
+    pairs: 21,
+    env: stack.env,
+    cwd: root,
+  });
+  report(
+    '`codetether --version` against bare `node -e 0`',
+    `× ${ratio.toFixed(2)} (${ours.toFixed(0)} ms, ${theirs.toFixed(0)} ms)`,
+    '≤ × 1.5',
+    ratio <= 1.5,
+  );
 }
 
 function statusCommand(stack: TestStack): void {
-  const { ratio, ours } = compareCommands([program, 'ralph', 'status'], [node, '-e', '0'], { pairs: 21, env: stack.env, cwd: root });
-  report('`codetether ralph status` on a warm stack against `node -e 0`', `× ${ratio.toFixed(2)} (${ours.toFixed(0)} ms)`, '≤ × 4', ratio <= 4);
+  const { ratio, ours } = compareCommands([program, 'ralph', 'status'], [node, '-e', '0'], {
+    pairs: 21,
+    env: stack.env,
+    cwd: root,
+  });
+  report(
+    '`codetether ralph status` on a warm stack against `node -e 0`',
+    `× ${ratio.toFixed(2)} (${ours.toFixed(0)} ms)`,
+    '≤ × 4',
+    ratio <= 4,
+  );
 }
 
 async function coldStack(stack: TestStack): Promise<void> {
@@ -72,7 +90,12 @@ async function coldStack(stack: TestStack): Promise<void> {
     times.push(await up(stack));
   }
   const worst = Math.max(...times);
-  report('the whole stack from cold, 5 times', `median ${seconds(median(times))}, worst ${seconds(worst)}`, '≤ 4 s', worst <= 4_000);
+  report(
+    'the whole stack from cold, 5 times',
+    `median ${seconds(median(times))}, worst ${seconds(worst)}`,
+    '≤ 4 s',
+    worst <= 4_000,
+  );
 }
 
 async function up(stack: TestStack): Promise<number> {
@@ -111,7 +134,12 @@ async function agentMemory(stack: TestStack): Promise<void> {
   over = true;
   await sampling;
   const each = (Math.max(...samples) - before) / agents;
-  report('memory of a worker for each of 25 working agents (highest PSS)', `${each.toFixed(2)} MB`, '≤ 2 MB', each <= 2);
+  report(
+    'memory of a worker for each of 25 working agents (highest PSS)',
+    `${each.toFixed(2)} MB`,
+    '≤ 2 MB',
+    each <= 2,
+  );
 }
 
 /** Orchestration is the time between the end of one activity and the start of the next. */
@@ -122,14 +150,29 @@ async function steps(stack: TestStack): Promise<void> {
   const [halfHistory, history] = [await historyOf(stack, half.runId), await historyOf(stack, run.runId)];
   const p50 = median(history.gapsMs);
   const p95 = quantile(history.gapsMs, 0.95);
-  report('orchestration of one model or tool step, 400 steps in a row', `p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms`, 'p50 ≤ 15 ms', p50 <= 15);
+  report(
+    'orchestration of one model or tool step, 400 steps in a row',
+    `p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms`,
+    'p50 ≤ 15 ms',
+    p50 <= 15,
+  );
   const bytes = history.bytes / turns;
   const growth = bytes / (halfHistory.bytes / (turns / 2));
-  report('history of one step (model call and tool call)', `${bytes.toFixed(0)} bytes; 200 steps × ${growth.toFixed(2)} of 100 steps`, '≤ 3 KB, flat', bytes <= 3_072 && growth <= 1.1);
+  report(
+    'history of one step (model call and tool call)',
+    `${bytes.toFixed(0)} bytes; 200 steps × ${growth.toFixed(2)} of 100 steps`,
+    '≤ 3 KB, flat',
+    bytes <= 3_072 && growth <= 1.1,
+  );
 }
 
-async function historyOf(stack: TestStack, runId: string): Promise<{ readonly bytes: number; readonly gapsMs: readonly number[] }> {
-  const { temporalAddress } = JSON.parse((await stack.cli(['status', '--json'])).stdout) as { readonly temporalAddress: string };
+async function historyOf(
+  stack: TestStack,
+  runId: string,
+): Promise<{ readonly bytes: number; readonly gapsMs: readonly number[] }> {
+  const { temporalAddress } = JSON.parse((await stack.cli(['status', '--json'])).stdout) as {
+    readonly temporalAddress: string;
+  };
   const connection = await Connection.connect({ address: temporalAddress });
   try {
     const handle = new Client({ connection }).workflow.getHandle(`${runId}:B-001:1`);
@@ -154,13 +197,30 @@ async function shareOfModelTime(stack: TestStack): Promise<void> {
   const answers = events.filter((event) => event.kind === 'model-answered').map((event) => Date.parse(event.at));
   const loopMs = (answers.at(-1) ?? 0) - (answers[0] ?? 0);
   const share = (loopMs - (answers.length - 1) * 1_000) / loopMs;
-  report(`share of orchestration with model calls of 1 s (${calls} calls, each with a tool call)`, `${(share * 100).toFixed(1)} %`, '≤ 3 %', share <= 0.03);
+  report(
+    `share of orchestration with model calls of 1 s (${calls} calls, each with a tool call)`,
+    `${(share * 100).toFixed(1)} %`,
+    '≤ 3 %',
+    share <= 0.03,
+  );
 }
 
 async function twentyStories(stack: TestStack): Promise<void> {
-  const { wallMs } = await benchRun(stack, { stories: 20, steps: 3, delayMs: 0, concurrent: 4, gates: true, tool: read });
+  const { wallMs } = await benchRun(stack, {
+    stories: 20,
+    steps: 3,
+    delayMs: 0,
+    concurrent: 4,
+    gates: true,
+    tool: read,
+  });
   const each = wallMs / 20;
-  report('20 stories, 4 at a time, real git and `node --test` gates, a model without latency', `${seconds(each)} a story (${seconds(wallMs)} in all)`, '≤ 1 s a story', each <= 1_000);
+  report(
+    '20 stories, 4 at a time, real git and `node --test` gates, a model without latency',
+    `${seconds(each)} a story (${seconds(wallMs)} in all)`,
+    '≤ 1 s a story',
+    each <= 1_000,
+  );
 }
 
 async function recovery(stack: TestStack): Promise<void> {
@@ -181,7 +241,12 @@ async function recovery(stack: TestStack): Promise<void> {
   const stepTimes = list.filter((event) => event.kind === 'step-started').map((event) => Date.parse(event.at));
   const waits = kills.map((kill) => (stepTimes.find((at) => at > kill + 20) ?? Number.POSITIVE_INFINITY) - kill);
   const worst = Math.max(...waits);
-  report('next step after kill -9 of the worker, 10 times', `p50 ${seconds(median(waits))}, worst ${seconds(worst)}`, 'p50 ≤ 3 s, worst ≤ 8 s', median(waits) <= 3_000 && worst <= 8_000);
+  report(
+    'next step after kill -9 of the worker, 10 times',
+    `p50 ${seconds(median(waits))}, worst ${seconds(worst)}`,
+    'p50 ≤ 3 s, worst ≤ 8 s',
+    median(waits) <= 3_000 && worst <= 8_000,
+  );
 }
 
 function seconds(ms: number): string {
@@ -191,7 +256,9 @@ function seconds(ms: number): string {
 function page(): string {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${(totalmem() / 2 ** 30).toFixed(0)} GB, Node ${process.version}`;
-  const lines = rows.map(({ what, figure, goal, met }) => `| ${what} | ${figure} | ${goal} | ${met ? 'yes' : '**no**'} |`);
+  const lines = rows.map(
+    ({ what, figure, goal, met }) => `| ${what} | ${figure} | ${goal} | ${met ? 'yes' : '**no**'} |`,
+  );
   return `# Benchmarks
 
 Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)} at ${commit}; ${machine}.

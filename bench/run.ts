@@ -27,7 +27,9 @@ export interface BenchPrd {
 }
 
 /** A repository with such a PRD, and the script that plays its model. */
-export async function createBenchRepository(prd: BenchPrd): Promise<{ readonly repository: string; readonly model: string }> {
+export async function createBenchRepository(
+  prd: BenchPrd,
+): Promise<{ readonly repository: string; readonly model: string }> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-bench-')));
   const repository = join(folder, 'bench');
   await git(folder, 'init', '--quiet', '--initial-branch', 'main', repository);
@@ -37,20 +39,50 @@ export async function createBenchRepository(prd: BenchPrd): Promise<{ readonly r
   });
   const checks = prd.gates ? { test: 'node --test' } : {};
   await writeFile(join(repository, 'package.json'), '{ "name": "bench", "type": "module" }\n');
-  await writeFile(join(repository, 'prd.json'), JSON.stringify({ project: 'bench', feature: 'bench', branch_name: 'feature/bench', user_stories: stories, quality_checks: checks }, null, 2));
+  await writeFile(
+    join(repository, 'prd.json'),
+    JSON.stringify(
+      {
+        project: 'bench',
+        feature: 'bench',
+        branch_name: 'feature/bench',
+        user_stories: stories,
+        quality_checks: checks,
+      },
+      null,
+      2,
+    ),
+  );
   await git(repository, 'add', '--all');
   await git(repository, 'commit', '--quiet', '--message', 'start');
-  const test = "import assert from 'node:assert/strict';\nimport test from 'node:test';\ntest('it is', () => assert.ok(true));\n";
+  const test =
+    "import assert from 'node:assert/strict';\nimport test from 'node:test';\ntest('it is', () => assert.ok(true));\n";
   const write = { text: 'I write it.', tools: [{ name: 'write', args: { path: '{{story}}.test.js', content: test } }] };
   const steps = Array.from({ length: prd.steps }, () => ({ tools: [prd.tool] }));
-  const script = { version: 1, delayMs: prd.delayMs, default: { attempts: [{ turns: [write, ...steps, { text: 'Done.' }] }] } };
+  const script = {
+    version: 1,
+    delayMs: prd.delayMs,
+    default: { attempts: [{ turns: [write, ...steps, { text: 'Done.' }] }] },
+  };
   const scriptPath = join(folder, 'script.json');
   await writeFile(scriptPath, JSON.stringify(script));
   return { repository, model: `scripted/${scriptPath}` };
 }
 
 export function runArguments(prd: BenchPrd, model: string): string[] {
-  return ['ralph', 'run', '--model', model, '--max-concurrent', String(prd.concurrent), '--max-steps', String(prd.steps + 5), '--output-format', 'stream-json', ...(prd.gates ? [] : ['--allow-unchecked'])];
+  return [
+    'ralph',
+    'run',
+    '--model',
+    model,
+    '--max-concurrent',
+    String(prd.concurrent),
+    '--max-steps',
+    String(prd.steps + 5),
+    '--output-format',
+    'stream-json',
+    ...(prd.gates ? [] : ['--allow-unchecked']),
+  ];
 }
 
 /** Runs such a PRD to its end; throws when it does not complete. */
@@ -65,7 +97,10 @@ export async function benchRun(stack: TestStack, prd: BenchPrd): Promise<BenchRu
 }
 
 export function parseEvents(ndjson: string): { readonly runId: string; readonly list: readonly RunEvent[] } {
-  const lines = ndjson.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  const lines = ndjson
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line));
   const list = lines.filter((line) => 'seq' in line).map((line) => ({ ...line, storyId: line.story_id }) as RunEvent);
   return { runId: lines[0]?.run_id ?? '', list };
 }

@@ -5,8 +5,8 @@ import type { Usage } from '../domain/run/budget.ts';
 import type { AttemptFailure } from '../domain/run/events.ts';
 import { attemptId } from '../domain/run/ids.ts';
 import { totalTokens } from '../domain/run/budget.ts';
-import { projections } from './policies.ts';
 import type { Host } from './policies.ts';
+import { record, syncPrdFiles } from './projections.ts';
 import { runChecks } from './ralph-story.ts';
 
 export interface GreenStory {
@@ -117,7 +117,7 @@ export class MergeLane {
   async #recordWaiting(attempt: AttemptRef, tip: string, message: string): Promise<void> {
     const { runId, storyId } = attempt;
     const key = `${attemptId(runId, storyId, attempt.attempt)}:merge-waiting:${tip}`;
-    await projections.record({
+    await record({
       runId,
       events: [{ key, kind: 'merge-waiting', storyId, attempt: attempt.attempt, body: { message } }],
     });
@@ -129,7 +129,7 @@ export class MergeLane {
     commit: string,
   ): Promise<Extract<MergeResult, { kind: 'passed' }>> {
     const { runId, storyId } = attempt;
-    await projections.record({
+    await record({
       runId,
       events: [
         {
@@ -150,7 +150,7 @@ export class MergeLane {
       run: { tip: commit },
       story: { storyId, status: 'passed', commit, feedback: null, addDurationMs: green.durationMs },
     });
-    await this.#host.files.syncPrdFiles({ runId });
+    await syncPrdFiles(this.#host, runId);
     await this.#host.workspaces.removeWorkspace.executeWithOptions({ summary: `${storyId}: remove the workspace` }, [
       attempt,
     ]);

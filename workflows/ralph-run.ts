@@ -10,7 +10,6 @@ import {
   defineQuery,
   defineUpdate,
   isCancellation,
-  setCurrentDetails,
   setHandler,
   sleep,
   startChild,
@@ -20,7 +19,6 @@ import {
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { childSignals, runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
 import type {
-  RalphBoardRow,
   RalphRunInput,
   RalphRunResult,
   RalphRunState,
@@ -29,15 +27,16 @@ import type {
   WorkspaceStart,
 } from '../domain/contracts/ralph.ts';
 import type { ReadyStory } from '../domain/contracts/activities.ts';
-import { addUsage, noUsage, totalTokens } from '../domain/run/budget.ts';
+import { noUsage } from '../domain/run/budget.ts';
 import type { NewRunEvent, RunOutcome, RunStatus } from '../domain/run/events.ts';
 import { attemptId } from '../domain/run/ids.ts';
 import { activityError } from './failure.ts';
 import { MergeLane } from './merge-lane.ts';
-import { onHost, projections, workflowTaskTimeout } from './policies.ts';
+import { onHost, workflowTaskTimeout } from './policies.ts';
 import type { Host } from './policies.ts';
+import { finishRun, readyStories, record, syncPrdFiles } from './projections.ts';
 import type { ralphStory } from './ralph-story.ts';
-import { boardMarkdown } from './run-board.ts';
+import { RunBoard } from './run-board.ts';
 
 const statusAttribute = defineSearchAttributeKey('CodetetherStatus', 'KEYWORD');
 const progressAttribute = defineSearchAttributeKey('CodetetherProgress', 'INT');
@@ -63,7 +62,7 @@ class RalphRun {
   readonly #input: RalphRunInput;
   readonly #host: Host;
   readonly #lane: MergeLane;
-  readonly #rows = new Map<string, RalphBoardRow>();
+  readonly #board: RunBoard;
   /** Stories being worked on; undefined until their child workflow has started. */
   readonly #inFlight = new Map<string, ChildWorkflowHandle<typeof ralphStory> | undefined>();
   /** Everything started in the background; none of these rejects. */
@@ -74,10 +73,6 @@ class RalphRun {
   readonly #startedAtMs: number;
   #iterations: number;
   #paused: boolean;
-  #passed: number;
-  #total: number;
-  #tip: string;
-  #usage;
   #ending: Ending | undefined;
   #failure: { readonly error: unknown } | undefined;
   /** Raised whenever something that the main loop waits for has happened. */
@@ -92,11 +87,7 @@ class RalphRun {
     this.#startedAtMs = resume?.startedAtMs ?? Date.now();
     this.#iterations = resume?.iterations ?? 0;
     this.#paused = resume?.paused ?? false;
-    this.#passed = resume?.passed ?? 0;
-    this.#total = resume?.total ?? 0;
-    this.#tip = resume?.tip ?? '';
-    this.#usage = resume?.usage ?? noUsage;
-    for (const row of resume?.rows ?? []) this.#rows.set(row.storyId, row);
+    this.#board = new RunBoard(input.runId, resume);
     for (const [storyId, start] of Object.entries(resume?.nextStarts ?? {})) this.#nextStart.set(storyId, start);
     this.#listen();
   }
@@ -151,6 +142,7 @@ class RalphRun {
     const status = paused ? 'paused' : 'running';
     if (this.#paused === paused) return status;
     this.#paused = paused;
+    this.#board.setStatus(status);
     this.#changed();
     upsertSearchAttributes([{ key: statusAttribute, value: status }]);
     await this.#record([{ key: this.#steerKey(), kind: paused ? 'run-paused' : 'run-resumed', body: {} }], status);
@@ -162,6 +154,7 @@ class RalphRun {
   async #end(ending: Ending): Promise<void> {
     if (this.#ending !== undefined) return;
     this.#ending = ending;
+    this.#board.setStatus('stopping');
     this.#changed();
     await this.#record([{ key: this.#steerKey(), kind: 'run-stopping', body: { mode: 'stop' } }], 'stopping');
     await this.#signalChildren('stop');
@@ -181,12 +174,13 @@ class RalphRun {
   async #open(): Promise<void> {
     const input = this.#input;
     const { runId, options } = input;
-    const repository = await this.#host.workspaces.openRepository({ runId });
-    this.#tip = repository.tip;
-    const { total, passed } = await projections.readyStories({ runId, inFlight: [], limit: 0 });
-    this.#total = total;
-    this.#passed = passed;
-    await projections.record({
+    const repository = await this.#host.workspaces.openRepository.executeWithOptions(
+      { summary: 'open the repository' },
+      [{ runId }],
+    );
+    const { total, passed } = await readyStories(runId, { inFlight: [], limit: 0 });
+    this.#board.setCounts({ total, passed });
+    await record({
       runId,
       run: { status: 'running', base: repository.base, tip: repository.tip },
       events: [
@@ -213,7 +207,6 @@ class RalphRun {
         },
       ],
     });
-    this.#show();
   }
 
   /** Ends the run at its wall-clock cap, whatever it is doing. Cancel the returned scope to call it off. */
@@ -238,12 +231,10 @@ class RalphRun {
       if (this.#mayStart()) {
         const { options, runId } = this.#input;
         const limit = Math.min(options.maxConcurrent - this.#inFlight.size, options.maxIterations - this.#iterations);
-        const stories = await projections.readyStories({ runId, inFlight: [...this.#inFlight.keys()], limit });
-        this.#total = stories.total;
-        this.#passed = stories.passed;
+        const stories = await readyStories(runId, { inFlight: [...this.#inFlight.keys()], limit });
+        this.#board.setCounts(stories);
         if (this.#mayStart()) for (const story of stories.ready) this.#inBackground(() => this.#attempt(story));
       }
-      this.#show();
       if (this.#failure !== undefined) throw this.#failure.error;
       const waitsToResume = this.#paused && this.#ending === undefined;
       if (this.#inFlight.size === 0 && !waitsToResume) return;
@@ -288,13 +279,11 @@ class RalphRun {
     const { storyId, title, attempt } = ready;
     this.#inFlight.set(storyId, undefined);
     this.#iterations++;
-    const tokens = this.#rows.get(storyId)?.tokens ?? 0;
-    this.#rows.delete(storyId);
-    this.#row({ storyId, title, status: 'running', attempt, tokens, commit: null, note: '' });
+    this.#board.startAttempt({ storyId, title, attempt });
     const story = this.#storyInput(ready);
     const tries = ready.tries + 1;
     try {
-      await projections.record({
+      await record({
         runId: story.runId,
         events: [
           {
@@ -308,8 +297,7 @@ class RalphRun {
         story: { storyId, status: 'running', attempts: attempt },
       });
       const result = await this.#runChild(story);
-      this.#usage = addUsage(this.#usage, result.usage);
-      this.#note(storyId, { tokens: tokens + totalTokens(result.usage) });
+      this.#board.addUsage(storyId, result.usage);
       await this.#settle(story, result, tries);
     } catch (error) {
       const failure = isCancellation(error) ? undefined : activityError(error);
@@ -368,30 +356,29 @@ class RalphRun {
     const { storyId } = story;
     switch (result.kind) {
       case 'green': {
-        this.#note(storyId, { status: 'merging' });
-        const merged = await this.#lane.merge({ story, ...result }, (note) => this.#note(storyId, { note }));
+        this.#board.note(storyId, { status: 'merging' });
+        const merged = await this.#lane.merge({ story, ...result }, (note) => this.#board.note(storyId, { note }));
         if (merged.kind === 'red') return await this.#red(story, merged, result.durationMs, tries, merged.nextStart);
-        this.#tip = merged.commit;
-        this.#passed++;
-        this.#note(storyId, { status: 'passed', commit: merged.commit, note: '' });
+        this.#board.passed++;
+        this.#board.note(storyId, { status: 'passed', commit: merged.commit, note: '' });
         upsertSearchAttributes([
-          { key: progressAttribute, value: Math.floor((100 * this.#passed) / Math.max(1, this.#total)) },
-          { key: costAttribute, value: this.#usage.costUsd },
+          { key: progressAttribute, value: Math.floor((100 * this.#board.passed) / Math.max(1, this.#board.total)) },
+          { key: costAttribute, value: this.#board.usage.costUsd },
         ]);
         return;
       }
       case 'red':
         return await this.#red(story, result, result.durationMs, tries, { kind: 'keep' });
       case 'stopped':
-        return this.#note(storyId, { status: 'retry', note: 'stopped' });
+        return this.#board.note(storyId, { status: 'retry', note: 'stopped' });
       case 'budget-exceeded':
-        this.#note(storyId, { status: 'retry', note: result.budget });
+        this.#board.note(storyId, { status: 'retry', note: result.budget });
         return await this.#end({
           outcome: 'budget-exceeded',
           message: `the next model call does not fit under the cap (${result.budget})`,
         });
       case 'unusable':
-        this.#note(storyId, { status: 'failed', note: result.message });
+        this.#board.note(storyId, { status: 'failed', note: result.message });
         return await this.#end({ outcome: 'error', message: `${result.message} [${result.code}]` });
     }
   }
@@ -425,26 +412,21 @@ class RalphRun {
       });
     }
     this.#nextStart.set(storyId, nextStart);
-    await projections.record({
+    await record({
       runId,
       events,
       story: { storyId, status: triesLeft === 0 ? 'failed' : 'open', feedback: failed, addDurationMs: durationMs },
     });
-    await this.#host.files.syncPrdFiles({ runId });
-    this.#note(storyId, { status: triesLeft === 0 ? 'failed' : 'retry', note: failed.message });
+    await syncPrdFiles(this.#host, runId);
+    this.#board.note(storyId, { status: triesLeft === 0 ? 'failed' : 'retry', note: failed.message });
   }
 
   // ── ends ───────────────────────────────────────────────────────────────────
 
   /** The outcome of a run that nobody ended. */
   async #natural(): Promise<Ending> {
-    const { total, passed, open } = await projections.readyStories({
-      runId: this.#input.runId,
-      inFlight: [],
-      limit: 0,
-    });
-    this.#total = total;
-    this.#passed = passed;
+    const { total, passed, open } = await readyStories(this.#input.runId, { inFlight: [], limit: 0 });
+    this.#board.setCounts({ total, passed });
     if (passed === total) return { outcome: 'completed', message: '' };
     if (open > 0 && this.#iterations >= this.#input.options.maxIterations) {
       return {
@@ -458,8 +440,10 @@ class RalphRun {
   async #finish(ending: Ending): Promise<RalphRunResult> {
     const { runId, execution } = this.#input;
     this.#ending ??= ending;
-    const closed = await this.#host.workspaces.closeRepository({ runId });
-    await projections.finishRun({
+    const closed = await this.#host.workspaces.closeRepository.executeWithOptions({ summary: 'close the repository' }, [
+      { runId },
+    ]);
+    await finishRun({
       runId,
       execution,
       ...ending,
@@ -467,11 +451,11 @@ class RalphRun {
       commits: closed.commits,
       durationMs: Math.max(0, Date.now() - this.#startedAtMs),
     });
-    await this.#host.files.syncPrdFiles({ runId });
+    await syncPrdFiles(this.#host, runId);
     upsertSearchAttributes([{ key: statusAttribute, value: ending.outcome }]);
-    this.#show(ending.outcome);
+    this.#board.setStatus(ending.outcome);
     await condition(allHandlersFinished);
-    return { outcome: ending.outcome, passed: this.#passed, total: this.#total };
+    return { outcome: ending.outcome, passed: this.#board.passed, total: this.#board.total };
   }
 
   async #continueAsNew(): Promise<never> {
@@ -486,49 +470,24 @@ class RalphRun {
       iterations: this.#iterations,
       startedAtMs: this.#startedAtMs,
       paused: this.#paused,
-      rows: [...this.#rows.values()].slice(-20).map((row) => ({ ...row, note: row.note.slice(0, 80) })),
+      rows: this.#board.carried(),
       nextStarts: Object.fromEntries([...this.#nextStart].filter(([, start]) => start.kind !== 'keep')),
-      tip: this.#tip,
-      passed: this.#passed,
-      total: this.#total,
-      usage: this.#usage,
+      passed: this.#board.passed,
+      total: this.#board.total,
+      usage: this.#board.usage,
     };
   }
 
   async #record(events: readonly NewRunEvent[], status?: RunStatus): Promise<void> {
-    await projections.record({
+    await record({
       runId: this.#input.runId,
       events,
       ...(status === undefined ? {} : { run: { status } }),
     });
   }
 
-  #row(row: RalphBoardRow): void {
-    this.#rows.set(row.storyId, row);
-    this.#show();
-  }
-
-  #note(storyId: string, change: Partial<RalphBoardRow>): void {
-    const row = this.#rows.get(storyId);
-    if (row !== undefined) this.#row({ ...row, ...change });
-  }
-
   #changed(): void {
     this.#changes++;
-  }
-
-  #show(status?: string): void {
-    setCurrentDetails(
-      boardMarkdown({
-        runId: this.#input.runId,
-        status: status ?? (this.#ending !== undefined ? 'stopping' : this.#paused ? 'paused' : 'running'),
-        passed: this.#passed,
-        total: this.#total,
-        tokens: totalTokens(this.#usage),
-        costUsd: this.#usage.costUsd,
-        rows: [...this.#rows.values()],
-      }),
-    );
   }
 }
 

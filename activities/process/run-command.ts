@@ -174,7 +174,7 @@ async function finishGroup(group: ProcessGroup, ended: Promise<void>, drained: (
   const abandon = new AbortController();
   const pause = (ms: number): Promise<unknown> => delay(ms, undefined, { signal: abandon.signal }).catch(() => {});
   await Promise.race([ended, pause(graceMs)]);
-  for (let waited = 0; waited < graceMs && drained() && (await group.alive()); waited += 10) await delay(10);
+  for (let waited = 0; waited < graceMs && drained() && (await group.alive()); waited += 25) await delay(25);
   if (await group.alive()) await group.end();
   if (!drained()) await Promise.race([ended, pause(50)]);
   if (!drained()) {

@@ -1,16 +1,9 @@
 import { createHash } from 'node:crypto';
-import { realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { CodetetherError } from '../../domain/errors.ts';
 import { slug } from '../../domain/run/ids.ts';
 import type { Git } from '../workspace/git.ts';
-
-export interface Checkout {
-  readonly path: string;
-  /** Full ref name; null with a detached HEAD, and for a bare repository. */
-  readonly branch: string | null;
-  readonly isBare: boolean;
-}
 
 export interface FoundRepository {
   /** The main checkout's top folder; with a bare main repository the top folder of the checkout that was asked for. */
@@ -19,8 +12,6 @@ export interface FoundRepository {
   readonly head: string;
   /** `<folder>-<six hex digits>`, the same for all checkouts of one repository. */
   readonly key: string;
-  /** All checkouts that exist, the main one first. */
-  readonly checkouts: readonly Checkout[];
   /** The checkout that `folder` is in, when it is another than the main one, with its commit. */
   readonly asked: { readonly top: string; readonly head: string } | null;
 }
@@ -46,10 +37,8 @@ export async function requireGit(git: Git, folder: string): Promise<void> {
  */
 export async function findRepository(git: Git, folder: string): Promise<FoundRepository> {
   const asked = await topOf(git, folder);
-  const checkouts = await listCheckouts(git, asked.top);
-  const [main] = checkouts;
-  const isMain = asked.gitDir === asked.commonDir || main === undefined || main.isBare || main.path === asked.commonDir;
-  const top = isMain ? asked.top : await realpath(main.path);
+  const main = asked.gitDir === asked.commonDir ? null : await mainCheckout(git, asked);
+  const top = main ?? asked.top;
   const head = await headOf(git, top);
   const realCommonDir = await realpath(asked.commonDir);
   const digits = createHash('sha256').update(realCommonDir).digest('hex').slice(0, 6);
@@ -57,8 +46,7 @@ export async function findRepository(git: Git, folder: string): Promise<FoundRep
     top,
     head,
     key: `${slug(basename(top))}-${digits}`,
-    checkouts,
-    asked: isMain ? null : { top: asked.top, head: await headOf(git, asked.top) },
+    asked: main === null ? null : { top: asked.top, head: await headOf(git, asked.top) },
   };
 }
 
@@ -103,19 +91,15 @@ async function headOf(git: Git, top: string): Promise<string> {
   return head.stdout.trim();
 }
 
-async function listCheckouts(git: Git, top: string): Promise<Checkout[]> {
-  const { stdout } = await git(['worktree', 'list', '--porcelain', '-z'], { cwd: top });
-  const checkouts: Checkout[] = [];
-  for (const entry of stdout.split('\0\0')) {
-    const lines = entry.split('\0').filter((line) => line !== '');
-    const path = lines.find((line) => line.startsWith('worktree '))?.slice('worktree '.length);
-    if (path === undefined || !(await isFolder(path))) continue;
-    const branch = lines.find((line) => line.startsWith('branch '))?.slice('branch '.length) ?? null;
-    checkouts.push({ path, branch, isBare: lines.includes('bare') });
-  }
-  return checkouts;
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
+/** The first that git lists; null when that is no checkout (a bare repository, or a submodule's git folder). */
+async function mainCheckout(
+  git: Git,
+  asked: { readonly top: string; readonly commonDir: string },
+): Promise<string | null> {
+  const { stdout } = await git(['worktree', 'list', '--porcelain', '-z'], { cwd: asked.top });
+  const [first = ''] = stdout.split('\0\0');
+  const lines = first.split('\0');
+  const path = lines.find((line) => line.startsWith('worktree '))?.slice('worktree '.length);
+  if (path === undefined || lines.includes('bare') || path === asked.commonDir) return null;
+  return realpath(path).catch(() => null);
 }

@@ -122,10 +122,15 @@ interface Change {
   readonly text: string;
 }
 
+/** Changes come in the order of the text. */
 function withChanges(text: string, changes: readonly Change[]): string {
-  return changes
-    .toSorted((a, b) => b.start - a.start)
-    .reduce((result, change) => `${result.slice(0, change.start)}${change.text}${result.slice(change.end)}`, text);
+  const pieces: string[] = [];
+  let at = 0;
+  for (const change of changes) {
+    pieces.push(text.slice(at, change.start), change.text);
+    at = change.end;
+  }
+  return [...pieces, text.slice(at)].join('');
 }
 
 function markJson(text: string, passed: ReadonlySet<string>): string {

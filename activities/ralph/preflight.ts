@@ -8,6 +8,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { uncheckedStories } from '../../domain/ralph/parse-prd.ts';
 import { prdBranch, prdGates, type Prd } from '../../domain/ralph/prd.ts';
 import { ralphRunId } from '../../domain/run/ids.ts';
+import { findCheckout } from '../workspace/checkouts.ts';
 import type { Git } from '../workspace/git.ts';
 import { findRepository, requireGit, type FoundRepository } from './find-repository.ts';
 import { gateProblem } from './gate-commands.ts';
@@ -48,7 +49,7 @@ export async function preflightRalph(
   const repository = await findRepository(deps.git, folder);
   const branch = request.branch ?? prdBranch(prd);
   await requireBranchName(deps.git, repository, { branch, isFromRequest: request.branch !== undefined });
-  requireBranchFree(repository, branch);
+  await requireBranchFree(deps.git, repository, branch);
   const unchecked = requireChecked(prd, request);
   await requireGateCommands(prd, repository, deps.searchPath);
   await deps.checkModel(request.model);
@@ -115,16 +116,12 @@ async function requireBranchName(
     throw refused(`${JSON.stringify(branch)} cannot be made beside the branch ${JSON.stringify(inTheWay)}`);
 }
 
-function requireBranchFree({ checkouts, top }: FoundRepository, branch: string): void {
-  const holder = checkouts.find((checkout) => checkout.branch === `refs/heads/${branch}`);
-  if (holder === undefined) return;
-  throw new CodetetherError('branch-checked-out', `${branch} is checked out at ${holder.path}.`, {
-    next: `${
-      holder.path === top
-        ? `Switch to another branch there (git -C ${shellQuoted(holder.path)} switch --detach)`
-        : `Free it (git -C ${shellQuoted(holder.path)} switch --detach)`
-    }, or name another run branch with --branch.`,
-    details: { branch, path: holder.path },
+async function requireBranchFree(git: Git, repository: FoundRepository, branch: string): Promise<void> {
+  const path = await findCheckout(git, repository, `refs/heads/${branch}`);
+  if (path === undefined) return;
+  throw new CodetetherError('branch-checked-out', `${branch} is checked out at ${path}.`, {
+    next: `Switch to another branch there (git -C ${shellQuoted(path)} switch --detach), or name another run branch with --branch.`,
+    details: { branch, path },
   });
 }
 

@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { pathMatcher } from './match-path.ts';
 import { limitText, maxOutputCharacters, plainText } from './output-text.ts';
-import { maxSearchedBytes, searchFiles, type FileSearch, type FileSearchResult } from './search-files.ts';
-import { searchInThread } from './search-thread.ts';
+import { maxSearchedBytes, type FileSearch, type FileSearchResult } from './search-files.ts';
+import { searchWithin } from './search-thread.ts';
 import { defineTool, failure, success, type Tool, type ToolContext, type ToolOutcome } from './tool.ts';
 import { resolveWorkspacePath } from './workspace-path.ts';
 
@@ -33,20 +33,20 @@ export function createGrepTool(): Tool {
       if (matches === null) return failure('include has too many alternatives; use fewer braces');
       const files = await filesBelow(path, matches, toolContext);
       const search = { root: toolContext.workspace.root, files, pattern, limit, contextLines: context };
+      const time = { timeoutMs, signal: toolContext.signal };
       if (!is_regex) {
-        const found = await searchFiles({ ...search, isRegex: false });
+        const found = await searchWithin({ ...search, isRegex: false }, time);
+        if (found === 'timed-out')
+          return failure(`the search took more than ${timeoutMs / 1000} s; search fewer files`);
         if (found.matches > 0 || !looksLikeExpression(pattern)) return report(search, found, '');
       }
-      const found = await searchInThread({ ...search, isRegex: true }, { timeoutMs, signal: toolContext.signal });
+      const found = await searchWithin({ ...search, isRegex: true }, time);
       if (found === 'timed-out')
         return failure(
           `the regular expression took more than ${timeoutMs / 1000} s; make it simpler, or search fewer files`,
         );
-      return report(
-        search,
-        found,
-        is_regex ? '' : '[as plain text there is no match; these match it as a regular expression]\n',
-      );
+      const guessed = '[as plain text there is no match; these match it as a regular expression]\n';
+      return report(search, found, is_regex || found.matches === 0 ? '' : guessed);
     },
   });
 }

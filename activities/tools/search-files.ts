@@ -35,14 +35,18 @@ export interface FileSearchResult {
   readonly skippedLarge: number;
 }
 
-/** Searches line by line; files that vanish meanwhile count as not there. Never follows links. */
-export async function searchFiles(search: FileSearch): Promise<FileSearchResult> {
+/**
+ * Searches line by line; files that vanish meanwhile count as not there. Never follows links.
+ * Throws the signal's reason when that aborts, between two files.
+ */
+export async function searchFiles(search: FileSearch, signal?: AbortSignal): Promise<FileSearchResult> {
   const matches = lineMatcher(search);
   const lines: FoundLine[] = [];
   let found = 0;
   let skippedBinary = 0;
   let skippedLarge = 0;
   for (const path of search.files) {
+    signal?.throwIfAborted();
     const text = await readSearchable(join(search.root, path));
     if (text === 'binary') skippedBinary += 1;
     else if (text === 'large') skippedLarge += 1;

@@ -1,11 +1,26 @@
 import { Worker } from 'node:worker_threads';
-import type { FileSearch, FileSearchResult } from './search-files.ts';
+import { searchFiles, type FileSearch, type FileSearchResult } from './search-files.ts';
 
-/** Runs the search in a thread of its own and ends it when the time is up (`timed-out`) or the signal aborts. */
-export async function searchInThread(
-  search: FileSearch,
-  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
-): Promise<FileSearchResult | 'timed-out'> {
+interface SearchLimit {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Searches within a time limit, regular expressions in a thread. Throws the signal's reason when that aborts. */
+export async function searchWithin(search: FileSearch, limit: SearchLimit): Promise<FileSearchResult | 'timed-out'> {
+  if (search.isRegex) return searchInThread(search, limit);
+  const timeUp = AbortSignal.timeout(limit.timeoutMs);
+  try {
+    return await searchFiles(search, AbortSignal.any([limit.signal, timeUp]));
+  } catch (error) {
+    limit.signal.throwIfAborted();
+    if (timeUp.aborted) return 'timed-out';
+    throw error;
+  }
+}
+
+/** Runs the search in a thread of its own, which is ended when the time is up or the signal aborts. */
+async function searchInThread(search: FileSearch, options: SearchLimit): Promise<FileSearchResult | 'timed-out'> {
   const source = import.meta.url.endsWith('.ts') ? './search-worker.ts' : './search-worker.js';
   const worker = new Worker(new URL(source, import.meta.url), { workerData: search });
   const { promise, resolve, reject } = Promise.withResolvers<FileSearchResult | 'timed-out'>();

@@ -5,7 +5,11 @@ import type { Repository } from './repository.ts';
 import { readText } from './worktree.ts';
 
 /** The folder that has the branch checked out, or is in the middle of a rebase or bisect of it. */
-export async function findCheckout(git: Git, repository: Repository, ref: string): Promise<string | undefined> {
+export async function findCheckout(
+  git: Git,
+  repository: Pick<Repository, 'top'>,
+  ref: string,
+): Promise<string | undefined> {
   const answer = await git(['worktree', 'list', '--porcelain'], { cwd: repository.top });
   for (const entry of answer.stdout.split('\n\n')) {
     const folder = /^worktree (.+)$/m.exec(entry)?.[1];

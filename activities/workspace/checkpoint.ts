@@ -62,10 +62,8 @@ export async function restoreCheckpoint(git: Git, workspace: CheckpointedWorkspa
   const indexFile = checkpointIndex(worktree);
   await git(['read-tree', '--reset', '-u', workspace.checkpoint], { ...at, indexFile });
   await git(['clean', '-ffdq'], { ...at, indexFile });
-  await git(['read-tree', '--reset', '-u', workspace.checkpoint], { ...at, indexFile });
   await copyIndex(indexFile, path.join(worktree.gitDir, 'index'));
   await git(['read-tree', '--reset', head], at);
-  await git(['update-index', '-q', '--refresh'], { ...at, accept: [1] });
 }
 
 /** Makes HEAD a branch at a commit, without touching files or index. */

@@ -127,7 +127,10 @@ async function isFolder(file: string): Promise<boolean> {
 
 function gitFailed(args: readonly string[], answer: GitAnswer): CodetetherError {
   const message = answer.stderr.trim() || answer.stdout.trim() || `exit code ${answer.exitCode}`;
-  const command = `git ${args.slice(0, 2).join(' ')}`;
+  const command = `git ${args
+    .slice(args[0] === '-c' ? 2 : 0)
+    .slice(0, 2)
+    .join(' ')}`;
   if (/no space left on device|disk quota exceeded/i.test(message)) {
     return new CodetetherError('disk-full', `The disk is full (${command}).`);
   }

@@ -3,6 +3,7 @@ import { findCheckout } from './checkouts.ts';
 import { checkOut } from './create-worktree.ts';
 import { requireRun, type WorkspaceDeps } from './deps.ts';
 import { mergeTrees, parentOf, rewriteCommit } from './merge.ts';
+import { makeDurable } from './durable.ts';
 import { integrationFolder } from './names.ts';
 import { branchRef, readRunBranch, resolveCommit } from './run-branch.ts';
 import { isSameAttempt } from './trailers.ts';
@@ -50,10 +51,14 @@ export async function advanceBranch(
     if (now === input.commit) return { kind: 'advanced' };
     if (checkout !== undefined) return { kind: 'checked-out', path: checkout };
     if (now !== input.tip) return { kind: 'moved' };
+    await makeDurable(git, repository, { commit: input.commit, known: input.tip });
     try {
-      await git(['update-ref', '-m', 'codetether: story merged', ref, input.commit, input.tip], {
-        cwd: repository.top,
-      });
+      await git(
+        ['-c', 'core.fsync=reference', 'update-ref', '-m', 'codetether: story merged', ref, input.commit, input.tip],
+        {
+          cwd: repository.top,
+        },
+      );
       return { kind: 'advanced' };
     } catch (error) {
       // Somebody was quicker by less than the time between the look and the move; anything else is a failure.

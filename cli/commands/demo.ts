@@ -34,7 +34,8 @@ export function command(): Command {
 
 async function demo(options: DemoOptions): Promise<number> {
   const example = join(packageRoot(), 'examples', 'todo-cli');
-  const repository = await realpath(await mkdtemp(join(tmpdir(), 'codetether-demo-')));
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-demo-')));
+  const repository = join(folder, 'todo-cli');
   await cp(join(example, 'repository'), repository, { recursive: true });
   const author = ['-c', 'user.name=codetether demo', '-c', 'user.email=demo@localhost'];
   await run('git', ['init', '--quiet', '--initial-branch', 'main'], repository);

@@ -47,7 +47,7 @@ async function uiUrl(context: Context, run: string | undefined): Promise<string>
   const id = await findRunId(context, { run });
   const view = await ask(context, (client) => client.getRun(id));
   if (view.uiUrl !== null) return view.uiUrl;
-  throw new CodetetherError('not-found', "The address of the engine's UI is not known.", {
+  throw new CodetetherError('not-found', "the address of the engine's UI is not known", {
     next: 'Set CODETETHER_TEMPORAL_UI_URL to the address of the Temporal UI.',
   });
 }

@@ -31,6 +31,8 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
     case 'story-started':
       return `${story} attempt ${event.attempt ?? 1} started: ${event.body.title}`;
     case 'step-started':
+      // What comes of the thinking is the next line.
+      if (event.body.label === 'thinking…' && !verbose) return undefined;
       return `${story} step ${event.body.step}: ${event.body.label}`;
     case 'step-output':
       return undefined;

@@ -15,19 +15,28 @@ export function cleanOutputLine(text: string): string {
 
 const harmful = /[\p{Cc}\u200E\u200F\u2028-\u202E\u2066-\u2069\uFEFF]/gu;
 
-const graphemes = new Intl.Segmenter();
 const invisible = /^[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Mark}]*$/u;
-const emoji = /^\p{RGI_Emoji}$/v;
+/** Emoji that are shown as such by themselves, or are told to be by a variation selector. */
+const emoji = /\p{Emoji_Presentation}|\uFE0F/u;
 /** East Asian wide and full-width blocks. */
 const wide =
   /[\u1100-\u115F\u2E80-\u303E\u3041-\u33FF\u3400-\u4DBF\u4E00-\u9FFF\uA000-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF01-\uFF60\uFFE0-\uFFE6\u{1B000}-\u{1B2FF}\u{1F200}-\u{1F2FF}\u{20000}-\u{3FFFD}]/u;
-const printableAscii = /^[\u0020-\u007E]*$/;
+/** Latin and the signs of this program: most texts, measured without loading what Unicode asks for. */
+const narrow =
+  /^[\u0020-\u007E\u00A0-\u00AC\u00AE-\u02FF\u2013\u2014\u2018-\u201D\u2026\u2190-\u2193\u25CC\u25CF\u23F8\u26A0\u2713\u2717]*$/;
+
+let segmenter: Intl.Segmenter | undefined;
+
+function graphemes(text: string): Iterable<{ readonly segment: string }> {
+  segmenter ??= new Intl.Segmenter();
+  return segmenter.segment(text);
+}
 
 /** Columns that a terminal needs for the text; `text` is clean. */
 export function displayWidth(text: string): number {
-  if (printableAscii.test(text)) return text.length;
+  if (narrow.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment);
+  for (const { segment } of graphemes(text)) width += graphemeWidth(segment);
   return width;
 }
 
@@ -43,7 +52,7 @@ export function truncate(text: string, columns: number, ellipsis: string): strin
   if (room <= 0) return ellipsis.slice(0, Math.max(0, columns));
   let kept = '';
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     width += graphemeWidth(segment);
     if (width > room) break;
     kept += segment;
@@ -54,10 +63,6 @@ export function truncate(text: string, columns: number, ellipsis: string): strin
 /** Exactly `columns` wide, unless the text is longer. */
 export function pad(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - displayWidth(text)));
-}
-
-export function padStart(text: string, columns: number): string {
-  return ' '.repeat(Math.max(0, columns - displayWidth(text))) + text;
 }
 
 /** `1 story`, `2 stories`. */

@@ -96,6 +96,8 @@ interface Widths {
   /** Left for what is to be said about the story. */
   readonly detail: number;
   readonly wide: boolean;
+  /** Room for units that the footer names, too. */
+  readonly wordy: boolean;
 }
 
 function columnWidths(board: Board, shown: readonly BoardStory[], columns: number): Widths {
@@ -104,7 +106,7 @@ function columnWidths(board: Board, shown: readonly BoardStory[], columns: numbe
   const detailAtLeast = columns >= 140 ? 76 : columns >= 80 ? 40 : 26;
   const titleAtMost = Math.max(8, columns - 4 - id - 2 - 2 - detailAtLeast);
   const title = Math.min(longest(shown.map((story) => cleanLine(story.title))), titleAtMost);
-  return { id, title, detail: Math.max(0, columns - 4 - id - 2 - title - 2), wide };
+  return { id, title, detail: Math.max(0, columns - 4 - id - 2 - title - 2), wide, wordy: columns >= 120 };
 }
 
 function storyLine(board: Board, story: BoardStory, widths: Widths, look: Look): string {
@@ -140,14 +142,14 @@ function signOf(story: BoardStory, look: Look): { readonly sign: string; readonl
 function detailOf(
   board: Board,
   story: BoardStory,
-  { wide }: Widths,
+  { wide, wordy }: Widths,
   look: Look,
 ): { readonly main: string; readonly note: string } {
   const problem = story.problem ?? '';
   switch (story.state) {
     case 'passed': {
       const tokens = formatTokens(story.tokens);
-      const numbers = `${pad(formatDuration(story.durationMs), 8)}${wide ? pad(`${tokens} tokens`, 12) : pad(tokens, 5)}`;
+      const numbers = `${pad(formatDuration(story.durationMs), 8)}${wordy ? pad(`${tokens} tokens`, 12) : pad(tokens, 5)}`;
       const attempts = wide ? pad(`${counted(story.attempts, 'attempt')} `, 11) : '';
       const commit = story.commit === null ? '' : shortCommit(story.commit);
       return {
@@ -190,10 +192,15 @@ function listed(ids: readonly string[]): string {
   return ids.length <= 3 ? ids.join(', ') : `${ids.slice(0, 2).join(', ')} and ${ids.length - 2} more`;
 }
 
-function noticeLines(board: Board, { look, connection }: BoardView): string[] {
+/** How long something that is over is worth a line. */
+const pastShownMs = 60_000;
+
+function noticeLines(board: Board, { look, connection, nowMs }: BoardView): string[] {
   const sign = look.signs.warning;
+  const { notice } = board;
+  const isShown = notice !== null && !(notice.isPast && nowMs - Date.parse(notice.at) > pastShownMs);
   const texts = [
-    ...(board.notice === null ? [] : [`${sign} ${formatClock(board.notice.at)} ${cell(board.notice.text, look)}`]),
+    ...(isShown ? [`${sign} ${formatClock(notice.at)} ${cell(notice.text, look)}`] : []),
     ...(connection === null ? [] : [`${sign} ${cell(connection, look)}`]),
     ...(board.status === 'paused' ? [`${look.signs.paused} paused: steps under way finish, nothing new starts`] : []),
     ...(board.status === 'stopping'

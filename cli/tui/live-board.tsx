@@ -16,7 +16,7 @@ export interface LiveBoardOptions {
 export interface LiveBoard {
   /** Cheap: drawn at most ten times a second, and once a second for the clock. */
   readonly show: (board: Board, connection: string | null) => void;
-  /** Draws the last frame, without keys, and gives the terminal back. */
+  /** Draws the last frame, without keys, and gives the terminal back; nothing is drawn after it. */
   readonly close: () => Promise<void>;
 }
 
@@ -30,6 +30,7 @@ export function openLiveBoard({ screen, keyboard, environment, onKey }: LiveBoar
   let instance: ReturnType<typeof render> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let drawnAtMs = 0;
+  let closed = false;
 
   const draw = (keys: boolean) => {
     clearTimeout(timer);
@@ -66,20 +67,20 @@ export function openLiveBoard({ screen, keyboard, environment, onKey }: LiveBoar
 
   return {
     show: (board, connection) => {
+      if (closed) return;
       state = { board, connection };
       soon();
     },
     close: async () => {
+      if (closed) return;
+      closed = true;
       clearInterval(ticker);
       screen.off('resize', soon);
       draw(false);
-      state = undefined;
-      const drawn = instance;
-      instance = undefined;
-      if (drawn === undefined) return;
-      await drawn.waitUntilRenderFlush();
-      drawn.unmount();
-      await drawn.waitUntilExit();
+      if (instance === undefined) return;
+      await instance.waitUntilRenderFlush();
+      instance.unmount();
+      await instance.waitUntilExit();
     },
   };
 }

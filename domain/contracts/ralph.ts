@@ -43,8 +43,6 @@ export interface RalphRunState {
   readonly rows: readonly RalphBoardRow[];
   /** Stories whose next attempt does not simply go on in its worktree. */
   readonly nextStarts: { readonly [storyId: string]: WorkspaceStart };
-  /** The run branch's tip as the merge lane last left it. */
-  readonly tip: string;
   readonly passed: number;
   readonly total: number;
   readonly usage: Usage;

@@ -46,6 +46,10 @@ export interface BoardStory {
 export interface BoardNotice {
   readonly at: string;
   readonly text: string;
+  /** Over by itself: worth a line only for a while. */
+  readonly isPast: boolean;
+  /** The story that it is about; it ends with the story's attempt. */
+  readonly storyId: string | null;
 }
 
 export interface Board {
@@ -167,7 +171,11 @@ export function reduceBoard(board: Board, event: RunEvent): Board {
 }
 
 function reduceRun(board: Board, event: RunEvent): Board {
-  const notice = (text: string): Board => ({ ...board, notice: { at: event.at, text } });
+  const notice = (text: string, isPast = false): Board => ({
+    ...board,
+    notice: { at: event.at, text, isPast, storyId: event.storyId },
+  });
+  const settled = board.notice !== null && board.notice.storyId === event.storyId ? { ...board, notice: null } : board;
   switch (event.kind) {
     case 'run-started': {
       const { body } = event;
@@ -204,7 +212,9 @@ function reduceRun(board: Board, event: RunEvent): Board {
         spentUsd: board.spentUsd + event.body.costUsd,
       };
     case 'story-passed':
-      return { ...board, tip: event.body.commit };
+      return { ...settled, tip: event.body.commit };
+    case 'attempt-failed':
+      return settled;
     case 'run-paused':
       return { ...board, status: 'paused' };
     case 'run-resumed':
@@ -212,7 +222,7 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'run-stopping':
       return { ...board, status: 'stopping' };
     case 'worker-recovered':
-      return notice(recoveredText(event.body.interrupted));
+      return notice(recoveredText(event.body.interrupted), true);
     case 'merge-waiting':
     case 'warning':
       return notice(event.body.message);
@@ -233,7 +243,6 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'tool-ended':
     case 'tool-interrupted':
     case 'gate-ended':
-    case 'attempt-failed':
     case 'story-failed':
     case 'story-blocked':
       return board;
@@ -260,7 +269,7 @@ function reduceStory(
     case 'step-started':
       return { ...story, state: 'running', step: event.body.step, activity: event.body.label, outputLine: null };
     case 'step-output':
-      return story.step === event.body.step ? { ...story, outputLine: event.body.line } : story;
+      return isOfNow(story, event.body.step) ? { ...story, outputLine: event.body.line } : story;
     case 'model-answered': {
       const counted = run.isNew
         ? {
@@ -336,6 +345,12 @@ function reduceStory(
   }
 }
 
+/** Whether an output line belongs to what the story is at: a gate's lines carry step 0. */
+function isOfNow(story: BoardStory, step: number): boolean {
+  if (step === 0) return story.state === 'checking' || story.state === 'merging';
+  return story.state === 'running' && story.step === step;
+}
+
 /** The story after `done` was green (undefined: before the first gate). */
 function atGate(
   story: BoardStory,
@@ -343,7 +358,7 @@ function atGate(
   gates: readonly string[] | null,
   done: string | undefined,
 ): BoardStory {
-  const live = { ...story, outputLine: null };
+  const live = { ...story, step: null, outputLine: null };
   if (done === undefined && gates?.length !== 0)
     return { ...live, state: 'checking', activity: gateName(gates?.[0] ?? 'checks') };
   const index = gates?.indexOf(done ?? '') ?? -1;

@@ -18,7 +18,7 @@ import type { EngineEnd, EngineRun, RunEngine } from './engine.ts';
 const pingMs = 800;
 const answerMs = 5_000;
 /** A run takes an update between two of its steps' bookkeeping; a restarting worker needs a few seconds. */
-const updateMs = 12_000;
+const defaultUpdateMs = 12_000;
 const invalidArgument = 3;
 /** The engine takes summaries of at most 400 bytes. */
 const summaryCharacters = 100;
@@ -30,7 +30,10 @@ export interface TemporalEngine extends RunEngine {
 }
 
 /** Connects on the first call and again after every restart of the engine. */
-export function createTemporalEngine(options: TemporalAddress & { readonly tenant?: string }): TemporalEngine {
+export function createTemporalEngine(
+  options: TemporalAddress & { readonly tenant?: string; readonly updateTimeoutMs?: number },
+): TemporalEngine {
+  const updateMs = options.updateTimeoutMs ?? defaultUpdateMs;
   const access = openTemporal(options);
   const { client, connection } = access;
 

@@ -1,7 +1,12 @@
-import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { CodetetherError, fromProblem } from '../../domain/errors.ts';
 import type { Problem } from '../../domain/errors.ts';
+
+/**
+ * Not by `import`: that reads every export of the module, of which some load undici (50 ms, more than a whole command
+ * otherwise takes).
+ */
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 export interface JsonRequest {
   readonly socketPath: string;

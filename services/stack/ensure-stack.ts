@@ -1,5 +1,5 @@
 import { closeSync, existsSync } from 'node:fs';
-import { join } from 'node:path';
+
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodetetherError, fromProblem } from '../../domain/errors.ts';
 import { processEnvironment, stackVariables, variable, workSettings } from '../config/environment.ts';
@@ -7,19 +7,15 @@ import type { Environment } from '../config/environment.ts';
 import { locate } from '../config/paths.ts';
 import { askSupervisor, otherSupervisorStatus } from './control.ts';
 import type { ControlReply, ControlRequest } from './control.ts';
-import { childNames, clusterPath, makeStackFolders, openLog, ownBuild, ownProgram, stackPaths } from './paths.ts';
-import type { LogTail } from './logs.ts';
-import type { ChildName, LogName, StackProgram } from './paths.ts';
+import { clusterPath, makeStackFolders, openLog, ownBuild, ownProgram, stackPaths } from './paths.ts';
+import type { StackProgram } from './paths.ts';
 import { getFromSocket } from './probe.ts';
 import type { OnProgress } from './progress.ts';
 import type { StackState } from './state.ts';
 
-const readyTimeoutMs = 60_000;
 const supervisorTimeoutMs = 15_000;
 const askTimeoutMs = 30_000;
 const pollMs = 25;
-/** More than this many restarts while somebody waits is a failure that does not mend itself. */
-const hopelessRestarts = 8;
 
 export interface EnsureStackOptions {
   /** The command line's data dir, when it has one. */
@@ -48,7 +44,8 @@ export interface StackAccess {
 /**
  * Makes sure that the data dir's stack runs and its API answers. A few milliseconds when it does; several callers at once end
  * with one stack. A stack that this call started and that does not come up is ended again.
- * @throws `stack-failed`, `port-taken`, `disk-full` with the last lines of what failed; `engine-missing`; `config-invalid`
+ * @throws `stack-failed`, `port-taken`, `disk-full` with the last lines of what failed; `engine-missing`; `config-invalid`;
+ *   `database-unreachable`, `engine-unreachable` for servers of the user's own
  */
 export async function ensureStack(options: EnsureStackOptions = {}): Promise<StackAccess> {
   const environment = options.environment ?? processEnvironment();
@@ -63,7 +60,8 @@ export async function ensureStack(options: EnsureStackOptions = {}): Promise<Sta
   const { state, started } = await reachSupervisor(context);
   const health = await getFromSocket(state.apiSocket, '/health', { timeoutMs: 1000 });
   if (health?.status !== 200 || started) {
-    await untilReady(context, state).catch(async (error: unknown) => {
+    const { untilReady } = await import('./until-ready.ts');
+    await untilReady({ ...context, state }).catch(async (error: unknown) => {
       if (started) await stop(dataDir).catch(() => undefined);
       throw error;
     });
@@ -96,7 +94,7 @@ async function reachSupervisor(context: Context): Promise<{ readonly state: Stac
       onProgress({ kind: 'note', text: 'the local stack runs another build of codetether: starting it again' });
       await stop(dataDir);
     }
-    if (start !== undefined && Date.now() > deadline) throw await supervisorFailed(dataDir);
+    if (start !== undefined && Date.now() > deadline) throw await failedSupervisor(dataDir);
     if (reply?.kind === 'stopping') await delay(100);
     else {
       start ??= await prepareStart(context);
@@ -195,106 +193,21 @@ async function startSupervisor(options: {
       await delay(100);
       return;
     }
-    if (status !== undefined) throw await supervisorFailed(dataDir);
+    if (status !== undefined) throw await failedSupervisor(dataDir);
     const reply = await askSupervisor(dataDir, { op: 'state' }, { timeoutMs: 1000 });
     if (reply !== undefined) return;
   }
 }
 
-async function untilReady(context: Context, first: StackState): Promise<void> {
-  const { dataDir, onProgress } = context;
-  const from = Date.now();
-  let state = first;
-  let lookAgainAt = from + 250;
-  let ready: unknown;
-  while (Date.now() - from < readyTimeoutMs) {
-    const answer = await getFromSocket(state.apiSocket, '/ready', { timeoutMs: 5000 });
-    ready = answer?.body;
-    if (answer?.status === 200 || Date.now() >= lookAgainAt) {
-      lookAgainAt = Date.now() + 250;
-      const reply = await askSupervisor(dataDir, { op: 'state' }, { timeoutMs: askTimeoutMs });
-      if (reply?.kind !== 'state') throw await supervisorFailed(dataDir);
-      ({ state } = reply);
-      // Also when all answer: on a port that was taken, somebody else's server does.
-      await throwIfHopeless(dataDir, state);
-      if (answer?.status === 200) return;
-      onProgress({ kind: 'step', text: `starting the local stack: ${missing(state, ready)}` });
-    }
-    await delay(pollMs);
-  }
-  throw await stackFailed(
-    dataDir,
-    state,
-    `it did not answer within ${readyTimeoutMs / 1000} s: ${missing(state, ready)}`,
-  );
-}
-
-async function throwIfHopeless(dataDir: string, state: StackState): Promise<void> {
-  for (const name of childNames) {
-    const child = state.children[name];
-    if (child === undefined) continue;
-    if (child.problem !== null) throw fromProblem(child.problem);
-    if (child.status !== 'running' && child.restarts >= hopelessRestarts) {
-      throw await stackFailed(dataDir, state, `${name} does not stay up`, name);
-    }
-  }
-}
-
-async function stackFailed(
-  dataDir: string,
-  state: StackState,
-  message: string,
-  name: ChildName = suspect(state),
-): Promise<CodetetherError> {
-  const { lines } = await logTail(dataDir, name, { lines: 12 });
-  const end = state.children[name]?.lastEnd;
-  const isFull = lines.some((line) => line.includes('No space left on device') || line.includes('ENOSPC'));
-  return new CodetetherError(isFull ? 'disk-full' : 'stack-failed', `the local stack did not come up: ${message}`, {
-    problems: [
-      ...(end === null || end === undefined ? [] : [`${name} ${end}`]),
-      ...lines.map((line) => `${name} | ${line}`),
-    ],
-    next: `codetether logs ${name}, or codetether doctor`,
-  });
-}
-
-async function supervisorFailed(dataDir: string): Promise<CodetetherError> {
-  const { lines } = await logTail(dataDir, 'supervisor', { lines: 8 });
-  return new CodetetherError('stack-failed', 'the local stack did not come up: its supervisor ended', {
-    problems: lines.map((line) => `supervisor | ${line}`),
-    next: `Read ${join(stackPaths(dataDir).logsDir, 'supervisor.log')}, or try codetether doctor`,
-  });
-}
-
 // Loaded only when needed: on a warm stack, what a command loads is most of what it takes.
+async function failedSupervisor(dataDir: string): Promise<CodetetherError> {
+  const { supervisorFailed } = await import('./until-ready.ts');
+  return await supervisorFailed(dataDir);
+}
+
 async function stop(dataDir: string): Promise<void> {
   const { stopStack } = await import('./stop-stack.ts');
   await stopStack(dataDir);
-}
-
-async function logTail(dataDir: string, name: LogName, options: { readonly lines: number }): Promise<LogTail> {
-  const { readLogTail } = await import('./logs.ts');
-  return await readLogTail(dataDir, name, options);
-}
-
-/** The first that does not run; else the one that has to say that all is ready. */
-function suspect(state: StackState): ChildName {
-  return (
-    childNames.find((name) => state.children[name] !== undefined && state.children[name].status !== 'running') ??
-    'worker'
-  );
-}
-
-/** What is being waited for, for people. */
-function missing(state: StackState, ready: unknown): string {
-  const answered = typeof ready === 'object' && ready !== null ? Object.entries(ready) : [];
-  const waiting = answered.filter(([name, value]) => name !== 'ready' && value === false).map(([name]) => name);
-  if (waiting.length > 0) return `waiting for ${waiting.join(', ')}`;
-  const notRunning = childNames.filter((name) => {
-    const child = state.children[name];
-    return child !== undefined && child.status !== 'running';
-  });
-  return `waiting for ${notRunning.length > 0 ? notRunning.join(', ') : 'api'}`;
 }
 
 function setVariables(environment: Environment): { readonly [name: string]: string } {

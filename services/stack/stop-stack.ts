@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodetetherError, fromProblem } from '../../domain/errors.ts';
-import { controlSocketPath } from '../config/paths.ts';
+import { apiSocketPath, controlSocketPath } from '../config/paths.ts';
 import { askSupervisor } from './control.ts';
 import { endLeftovers } from './leftovers.ts';
 import { tryLock } from './lock.ts';
@@ -35,7 +35,7 @@ export async function stopStack(dataDir: string): Promise<StopResult> {
   try {
     const left = await endLeftovers(dataDir);
     await removeState(dataDir);
-    await rm(controlSocketPath(dataDir), { force: true });
+    for (const socket of [controlSocketPath(dataDir), apiSocketPath(dataDir)]) await rm(socket, { force: true });
     if (supervisor !== undefined) await untilGone([supervisor], lockTimeoutMs);
     if (reply?.kind === 'stopped') return { ended: reply.ended, wasAbandoned: false };
     return { ended: left, wasAbandoned: left.length > 0 };

@@ -184,7 +184,7 @@ export async function superviseStack(options: SuperviseStackOptions): Promise<nu
   clearInterval(look);
   control.close();
   if (existsSync(paths.lockFile) && statSync(paths.lockFile).ino === lockInode) {
-    await rm(controlSocketPath(dataDir), { force: true });
+    for (const socket of [controlSocketPath(dataDir), apiSocketPath(dataDir)]) await rm(socket, { force: true });
   }
   lock.release();
   log('stopped');

@@ -8,7 +8,6 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CodetetherError } from '../../domain/errors.ts';
-import type { Config } from '../config/config.ts';
 import { variable } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
 import { tryLock } from './lock.ts';
@@ -28,11 +27,13 @@ export interface TemporalCli {
 }
 
 export interface FindTemporalCliOptions {
-  readonly config: Pick<Config, 'cacheDir' | 'temporalCli'>;
+  readonly config: { readonly cacheDir: string; readonly temporalCli?: string | undefined };
   readonly environment: Environment;
   readonly onProgress: OnProgress;
   /** Where the official archives are; tests put another place here. */
   readonly archiveAddress?: string;
+  /** Where Go usually is when it is not on PATH; tests have none. */
+  readonly goFolders?: readonly string[];
 }
 
 /**
@@ -145,9 +146,8 @@ async function download(folder: string, options: FindTemporalCliOptions): Promis
 
 async function build(folder: string, options: FindTemporalCliOptions): Promise<string> {
   const { environment, onProgress } = options;
-  const go =
-    (await findOnPath('go', environment)) ??
-    ((await canRun('/usr/local/go/bin/go')) ? '/usr/local/go/bin/go' : undefined);
+  const usual = (options.goFolders ?? ['/usr/local/go/bin', '/opt/homebrew/bin']).join(delimiter);
+  const go = (await findOnPath('go', environment)) ?? (await findOnPath('go', { PATH: usual }));
   if (go === undefined) throw new Error('there is no go on PATH');
   // A copy: the package may be installed where we cannot write, and Go may want to touch go.sum.
   const module = fileURLToPath(new URL('temporal-cli', import.meta.url));

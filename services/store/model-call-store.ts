@@ -81,7 +81,11 @@ async function reserve(database: Queries, call: ModelCallReservation): ReturnTyp
       reserved_usd,
     })
     .execute();
-  await changeReserved(database, call.runId, '+', { tokens: call.tokens, usd: reserved_usd });
+  await database
+    .updateTable('run')
+    .set(reservedChange('+', { tokens: call.tokens, usd: reserved_usd }))
+    .where('run_id', '=', call.runId)
+    .execute();
   return { kind: 'reserved' };
 }
 
@@ -119,19 +123,18 @@ async function storeAnswer(database: Queries, answer: ModelCallAnswer): Promise<
     })
     .onConflict((conflict) => conflict.constraint('model_call_pkey').doUpdateSet(answered))
     .execute();
-  if (call !== undefined) {
-    await changeReserved(database, runId, '-', {
-      tokens: call.reserved_tokens,
-      usd: numericDollars(call.reserved_usd),
-    });
-  }
   const spent = {
     input_tokens: sql<number>`input_tokens + ${answered.input_tokens}::bigint`,
     output_tokens: sql<number>`output_tokens + ${answered.output_tokens}::bigint`,
     cached_input_tokens: sql<number>`cached_input_tokens + ${answered.cached_input_tokens}::bigint`,
     cost_usd: sql<string>`cost_usd + ${answered.cost_usd}::numeric`,
   };
-  await database.updateTable('run').set(spent).where('run_id', '=', runId).execute();
+  const reserved = { tokens: call?.reserved_tokens ?? 0, usd: numericDollars(call?.reserved_usd ?? 0) };
+  await database
+    .updateTable('run')
+    .set({ ...spent, ...reservedChange('-', reserved) })
+    .where('run_id', '=', runId)
+    .execute();
   await database.updateTable('story').set(spent).where('run_id', '=', runId).where('story_id', '=', storyId).execute();
   await appendSessionEvents(database, sessionId, [answer.sessionEvent]);
   await appendRunEvents(database, runId, answer.runEvents);
@@ -148,27 +151,16 @@ async function release(database: Queries, key: string): Promise<void> {
     .returning(['reserved_tokens', 'reserved_usd'])
     .executeTakeFirst();
   if (released === undefined) return;
-  await changeReserved(database, call.run_id, '-', {
-    tokens: released.reserved_tokens,
-    usd: numericDollars(released.reserved_usd),
-  });
+  const reserved = { tokens: released.reserved_tokens, usd: numericDollars(released.reserved_usd) };
+  await database.updateTable('run').set(reservedChange('-', reserved)).where('run_id', '=', call.run_id).execute();
 }
 
-async function changeReserved(
-  database: Queries,
-  runId: string,
-  sign: '+' | '-',
-  amount: { readonly tokens: number; readonly usd: string },
-): Promise<void> {
+function reservedChange(sign: '+' | '-', amount: { readonly tokens: number; readonly usd: string }) {
   const operator = sql.raw(sign);
-  await database
-    .updateTable('run')
-    .set({
-      reserved_tokens: sql<number>`reserved_tokens ${operator} ${amount.tokens}::bigint`,
-      reserved_usd: sql<string>`reserved_usd ${operator} ${amount.usd}::numeric`,
-    })
-    .where('run_id', '=', runId)
-    .execute();
+  return {
+    reserved_tokens: sql<number>`reserved_tokens ${operator} ${amount.tokens}::bigint`,
+    reserved_usd: sql<string>`reserved_usd ${operator} ${amount.usd}::numeric`,
+  };
 }
 
 function capsOf(options: unknown): BudgetCaps {

@@ -30,15 +30,27 @@ interface Final {
 
 /** What must be true of the repository after every completed run, disturbed or not. */
 async function expectCompleted(repository: string): Promise<string> {
-  const log = await git(repository, 'log', '--format=%(trailers:key=Codetether-Story,valueonly,separator=%x2C)', `main..${branch}`);
+  const log = await git(
+    repository,
+    'log',
+    '--format=%(trailers:key=Codetether-Story,valueonly,separator=%x2C)',
+    `main..${branch}`,
+  );
   expect(log.split('\n').toSorted(), 'one commit for each story').toEqual(stories);
-  const prd = JSON.parse(await readFile(join(repository, 'prd.json'), 'utf8')) as { readonly user_stories: readonly { readonly passes: boolean }[] };
+  const prd = JSON.parse(await readFile(join(repository, 'prd.json'), 'utf8')) as {
+    readonly user_stories: readonly { readonly passes: boolean }[];
+  };
   expect(prd.user_stories.map((story) => story.passes)).toEqual(stories.map(() => true));
   expect(await git(repository, 'worktree', 'list')).not.toContain('\n');
   expect(await git(repository, 'branch', '--list', 'codetether/*')).toBe('');
   expect(existsSync(join(repository, '.codetether-worktrees'))).toBe(false);
   expect(await git(repository, 'branch', '--show-current')).toBe('main');
-  expect((await git(repository, 'status', '--porcelain')).split('\n').map((line) => line.trim()).toSorted()).toEqual(['?? progress.txt', 'M prd.json']);
+  expect(
+    (await git(repository, 'status', '--porcelain'))
+      .split('\n')
+      .map((line) => line.trim())
+      .toSorted(),
+  ).toEqual(['?? progress.txt', 'M prd.json']);
   return await git(repository, 'rev-parse', `${branch}^{tree}`);
 }
 
@@ -48,7 +60,14 @@ test('a PRD is worked through to a branch with one commit a story', async () => 
   expect(run.code, run.stderr).toBe(0);
   expect(JSON.parse(run.stdout)).toMatchObject({ outcome: 'completed', passed: 7, total: 7 });
   undisturbedTree = await expectCompleted(path);
-  const attempts = await git(path, 'log', '--format=%(trailers:key=Codetether-Attempt,valueonly,separator=%x2C)', '--grep', 'US-004', branch);
+  const attempts = await git(
+    path,
+    'log',
+    '--format=%(trailers:key=Codetether-Attempt,valueonly,separator=%x2C)',
+    '--grep',
+    'US-004',
+    branch,
+  );
   expect(attempts, 'the first attempt at US-004 fails its gate').toBe('2');
   const progress = await readFile(join(path, 'progress.txt'), 'utf8');
   expect(progress.match(/^## Iteration/gm)).toHaveLength(8);
@@ -75,22 +94,31 @@ describe('a run goes on to the same end when something is killed with -9 in its 
     ['everything at once', ['cli', 'supervisor', 'worker', 'api', 'temporal', 'postgres']],
   ];
 
-  test.each(scenarios)('%s', async (_, victims) => {
-    const { path, model } = await createExampleRepository({ delayMs: 250 });
-    const run = stack.start(['ralph', 'run', '--model', model, '--json'], { cwd: path });
-    await untilPassed(path, 1);
-    const pids = await stack.pids();
-    for (const victim of victims) process.kill(victim === 'cli' ? run.pid : (pids.get(victim) ?? 0), 'SIGKILL');
-    const ended = victims.includes('cli') ? await stack.cli(['ralph', 'attach', '--json'], { cwd: path }) : await run.result;
-    expect(ended.code, ended.stderr).toBe(0);
-    expect((JSON.parse(ended.stdout) as Final).outcome).toBe('completed');
-    expect(await expectCompleted(path)).toBe(undisturbedTree);
-    const after = await stack.pids();
-    expect([...after.keys()].toSorted()).toEqual(['api', 'postgres', 'supervisor', 'temporal', 'worker']);
-    if (victims.length === 1 && victims[0] === 'supervisor') {
-      for (const name of ['api', 'postgres', 'temporal', 'worker'] as const) expect(after.get(name), `${name} was adopted`).toBe(pids.get(name));
-    }
-  }, 180_000);
+  test.each(scenarios)(
+    '%s',
+    async (_, victims) => {
+      const { path, model } = await createExampleRepository({ delayMs: 250 });
+      const run = stack.start(['ralph', 'run', '--model', model, '--json'], { cwd: path });
+      await untilPassed(path, 1);
+      const pids = await stack.pids();
+      for (const victim of victims) process.kill(victim === 'cli' ? run.pid : (pids.get(victim) ?? 0), 'SIGKILL');
+      const ended = victims.includes('cli')
+        ? await stack.cli(['ralph', 'attach', '--json'], { cwd: path })
+        : await run.result;
+      expect(ended.code, ended.stderr).toBe(0);
+      expect((JSON.parse(ended.stdout) as Final).outcome).toBe('completed');
+      expect(await expectCompleted(path)).toBe(undisturbedTree);
+      // Whatever command comes next finds the stack whole, or makes it so.
+      expect((await stack.cli(['ralph', 'list'])).code).toBe(0);
+      const after = await stack.pids();
+      expect([...after.keys()].toSorted()).toEqual(['api', 'postgres', 'supervisor', 'temporal', 'worker']);
+      if (victims.length === 1 && victims[0] === 'supervisor') {
+        for (const name of ['api', 'postgres', 'temporal', 'worker'] as const)
+          expect(after.get(name), `${name} was adopted`).toBe(pids.get(name));
+      }
+    },
+    180_000,
+  );
 
   /** Until so many stories are on the run branch. */
   async function untilPassed(repository: string, count: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { RunEvent } from '../../domain/run/events.ts';
 import type { Client } from '../../services/client/client.ts';
 import { createStore } from '../../services/store/store.ts';
@@ -246,7 +246,9 @@ test('a reader that breaks off lets go of its stream', async () => {
 
 test('a stream outlives a restart of the database', async () => {
   const server = await ownPostgres();
+  onTestFinished(async () => await server.remove());
   const own = createStore({ databaseUrl: server.url });
+  onTestFinished(async () => await own.close());
   await own.prepare();
   await api.close();
   api = await startApi(own);
@@ -265,6 +267,4 @@ test('a stream outlives a restart of the database', async () => {
   await done;
   expect(events.map((event) => event.seq)).toEqual([1, 2, 3]);
   expect(connection).toEqual([]);
-  await own.close();
-  await server.remove();
 });

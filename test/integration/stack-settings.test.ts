@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
@@ -156,12 +157,27 @@ describe('a stack', () => {
     expect(await stack.apiEnvironment()).toMatchObject(own);
   });
 
+  it('names the server of the user that does not answer, and leaves nothing running', async () => {
+    const stack = await newStack();
+    const own = { DATABASE_URL: 'postgresql://me:secret@127.0.0.1:1/mine' };
+    const failure = await stack
+      .ensure({ environment: { ...stack.environment, ...own } })
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: 'database-unreachable',
+      problems: ['DATABASE_URL: that PostgreSQL does not answer, or refuses the user'],
+    });
+    expect(await stack.processes()).toEqual([]);
+  });
+
   it('has its sockets in a private folder when the name of its data dir is too long for one', async () => {
     const stack = await newStack({ folder: `${'long '.repeat(15)}/${'ü'.repeat(20)}` });
     const access = await stack.ensure();
     expect(access.apiSocket).toBe(apiSocketPath(stack.dataDir));
     expect(access.apiSocket).toMatch(/^\/tmp\/codetether-\d+\/[0-9a-f]{16}-api\.sock$/);
     expect((await stat(dirname(access.apiSocket))).mode & 0o777).toBe(0o700);
+    await stopStack(stack.dataDir);
+    for (const path of [access.apiSocket, controlSocketPath(stack.dataDir)]) expect(existsSync(path)).toBe(false);
   });
 
   it('that cannot come up says why with the last lines of what failed, and leaves nothing running', async () => {

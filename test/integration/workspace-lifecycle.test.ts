@@ -145,6 +145,25 @@ describe('preparing a workspace', () => {
     expect(world.store.workspaces.get('ralph:repo-000000:sums:US-001')?.attempt).toBe(2);
   });
 
+  test.each([
+    ['tip', { kind: 'tip' }],
+    ['keep', { kind: 'keep' }],
+  ] as const)('%s: a worker that dies before the row is written finds its way again', async (_, start) => {
+    const world = await makeWorld();
+    const { path: folder } = await world.workspace.prepareWorkspace({ ...attempt(world, 'US-001'), start: tip });
+    writeFileSync(path.join(folder, 'work.txt'), 'w');
+    const { putWorkspace } = world.store;
+    world.store.putWorkspace = async () => {
+      throw new Error('died');
+    };
+    const input = { ...attempt(world, 'US-001', 2), start };
+    await expect(world.workspace.prepareWorkspace(input)).rejects.toThrow('died');
+    world.store.putWorkspace = putWorkspace;
+    expect(await world.workspace.prepareWorkspace(input)).toEqual({ path: folder, base: world.store.run.base });
+    expect(existsSync(path.join(folder, 'work.txt'))).toBe(start.kind === 'keep');
+    expect(world.store.workspaces.get('ralph:repo-000000:sums:US-001')?.attempt).toBe(2);
+  });
+
   test('keep: the last attempt’s files stay, its half-done merge is forgotten, and the checkpoint holds them', async () => {
     const world = await makeWorld();
     const { path: folder, base } = await world.workspace.prepareWorkspace({ ...attempt(world, 'US-001'), start: tip });

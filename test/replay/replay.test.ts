@@ -8,7 +8,8 @@ const historiesDir = new URL('./histories/', import.meta.url);
 const names = readdirSync(historiesDir);
 
 const logger = new DefaultLogger('ERROR');
-const bundle = (path: string) => bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL(path, import.meta.url)), logger });
+const bundle = (path: string) =>
+  bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL(path, import.meta.url)), logger });
 
 function read(name: string): { readonly workflowId: string; readonly history: unknown } {
   return JSON.parse(readFileSync(new URL(name, historiesDir), 'utf8'));

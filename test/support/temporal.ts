@@ -1,32 +1,30 @@
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
-import { searchAttributes } from '../../domain/contracts/ralph.ts';
+import { temporalArguments, temporalEnvironment } from '../../services/stack/temporal.ts';
+import { temporalCli } from './engine.ts';
+import { freePort } from './free-port.ts';
 
 export interface TestEngine {
+  /** `host:port` */
   readonly address: string;
   readonly client: Client;
   readonly connection: NativeConnection;
   stop(): Promise<void>;
 }
 
-/** A Temporal dev server in memory, with our search attributes, on a free port. */
+/** A Temporal dev server as the local stack starts it, with a database file of its own and further dynamic settings. */
 export async function startEngine(settings: { readonly [dynamicConfigKey: string]: number } = {}): Promise<TestEngine> {
-  const cli = '/tmp/temporal';
-  const port = await freePort();
-  const server = spawn(
-    cli,
-    [
-      ...['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'error'],
-      ...Object.entries({ 'history.transferProcessorMaxPollRPS': 2000, ...settings }).flatMap(([key, value]) => [
-        '--dynamic-config-value',
-        `${key}=${value}`,
-      ]),
-      ...Object.entries(searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
-    ],
-    { stdio: 'ignore' },
-  );
+  const path = await temporalCli();
+  const folder = await mkdtemp(join(tmpdir(), 'codetether-engine-'));
+  const databaseFile = join(folder, 'temporal.db');
+  const [port, uiPort] = [await freePort(), await freePort()];
+  const own = Object.entries(settings).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]);
+  const args = [...temporalArguments({ databaseFile, port, uiPort, namespace: 'default' }), '--headless', ...own];
+  const server = spawn(path, args, { stdio: 'ignore', env: temporalEnvironment(databaseFile) });
   const address = `127.0.0.1:${port}`;
   const connection = await connectWithin(20_000, () => NativeConnection.connect({ address }));
   const clientConnection = await Connection.connect({ address });
@@ -40,6 +38,7 @@ export async function startEngine(settings: { readonly [dynamicConfigKey: string
       const exited = new Promise((resolve) => server.once('exit', resolve));
       server.kill('SIGKILL');
       await exited;
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }
@@ -54,15 +53,4 @@ async function connectWithin<T>(timeoutMs: number, connect: () => Promise<T>): P
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

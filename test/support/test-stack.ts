@@ -37,11 +37,23 @@ export interface TestStack {
 export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<TestStack> {
   const dataDir = await realpath(await mkdtemp(join(tmpdir(), 'codetether-stack-')));
   const environment: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1', CODETETHER_DATA_DIR: dataDir, ...env };
-  for (const name of ['VITEST', 'VITEST_POOL_ID', 'VITEST_WORKER_ID', 'NODE_ENV', 'NODE_OPTIONS', 'DATABASE_URL', 'TEMPORAL_ADDRESS']) {
+  for (const name of [
+    'VITEST',
+    'VITEST_POOL_ID',
+    'VITEST_WORKER_ID',
+    'NODE_ENV',
+    'NODE_OPTIONS',
+    'DATABASE_URL',
+    'TEMPORAL_ADDRESS',
+  ]) {
     if (!(name in env)) delete environment[name];
   }
   const start = (args: readonly string[], options: { readonly cwd?: string } = {}): RunningCli => {
-    const child = spawn(program, args, { cwd: options.cwd ?? root, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, {
+      cwd: options.cwd ?? root,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
@@ -71,12 +83,16 @@ export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<Test
 }
 
 export async function git(cwd: string, ...args: readonly string[]): Promise<string> {
-  const { stdout } = await execute('git', ['-c', 'user.name=test', '-c', 'user.email=test@localhost', ...args], { cwd });
+  const { stdout } = await execute('git', ['-c', 'user.name=test', '-c', 'user.email=test@localhost', ...args], {
+    cwd,
+  });
   return stdout.trim();
 }
 
 /** A git repository with the example's files and PRD, and the path of its script with another pace. */
-export async function createExampleRepository(options: { readonly delayMs: number }): Promise<{ readonly path: string; readonly model: string }> {
+export async function createExampleRepository(options: {
+  readonly delayMs: number;
+}): Promise<{ readonly path: string; readonly model: string }> {
   const example = join(root, 'examples', 'todo-cli');
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-repo-')));
   const path = join(folder, 'todo-cli');

@@ -73,16 +73,14 @@ export async function startWorkflowTestBench(
       current = world.activities();
       const runId = `ralph:test-${randomUUID().slice(0, 8)}:due-dates`;
       const input: RalphRunInput = {
-        ...{
-          runId,
-          execution: 1,
-          hostId,
-          project: 'p',
-          feature: 'f',
-          branch: 'feature/f',
-          gates: ['test'],
-          uiUrl: null,
-        },
+        runId,
+        execution: 1,
+        hostId,
+        project: 'p',
+        feature: 'f',
+        branch: 'feature/f',
+        gates: ['test'],
+        uiUrl: null,
         options: { ...defaults, ...change },
       };
       const handle = await engine.client.workflow.start('ralphRun', {

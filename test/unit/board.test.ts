@@ -46,6 +46,13 @@ describe('the board of a run', () => {
     ]);
   });
 
+  it('shows the output of a gate while it runs, and none of it afterwards', () => {
+    const line = { ...events[seqOf('step-output') - 1], storyId: 'US-001', body: { step: 0, line: '✔ saves' } };
+    const during = reduceBoard(upTo(11), { ...line, seq: 12 } as RunEvent);
+    const after = reduceBoard(upTo(15), { ...line, seq: 16 } as RunEvent);
+    expect([story(during, 'US-001')?.outputLine, story(after, 'US-001')?.outputLine]).toEqual(['✔ saves', null]);
+  });
+
   it('keeps what went wrong on the way to a pass', () => {
     expect(story(upTo(events.length), 'US-002')).toMatchObject({
       state: 'passed',

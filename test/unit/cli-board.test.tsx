@@ -17,7 +17,7 @@ const upTo = (count: number) => events.slice(0, count).reduce(reduceBoard, empty
 const view = (columns: number, change: Partial<BoardView> = {}): BoardView => ({
   look: { signs: unicodeSigns, color: false, columns },
   rows: 24,
-  nowMs: Date.parse('2026-03-01T12:07:13.000Z'),
+  nowMs: Date.parse('2026-03-01T12:05:13.000Z'),
   connection: null,
   keys: true,
   ...change,
@@ -48,7 +48,7 @@ const large = () => {
 describe('the board on a terminal', () => {
   it('fits 60 columns', () => {
     expect(frame(upTo(24), view(60))).toEqual([
-      'ralph  todo-cli · add due dates       1 of 5 passed   2m 41s',
+      'ralph  todo-cli · add due dates          1 of 5 passed   41s',
       '  ✓ US-001  Store due dates       48s     9.0k   a1b2c3d',
       '  ◌ US-002  Parse "tomorrow", "…  tries again  gate test: 1…',
       '  ● US-003  Overdue in red        step 1 bash npm test',
@@ -61,7 +61,7 @@ describe('the board on a terminal', () => {
 
   it('says more where there is room', () => {
     expect(frame(upTo(37), view(200))).toEqual([
-      'ralph  todo-cli · add due dates                                     feature/due-dates   2 of 5 passed   2m 41s',
+      'ralph  todo-cli · add due dates                                        feature/due-dates   2 of 5 passed   41s',
       '  ✓ US-001  Store due dates          1 attempt  48s     9.0k tokens   a1b2c3d',
       '  ✓ US-002  Parse "tomorrow", "fri"  2 attempts 1m 19s  9.0k tokens   9f8e7d6  gate test failed once',
       '  ● US-003  Overdue in red           attempt 1  step 1  bash was interrupted',
@@ -116,6 +116,14 @@ describe('the board on a terminal', () => {
     const lines = boardLines(upTo(24), view(60, { look: { signs: unicodeSigns, color: true, columns: 60 } }));
     expect(lines[1]).toBe('  \u001B[32m✓\u001B[39m US-001  Store due dates       48s     9.0k   a1b2c3d');
     expect(lines[3]).toBe('  \u001B[36m●\u001B[39m US-003  Overdue in red        step 1 bash npm test');
+  });
+
+  it('tells for a minute that the worker was lost', () => {
+    const shown = (at: string) =>
+      frame(upTo(37), view(80, { nowMs: Date.parse(at) }))
+        .join('\n')
+        .includes('the worker was lost');
+    expect([shown('2026-03-01T12:05:58.000Z'), shown('2026-03-01T12:06:00.000Z')]).toEqual([true, false]);
   });
 
   it('says how a paused, a stopping and an ended run stands', () => {

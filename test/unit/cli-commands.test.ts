@@ -132,18 +132,18 @@ describe('run, before anything is started', () => {
     mkdirSync(join(folder, 'plans'));
     expect(await told('nothing.json')).toEqual([
       2,
-      `error: There is no PRD at ${join(folder, 'nothing.json')}.`,
+      `error: there is no PRD at ${join(folder, 'nothing.json')}`,
       'prd-missing',
     ]);
-    expect(await told('broken.json')).toEqual([2, 'error: The PRD is not JSON.', 'prd-invalid']);
+    expect(await told('broken.json')).toEqual([2, 'error: the PRD is not JSON', 'prd-invalid']);
     expect(await told('plans')).toEqual([
       2,
-      `error: The PRD cannot be read: ${join(folder, 'plans')} is a folder.`,
+      `error: the PRD cannot be read: ${join(folder, 'plans')} is a folder`,
       'prd-missing',
     ]);
     expect(await told('prd.json')).toEqual([
       2,
-      `error: The PRD is not in a git repository: ${join(folder, 'prd.json')}.`,
+      `error: the PRD is not in a git repository: ${join(folder, 'prd.json')}`,
       'not-a-repository',
     ]);
   });

@@ -122,6 +122,7 @@ export function startProgram(
     cwd: options.cwd,
     env: { PATH: process.env['PATH'] ?? '', HOME: options.cwd, TZ: 'UTC', LANG: 'C.UTF-8', ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 20_000,
   });
   let stdout = '';
   let stderr = '';

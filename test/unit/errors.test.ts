@@ -21,13 +21,24 @@ test('docs/errors.md lists exactly the codes of the catalogue, with their exit c
 });
 
 test('every code has a documented exit status', () => {
-  for (const [code, entry] of Object.entries(errorCatalogue)) expect([1, 2, 3, 4, 5, 6, 75, 130], code).toContain(entry.exit);
+  for (const [code, entry] of Object.entries(errorCatalogue))
+    expect([1, 2, 3, 4, 5, 6, 75, 130], code).toContain(entry.exit);
 });
 
 test('an error survives a process boundary with its code, problems and next step', () => {
-  const error = new CodetetherError('prd-invalid', 'prd.json is not usable', { problems: ['user_stories[0].id: missing'], next: 'mend it', details: { path: 'prd.json' } });
+  const error = new CodetetherError('prd-invalid', 'prd.json is not usable', {
+    problems: ['user_stories[0].id: missing'],
+    next: 'mend it',
+    details: { path: 'prd.json' },
+  });
   const back = fromProblem(JSON.parse(JSON.stringify(toProblem(error))));
-  expect({ code: back.code, message: back.message, problems: back.problems, next: back.next, details: back.details }).toEqual({
+  expect({
+    code: back.code,
+    message: back.message,
+    problems: back.problems,
+    next: back.next,
+    details: back.details,
+  }).toEqual({
     code: 'prd-invalid',
     message: 'prd.json is not usable',
     problems: ['user_stories[0].id: missing'],
@@ -37,6 +48,10 @@ test('an error survives a process boundary with its code, problems and next step
 });
 
 test('an error that nobody foresaw is internal, and a code of a newer release too', () => {
-  expect(toProblem(new TypeError('x is undefined'))).toMatchObject({ code: 'internal', title: 'x is undefined', status: 500 });
+  expect(toProblem(new TypeError('x is undefined'))).toMatchObject({
+    code: 'internal',
+    title: 'x is undefined',
+    status: 500,
+  });
   expect(fromProblem({ ...toProblem(new Error('x')), code: 'not-known-here' as never }).code).toBe('internal');
 });

@@ -23,7 +23,8 @@ test('long attempts and long runs continue as new without losing or repeating a 
     async ({ runId, result }) => {
       expect(await result).toEqual({ outcome: 'completed', passed: 6, total: 6 });
       const found: string[] = [];
-      for await (const execution of bench.engine.client.workflow.list({ query: `WorkflowId STARTS_WITH "${runId}"` })) found.push(`${execution.type} ${execution.status.name}`);
+      for await (const execution of bench.engine.client.workflow.list({ query: `WorkflowId STARTS_WITH "${runId}"` }))
+        found.push(`${execution.type} ${execution.status.name}`);
       return found;
     },
     'continued',

@@ -19,7 +19,12 @@ const indexOf = (world: FakeWorld, line: string) => {
 };
 
 test('stories run in the order of their prerequisites and each is merged once', async () => {
-  const world = new FakeWorld([{ id: 'A' }, { id: 'B', dependsOn: ['A'] }, { id: 'C', dependsOn: ['A'] }, { id: 'D', dependsOn: ['B', 'C'] }]);
+  const world = new FakeWorld([
+    { id: 'A' },
+    { id: 'B', dependsOn: ['A'] },
+    { id: 'C', dependsOn: ['A'] },
+    { id: 'D', dependsOn: ['B', 'C'] },
+  ]);
   const result = await bench.run(world, {}, ({ result }) => result, 'diamond');
   expect(result).toEqual({ outcome: 'completed', passed: 4, total: 4 });
   expect(indexOf(world, 'advance m-A-1')).toBeLessThan(indexOf(world, 'prepare B:1 keep'));
@@ -30,7 +35,9 @@ test('stories run in the order of their prerequisites and each is merged once', 
 });
 
 test('a story whose gate is red gets another attempt in its worktree, and its dependents wait for it', async () => {
-  const world = new FakeWorld([{ id: 'A' }, { id: 'B', dependsOn: ['A'] }], { gate: ({ storyId, attempt, where }) => !(storyId === 'A' && attempt === 1 && where === 'workspace') });
+  const world = new FakeWorld([{ id: 'A' }, { id: 'B', dependsOn: ['A'] }], {
+    gate: ({ storyId, attempt, where }) => !(storyId === 'A' && attempt === 1 && where === 'workspace'),
+  });
   const result = await bench.run(world, {}, ({ result }) => result, 'retry');
   expect(result.outcome).toBe('completed');
   expect(world.starts.map((start) => start.kind)).toEqual(['keep', 'keep', 'keep']);
@@ -38,7 +45,9 @@ test('a story whose gate is red gets another attempt in its worktree, and its de
 });
 
 test('a story that fails every attempt blocks its dependents and no others', async () => {
-  const world = new FakeWorld([{ id: 'A' }, { id: 'B', dependsOn: ['A'] }, { id: 'C' }], { gate: ({ storyId, where }) => !(storyId === 'A' && where === 'workspace') });
+  const world = new FakeWorld([{ id: 'A' }, { id: 'B', dependsOn: ['A'] }, { id: 'C' }], {
+    gate: ({ storyId, where }) => !(storyId === 'A' && where === 'workspace'),
+  });
   const result = await bench.run(world, { maxAttempts: 2 }, ({ result }) => result, 'failed');
   expect(result).toEqual({ outcome: 'quality-failed', passed: 1, total: 3 });
   expect(world.stories.map((story) => story.status)).toEqual(['failed', 'blocked', 'passed']);
@@ -53,7 +62,8 @@ test('attempts are counted against max-iterations, and the rest stays open', asy
 
 test('a story that conflicts starts again on the new tip, one whose merged tree is red goes on from the merged tree', async () => {
   const world = new FakeWorld([{ id: 'A' }, { id: 'B' }], {
-    merge: ({ storyId, attempt }) => (storyId === 'A' && attempt === 1 ? { kind: 'conflict', files: ['a.txt'] } : undefined),
+    merge: ({ storyId, attempt }) =>
+      storyId === 'A' && attempt === 1 ? { kind: 'conflict', files: ['a.txt'] } : undefined,
     gate: ({ storyId, attempt, where }) => !(storyId === 'B' && attempt === 1 && where === 'merged'),
   });
   const result = await bench.run(world, { maxConcurrent: 1 }, ({ result }) => result);
@@ -104,13 +114,18 @@ test('an agent that never finishes is ended at max-steps', async () => {
 });
 
 test('a budget that is used up ends the run as budget-exceeded', async () => {
-  const world = new FakeWorld([{ id: 'A' }, { id: 'B' }], { model: ({ storyId }) => (storyId === 'B' ? { kind: 'budget-exceeded', budget: 'max-cost' } : undefined) ?? answers.finished });
+  const world = new FakeWorld([{ id: 'A' }, { id: 'B' }], {
+    model: ({ storyId }) =>
+      (storyId === 'B' ? { kind: 'budget-exceeded', budget: 'max-cost' } : undefined) ?? answers.finished,
+  });
   const result = await bench.run(world, { maxConcurrent: 1 }, ({ result }) => result);
   expect(result).toEqual({ outcome: 'budget-exceeded', passed: 1, total: 2 });
 });
 
 test('the time cap ends a run in the middle of a step', async () => {
-  const world = new FakeWorld([{ id: 'A' }], { model: () => new Promise((resolve) => setTimeout(() => resolve(answers.finished), 4_000)) });
+  const world = new FakeWorld([{ id: 'A' }], {
+    model: () => new Promise((resolve) => setTimeout(() => resolve(answers.finished), 4_000)),
+  });
   const startedAt = Date.now();
   const result = await bench.run(world, { maxTimeMs: 500 }, ({ result }) => result);
   expect(result.outcome).toBe('budget-exceeded');

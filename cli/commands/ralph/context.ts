@@ -1,7 +1,7 @@
 import { CodetetherError } from '../../../domain/errors.ts';
 import { createClient } from '../../../services/client/client.ts';
 import type { Client } from '../../../services/client/client.ts';
-import { processEnvironment } from '../../../services/config/environment.ts';
+import { processEnvironment, variable } from '../../../services/config/environment.ts';
 import type { Environment } from '../../../services/config/environment.ts';
 import { apiSocketPath, locate } from '../../../services/config/paths.ts';
 import { lookOf } from '../../output/terminal.ts';
@@ -25,7 +25,7 @@ export function openContext(): Context {
     // Whoever read this has gone (a closed pipe or terminal): nothing more to say, and no reason to break.
     stream.on('error', () => undefined);
   }
-  const socketPath = environment['CODETETHER_API_SOCKET'] ?? apiSocketPath(dataDir);
+  const socketPath = variable(environment, 'CODETETHER_API_SOCKET') ?? apiSocketPath(dataDir);
   return { environment, cwd: process.cwd(), dataDir, client: createClient({ socketPath }), stdin, stdout, stderr };
 }
 
@@ -46,15 +46,26 @@ export async function startStack(context: Context, settings: 'apply' | 'keep'): 
   }
 }
 
-/** The answer to a question that any running stack can answer; starts the stack only when nobody answers. */
+/** The answer to a question that any running stack can answer; mends the stack when it is not whole. */
 export async function ask<T>(context: Context, question: (client: Client) => Promise<T>): Promise<T> {
+  const isSupervised = supervisorAnswers(context);
   try {
-    return await question(context.client);
+    const answer = await question(context.client);
+    // Its servers go on without a killed supervisor, but nobody restarts them any more.
+    if (!(await isSupervised)) await startStack(context, 'keep');
+    return answer;
   } catch (error) {
     if (!(error instanceof CodetetherError) || error.code !== 'api-unreachable') throw error;
     await startStack(context, 'keep');
     return await question(context.client);
   }
+}
+
+async function supervisorAnswers({ environment, dataDir }: Context): Promise<boolean> {
+  // An API that is named by its socket may be anybody's, with no supervisor of ours.
+  if (variable(environment, 'CODETETHER_API_SOCKET') !== undefined) return true;
+  const { askSupervisor } = await import('../../../services/stack/control.ts');
+  return (await askSupervisor(dataDir, { op: 'state' }, { timeoutMs: 2_000 })) !== undefined;
 }
 
 export function stdoutLook(context: Context): Look {

@@ -49,9 +49,8 @@ export function chooseRun(
 }
 
 function noRunMessage(runs: readonly RunView[], { prd, active }: Omit<RunChoice, 'run'>): string {
-  const which = active ? 'run that goes on' : 'run';
-  if (runs.length === 0) return 'There is no run yet.';
-  return prd === undefined ? `There is no ${which} of this repository.` : `There is no ${which} of ${prd}.`;
+  if (runs.length === 0) return 'there is no run yet';
+  return `there is no ${active ? 'active run' : 'run'} of ${prd ?? 'this repository'}`;
 }
 
 /** The shortest id that names the run and no other: its last part, else the whole. Never throws. */

@@ -76,7 +76,7 @@ async function whatIsMeant(
 function storyOf(run: RunDetailView, storyId: string): string {
   if (run.stories.some((story) => story.storyId === storyId)) return storyId;
   const ids = run.stories.slice(0, 20).map((story) => story.storyId);
-  throw new CodetetherError('not-found', `${run.runId} has no story ${storyId}.`, {
+  throw new CodetetherError('not-found', `${run.runId} has no story ${storyId}`, {
     next: `Its stories: ${ids.join(', ')}`,
   });
 }

@@ -106,7 +106,7 @@ export async function boardProgress(
     connection: (connected) => {
       if (!connected) {
         lostAt = clockNow();
-        say(`connection lost ${lostAt}, trying again; the run itself does not need it`);
+        say(`connection lost ${lostAt}, trying again; the run does not need it`);
         return;
       }
       say(`connection lost ${lostAt}, back since ${clockNow()}`);

@@ -15,9 +15,9 @@ export async function readPrd(path: string): Promise<ParsedPrd> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new CodetetherError('prd-missing', `There is no PRD at ${path}.`, { cause: error });
+      throw new CodetetherError('prd-missing', `there is no PRD at ${path}`, { cause: error });
     const why = code === 'EISDIR' ? 'is a folder' : error instanceof Error ? error.message : String(error);
-    throw new CodetetherError('prd-missing', `The PRD cannot be read: ${path} ${why}.`, { cause: error });
+    throw new CodetetherError('prd-missing', `the PRD cannot be read: ${path} ${why}`, { cause: error });
   }
   return parsePrd(await parseText(path, text));
 }
@@ -30,7 +30,7 @@ async function parseText(path: string, text: string): Promise<unknown> {
     return parse(text) as unknown;
   } catch (error) {
     const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    throw new CodetetherError('prd-invalid', `The PRD is not ${isYaml ? 'YAML' : 'JSON'}.`, {
+    throw new CodetetherError('prd-invalid', `the PRD is not ${isYaml ? 'YAML' : 'JSON'}`, {
       problems: [`${path}: ${message}`],
       cause: error,
     });

@@ -4,12 +4,13 @@ import type { StartRunRequest, StartRunResponse } from '../../../domain/contract
 import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
 import { parseModelReference } from '../../../domain/model/reference.ts';
 import { uncheckedStories } from '../../../domain/ralph/parse-prd.ts';
+import type { ParsedPrd } from '../../../domain/ralph/parse-prd.ts';
 import { variable } from '../../../services/config/environment.ts';
 import { formatElapsed } from '../../output/format.ts';
 import { shellWord } from '../../output/final.ts';
 import { inSigns } from '../../output/signs.ts';
 import { snakeKeys } from '../../output/stream-json.ts';
-import { cleanLine, counted } from '../../output/text.ts';
+import { cleanLine, counted, wrap } from '../../output/text.ts';
 import { lookOf } from '../../output/terminal.ts';
 import { openContext, print, startStack } from './context.ts';
 import type { Context } from './context.ts';
@@ -48,9 +49,9 @@ export async function run(options: RunOptions): Promise<number> {
   const context = openContext();
   const prdPath = realpath(resolve(context.cwd, options.prd));
   const model = absoluteModel(options.model ?? defaultModel(context), context.cwd);
-  const { prd } = await readPrd(prdPath);
+  const { prd } = await readUsablePrd(prdPath, options.prd);
   if (findRepository(resolve(prdPath, '..')) === undefined) {
-    throw new CodetetherError('not-a-repository', `The PRD is not in a git repository: ${prdPath}.`);
+    throw new CodetetherError('not-a-repository', `the PRD is not in a git repository: ${prdPath}`);
   }
   const unchecked = uncheckedStories(prd).filter((story) => !story.passes);
   const allowUnchecked =
@@ -66,8 +67,9 @@ export async function run(options: RunOptions): Promise<number> {
   const started = await context.client.startRun(requestOf(options, { prdPath, model, allowUnchecked }));
   const outputFormat = options.json === true ? 'json' : options.outputFormat;
   const note = (text: string) => {
-    if (options.quiet !== true)
-      print(context.stderr, [inSigns(text, lookOf(context.stderr, context.environment).signs)]);
+    if (options.quiet === true) return;
+    const { signs, columns } = lookOf(context.stderr, context.environment);
+    print(context.stderr, wrap(inSigns(text, signs), columns, 10, signs.ellipsis));
   };
   for (const warning of started.warnings) note(`warning: ${cleanLine(warning)}`);
   const { runId } = started.run;
@@ -88,6 +90,17 @@ export async function run(options: RunOptions): Promise<number> {
   });
 }
 
+async function readUsablePrd(prdPath: string, given: string): Promise<ParsedPrd> {
+  try {
+    return await readPrd(prdPath);
+  } catch (error) {
+    if (!(error instanceof CodetetherError) || error.code !== 'prd-invalid') throw error;
+    const { message, problems } = error;
+    const next = `nothing was started. Check with: codetether ralph validate ${shellWord(given)}`;
+    throw new CodetetherError('prd-invalid', message, { problems, next, cause: error });
+  }
+}
+
 function defaultModel({ environment }: Context): string {
   const model = variable(environment, 'CODETETHER_DEFAULT_MODEL');
   if (model !== undefined) return model;
@@ -102,7 +115,7 @@ function defaultModel({ environment }: Context): string {
 function absoluteModel(text: string, cwd: string): string {
   const reference = parseModelReference(text);
   if (reference === null) {
-    throw new CodetetherError('model-unknown', `"${cleanLine(text)}" is not a model.`);
+    throw new CodetetherError('model-unknown', `"${cleanLine(text)}" is not a model`);
   }
   if (reference.provider !== 'scripted') return text;
   const file = resolve(cwd, reference.model);

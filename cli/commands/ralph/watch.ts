@@ -102,6 +102,8 @@ function openProgress(context: Context, options: WatchOptions, onKey: (key: Boar
 function finished(context: Context, board: Board, outputFormat: OutputFormat, handle: string): number {
   if (outputFormat === 'json') print(context.stdout, [JSON.stringify(finalJson(board))]);
   if (outputFormat === 'text') {
+    // The board, if there was one, is still on the screen.
+    if (context.stderr.isTTY && context.stdout.isTTY) print(context.stderr, ['']);
     print(context.stdout, finalLines(board, { look: stdoutLook(context), prdPath: shownPath(context, board), handle }));
   }
   return isActive(board.status) ? exitCodes.error : exitCodeOf(board.status);
@@ -115,11 +117,12 @@ function leftRunning(context: Context, board: Board | undefined, handle: string,
     why === 'stack-down'
       ? [
           'the local stack was stopped; the run goes on when it is back',
-          `    attach  codetether ralph attach ${handle}      (starts it again)`,
+          `    go on   codetether ralph attach ${handle}`,
         ]
       : [
           `left running${worked}`,
-          `    attach  codetether ralph attach ${handle}      stop  codetether ralph stop ${handle}`,
+          `    attach  codetether ralph attach ${handle}`,
+          `    stop    codetether ralph stop ${handle}`,
         ];
   print(
     context.stderr,

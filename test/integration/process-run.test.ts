@@ -1,0 +1,233 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { killLeftovers } from '../../activities/process/process-registry.ts';
+import { createRunCommand, type Command, type CommandResult } from '../../activities/process/run-command.ts';
+
+let folder = '';
+let processDir = '';
+let run: (command: Command['command'], options?: Partial<Command>) => Promise<CommandResult>;
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'codetether-process-'));
+  processDir = path.join(folder, 'processes');
+  const runCommand = createRunCommand({ env: { ...process.env, SECRET_TOKEN: 'hush' }, processDir });
+  run = (command, options) => runCommand({ command, cwd: folder, ...options });
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function waitFor<T>(what: () => T | undefined | false): Promise<T> {
+  for (let tries = 0; tries < 500; tries += 1) {
+    const value = what();
+    if (value !== undefined && value !== false) return value;
+    await delay(10);
+  }
+  throw new Error('it did not come to pass');
+}
+
+function pidIn(file: string): number | undefined {
+  const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  return text === '' ? undefined : Number(text);
+}
+
+/** Zombies are over: nobody may have asked about them yet. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return process.platform !== 'linux' || !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+describe('how a command ends', () => {
+  test('by itself, with its exit code and both outputs in the order written', async () => {
+    const result = await run('for i in 1 2 3; do echo out $i; echo err $i >&2; done; exit 3');
+    expect(result).toMatchObject({ exitCode: 3, signal: null, timedOut: false, aborted: false, omittedBytes: 0 });
+    expect(result.output).toBe('out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n');
+  });
+
+  test('by a signal', async () => {
+    expect(await run('kill -SEGV $$')).toMatchObject({ exitCode: null, signal: 'SIGSEGV' });
+  });
+
+  test('a program and its arguments need no shell', async () => {
+    expect(await run(['printf', '%s|', 'a b', '$HOME', '*'])).toMatchObject({ exitCode: 0, output: 'a b|$HOME|*|' });
+  });
+
+  test.each([
+    ['a program that does not exist', ['no-such-program'] as const, 127],
+    ['a command with a NUL', 'echo a\0b', 126],
+    ['a command that is too long', ['echo', 'x'.repeat(3_000_000)] as const, 126],
+  ])('%s is a result, not an error', async (_, command, exitCode) => {
+    expect(await run(command)).toMatchObject({ exitCode, signal: null });
+  });
+
+  test('a folder that does not exist is an error', async () => {
+    await expect(run('true', { cwd: path.join(folder, 'nowhere') })).rejects.toMatchObject({ code: 'workspace-failed' });
+  });
+
+  test('at its time limit, with all that it started', async () => {
+    const result = await run('sleep 60 & echo $! > child; sleep 60', { timeoutMs: 200 });
+    expect(result).toMatchObject({ exitCode: null, signal: 'SIGTERM', timedOut: true, aborted: false });
+    expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
+    expect(result.durationMs).toBeLessThan(2000);
+  });
+
+  test('at its time limit also when it ignores being asked', async () => {
+    const result = await run('trap "" TERM; while true; do sleep 0.1; done', { timeoutMs: 100 });
+    expect(result).toMatchObject({ signal: 'SIGKILL', timedOut: true });
+    expect(result.durationMs).toBeLessThan(4000);
+  });
+
+  test('by abort, before and while it runs', async () => {
+    expect(await run('echo no > ran', { signal: AbortSignal.abort() })).toMatchObject({ aborted: true, exitCode: null });
+    expect(existsSync(path.join(folder, 'ran'))).toBe(false);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 100);
+    expect(await run('sleep 60', { signal: controller.signal })).toMatchObject({
+      aborted: true,
+      timedOut: false,
+      signal: 'SIGTERM',
+    });
+  });
+});
+
+describe('what a command leaves behind', () => {
+  test('a background process that holds the output is ended and keeps nobody waiting', async () => {
+    const result = await run('sleep 60 & echo $! > child; echo started');
+    expect(result).toMatchObject({ exitCode: 0, output: 'started\n' });
+    expect(result.durationMs).toBeLessThan(2000);
+    expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
+  });
+
+  test('a background process with its output elsewhere too', async () => {
+    await run('sleep 60 > /dev/null 2>&1 & echo $! > child');
+    expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
+  });
+
+  test('what a background process writes in its last moment is still read', async () => {
+    expect((await run('(sleep 0.1; echo late) & echo early')).output).toBe('early\nlate\n');
+  });
+
+  test.runIf(process.platform === 'linux')('a process that left the group but holds the output', async () => {
+    const result = await run('setsid sh -c "echo \\$\\$ > child; sleep 60" & while [ ! -s child ]; do sleep 0.01; done');
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
+  });
+
+  test('no file about it', async () => {
+    await run('true');
+    expect(readdirSync(processDir).filter((name) => /^\d+$/.test(name))).toEqual([]);
+  });
+});
+
+describe('output', () => {
+  test('30 MB are bounded, and head and tail are there', async () => {
+    const before = process.memoryUsage().rss;
+    const result = await run('echo first; head -c 30000000 /dev/zero | tr "\\0" "x"; echo; echo last', {
+      maxOutputBytes: 100_000,
+    });
+    expect(result.output).toMatch(/^first\nx/);
+    expect(result.output).toMatch(/x\nlast\n$/);
+    expect(result.omittedBytes).toBe(30_000_000 + 'first\n\nlast\n'.length - 100_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(60_000_000);
+  });
+
+  test('lines come while it runs', async () => {
+    const seen: string[] = [];
+    let runningThen = true;
+    const running = run('echo one; sleep 0.3; echo two', {
+      onLine(line) {
+        if (line === 'one') runningThen = !existsSync(path.join(folder, 'over'));
+        seen.push(line);
+      },
+    });
+    await running;
+    writeFileSync(path.join(folder, 'over'), '');
+    expect(seen).toEqual(['one', 'two']);
+    expect(runningThen).toBe(true);
+  });
+
+  test('/dev/stderr and /dev/stdout can be opened', async () => {
+    expect((await run('echo a > /dev/stderr; echo b | tee /dev/stdout')).output).toBe('a\nb\nb\n');
+  });
+
+  test('input is at its end', async () => {
+    expect((await run('cat; read -r x || echo none')).output).toBe('none\n');
+  });
+
+  test('the environment is scrubbed and added to', async () => {
+    const result = await run('echo "[$SECRET_TOKEN] [$EXTRA] [$VITEST]"', { env: { EXTRA: 'more' } });
+    expect(result.output).toBe('[] [more] []\n');
+  });
+
+  test('many at the same time do not mix', async () => {
+    const results = await Promise.all(Array.from({ length: 20 }, (_, index) => run(`echo ${index}; sleep 0.0${index % 7}; echo ${index}`)));
+    expect(results.map((result) => result.output)).toEqual(results.map((_, index) => `${index}\n${index}\n`));
+  });
+});
+
+describe('after kill -9 of the worker', () => {
+  const runner = fileURLToPath(new URL('../../activities/process/run-command.ts', import.meta.url));
+
+  async function killedRunner(command: string): Promise<void> {
+    const script = `
+      const { createRunCommand } = await import(${JSON.stringify(runner)});
+      const run = createRunCommand({ env: process.env, processDir: ${JSON.stringify(processDir)} });
+      await run({ command: ${JSON.stringify(command)}, cwd: ${JSON.stringify(folder)} });
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+    await waitFor(() => existsSync(path.join(folder, 'ready')));
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+  }
+
+  test('its commands and all their processes are killed, and their files removed', async () => {
+    await killedRunner('sh -c "echo \\$\\$ > child; while true; do echo x >> log; sleep 0.01; done" & echo $$ > leader; echo > ready; wait');
+    const pids = [pidIn(path.join(folder, 'leader')) ?? 0, pidIn(path.join(folder, 'child')) ?? 0];
+    expect(pids.map(isAlive)).toEqual([true, true]);
+    expect(await killLeftovers(processDir)).toBeGreaterThanOrEqual(2);
+    expect(pids.map(isAlive)).toEqual([false, false]);
+    expect(readdirSync(processDir)).toEqual([]);
+    expect(await killLeftovers(processDir)).toBe(0);
+  });
+
+  test.runIf(process.platform === 'linux')('also those whose leader has ended since, and those that left the group', async () => {
+    await killedRunner('setsid sh -c "echo \\$\\$ > escaped; sleep 60" & sh -c "echo \\$\\$ > child; sleep 60" & while [ ! -s escaped ] || [ ! -s child ]; do sleep 0.01; done; echo $$ > leader; echo > ready; sleep 0.3');
+    const leader = pidIn(path.join(folder, 'leader')) ?? 0;
+    await waitFor(() => !isAlive(leader));
+    const pids = [pidIn(path.join(folder, 'child')) ?? 0, pidIn(path.join(folder, 'escaped')) ?? 0];
+    expect(pids.map(isAlive)).toEqual([true, true]);
+    await killLeftovers(processDir);
+    expect(pids.map(isAlive)).toEqual([false, false]);
+  });
+
+  test('a pid that belongs to somebody else by now is let live', async () => {
+    const other = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+    try {
+      mkdirSync(processDir);
+      writeFileSync(
+        path.join(processDir, String(other.pid)),
+        JSON.stringify({ pid: other.pid, startTime: '1', token: 'none' }),
+      );
+      writeFileSync(path.join(processDir, '999999999'), '{"pid":');
+      expect(await killLeftovers(processDir)).toBe(0);
+      expect(isAlive(other.pid ?? 0)).toBe(true);
+      expect(readdirSync(processDir)).toEqual([]);
+    } finally {
+      other.kill('SIGKILL');
+    }
+  });
+
+  test('a folder that does not exist holds nothing', async () => {
+    expect(await killLeftovers(path.join(folder, 'nowhere'))).toBe(0);
+  });
+});
