@@ -103,7 +103,7 @@ export async function forgetOperations(worktree: Worktree): Promise<void> {
 }
 
 /** Tells later checkpoints the tree of one, which saves them a question to git. */
-export async function rememberTree(worktree: Worktree, checkpoint: string, tree: string): Promise<void> {
+async function rememberTree(worktree: Worktree, checkpoint: string, tree: string): Promise<void> {
   await writeFile(path.join(worktree.gitDir, 'codetether-checkpoint'), `${checkpoint} ${tree}\n`);
 }
 

@@ -13,7 +13,7 @@ export function branchRef(run: Pick<RunRecord, 'branch'>): string {
 export async function resolveCommit(git: Git, repository: Repository, name: string): Promise<string | null> {
   const answer = await git(['rev-parse', '--verify', '-q', `${name}^{commit}`], {
     cwd: repository.top,
-    accept: [1, 128],
+    accept: [1],
   });
   return answer.exitCode === 0 ? answer.stdout.trim() : null;
 }

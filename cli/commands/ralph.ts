@@ -27,15 +27,20 @@ export function command(): Command {
     .description(
       'Works off the user stories of a PRD: a fresh agent for each, checked by your own gates, committed and merged.',
     )
+    .helpCommand(false)
+    .commandsGroup('Work:')
     .addCommand(runCommand())
+    .commandsGroup('Look:')
     .addCommand(attachCommand())
     .addCommand(statusCommand())
     .addCommand(listCommand())
     .addCommand(logsCommand())
+    .commandsGroup('Steer:')
     .addCommand(steerCommand('pause', 'start nothing new; steps under way finish'))
     .addCommand(steerCommand('resume', 'go on after a pause'))
     .addCommand(steerCommand('stop', 'end the run after the steps under way'))
     .addCommand(steerCommand('cancel', 'end the run now'))
+    .commandsGroup('Write a PRD:')
     .addCommand(validateCommand())
     .addCommand(createPrdCommand());
   return withHelpEnd(ralph, {
@@ -55,7 +60,7 @@ function runCommand(): Command {
       'Works off the stories of a PRD that have not passed, and shows how it goes. A run that goes on already is attached to; one that has ended goes on with what is left.',
     )
     .option('-p, --prd <file>', 'the PRD: JSON or YAML', 'prd.json')
-    .option('-m, --model <provider/model>', 'the model; default: CODETETHER_DEFAULT_MODEL')
+    .option('-m, --model <provider/model>', 'default: CODETETHER_DEFAULT_MODEL or defaultModel in config.yaml')
     .option('--branch <name>', "the run branch, instead of the PRD's")
     .optionsGroup('Limits:')
     .option('--max-iterations <n>', 'attempts of all stories together', wholeNumber)

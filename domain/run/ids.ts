@@ -19,10 +19,10 @@ export function slug(text: string): string {
 /**
  * `ralph:<repository>:<prd>`, e.g. `ralph:todo-cli-1f2e3d:due-dates`.
  * @param repositoryKey folder name plus six hex digits of the repository's path, so that two clones differ
- * @param branch the run branch; a leading `feature/` (or other folder) is dropped
+ * @param branch the run branch; a leading `feature/` is dropped
  */
 export function ralphRunId(repositoryKey: string, branch: string): string {
-  return `ralph:${repositoryKey}:${slug(branch.slice(branch.lastIndexOf('/') + 1))}`;
+  return `ralph:${repositoryKey}:${slug(branch.replace(/^feature\//, ''))}`;
 }
 
 /** Workflow id of one attempt, and the session id of its agent. */

@@ -45,6 +45,8 @@ const Config = z.strictObject({
   temporalUiPort: port.optional(),
   /** Tool calls and gates that this host runs at the same time. */
   workerSlots: count.default(8),
+  /** `provider/model[:effort]` of runs that name none. */
+  defaultModel: text.optional(),
   anthropicApiKey: secret.optional(),
   anthropicBaseUrl: webAddress.optional(),
   openaiApiKey: secret.optional(),
@@ -70,6 +72,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   temporalPort: ['CODETETHER_TEMPORAL_PORT'],
   temporalUiPort: ['CODETETHER_TEMPORAL_UI_PORT'],
   workerSlots: ['CODETETHER_WORKER_SLOTS'],
+  defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],
   openaiApiKey: ['OPENAI_API_KEY'],

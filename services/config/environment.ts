@@ -52,6 +52,7 @@ const ownVariables: readonly string[] = [
   'CODETETHER_TEMPORAL_UI_URL',
   'CODETETHER_API_SOCKET',
   'CODETETHER_DEBUG',
+  'CODETETHER_DEFAULT_MODEL',
 ];
 
 /** What worker and API depend on besides the servers: provider keys and addresses, and `CODETETHER_` settings. */

@@ -35,13 +35,15 @@ export async function hasRunEvent(database: Queries, runId: string, key: string)
 export async function readRunEvents(
   database: Queries,
   runId: string,
-  options: { readonly afterSeq: number; readonly limit: number },
+  options: { readonly afterSeq: number; readonly limit: number; readonly kinds?: readonly RunEventKind[] },
 ): Promise<RunEvent[]> {
+  const { kinds } = options;
   const rows = await database
     .selectFrom('run_event')
     .select(['seq', 'kind', 'story_id', 'attempt', 'body', 'at'])
     .where('run_id', '=', runId)
     .where('seq', '>', options.afterSeq)
+    .$if(kinds !== undefined, (query) => query.where('kind', 'in', kinds ?? []))
     .orderBy('seq')
     .limit(options.limit)
     .execute();

@@ -11,14 +11,14 @@ export function createSessionStore(database: Queries): SessionStore {
     appendSessionEvents: async (sessionId, events) => {
       await appendSessionEvents(database, sessionId, events);
     },
-    readSession: async (sessionId) => {
-      const rows = await database
+    readSession: async (sessionId, { last } = {}) => {
+      const rows = database
         .selectFrom('session_event')
         .select(['seq', 'kind', 'body'])
-        .where('session_id', '=', sessionId)
-        .orderBy('seq')
-        .execute();
-      return rows.map(sessionEvent);
+        .where('session_id', '=', sessionId);
+      if (last === undefined) return (await rows.orderBy('seq').execute()).map(sessionEvent);
+      const newestFirst = await rows.orderBy('seq', 'desc').limit(last).execute();
+      return newestFirst.map(sessionEvent).toReversed();
     },
     hasSessionEvent: async (sessionId, key) => {
       const row = await database

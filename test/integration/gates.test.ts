@@ -8,7 +8,13 @@ import { createRunCommand } from '../../activities/process/run-command.ts';
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import { VerificationStep } from '../../domain/ralph/prd.ts';
-import { bareEnvironment, makeRepository, memoryStore, type Files, type TestRepository } from '../support/repository.ts';
+import {
+  bareEnvironment,
+  makeRepository,
+  memoryStore,
+  type Files,
+  type TestRepository,
+} from '../support/repository.ts';
 
 const made: TestRepository[] = [];
 const servers: Server[] = [];
@@ -49,13 +55,16 @@ async function makeWorld(options: {
   const story = { runId, storyId: 'US-001', attempt: 1 };
   const { path: folder } = await workspace.prepareWorkspace({ ...story, start: { kind: 'tip' } });
   const verify = () => gates.runVerification({ ...story, where: 'workspace' });
-  const gate = (name: string, where: 'workspace' | 'merged' = 'workspace') => gates.runGate({ ...story, gate: name, where });
+  const gate = (name: string, where: 'workspace' | 'merged' = 'workspace') =>
+    gates.runGate({ ...story, gate: name, where });
   return { repository, store, workspace, gates, story, folder, verify, gate };
 }
 
 describe('a gate', () => {
   test('runs in the workspace; its result, output and event are kept', async () => {
-    const world = await makeWorld({ gates: { test: 'pwd; echo "$ANTHROPIC_API_KEY."; printf "\\033[31mred\\033[0m\\n"; exit 4' } });
+    const world = await makeWorld({
+      gates: { test: 'pwd; echo "$ANTHROPIC_API_KEY."; printf "\\033[31mred\\033[0m\\n"; exit 4' },
+    });
     const result = await world.gate('test');
     expect(result).toEqual({ ok: false, exitCode: 4, durationMs: expect.any(Number), summary: 'red' });
     const [check] = world.store.checks;
@@ -115,7 +124,10 @@ describe('a gate', () => {
         'parse.test.js': `const test = require('node:test');\ntest('ok', () => {});\ntest('"fri" is Friday', () => { throw new Error('no'); });\n`,
       },
     });
-    expect(await world.gate('test')).toMatchObject({ ok: false, summary: '1 of 2 tests: parse.test.js: "fri" is Friday' });
+    expect(await world.gate('test')).toMatchObject({
+      ok: false,
+      summary: '1 of 2 tests: parse.test.js: "fri" is Friday',
+    });
   });
 
   test('that takes too long is red, and says so', async () => {
@@ -146,7 +158,11 @@ describe('a gate', () => {
     const lines = world.store.events.filter((event) => event.kind === 'step-output');
     expect(lines.length).toBeGreaterThanOrEqual(1);
     expect(lines.length).toBeLessThanOrEqual(12);
-    expect(lines[0]).toMatchObject({ storyId: 'US-001', attempt: 1, body: { line: expect.stringMatching(/^line \d+$/) } });
+    expect(lines[0]).toMatchObject({
+      storyId: 'US-001',
+      attempt: 1,
+      body: { line: expect.stringMatching(/^line \d+$/) },
+    });
   });
 
   test('does not reach the repository around a worktree that lost its .git', async () => {
@@ -182,7 +198,12 @@ describe('verification', () => {
     const world = await makeWorld({
       files: { 'docs/ü.md': 'x', 'docs/deep/b.md': 'x' },
       steps: [
-        { type: 'shell', command: 'echo built; mkdir -p out/x; echo 1 > out/x/a.js', expectOutputContains: ['built'], expectFilesGlob: ['out/**/*.js'] },
+        {
+          type: 'shell',
+          command: 'echo built; mkdir -p out/x; echo 1 > out/x/a.js',
+          expectOutputContains: ['built'],
+          expectFilesGlob: ['out/**/*.js'],
+        },
         { type: 'shell', command: 'ls', cwd: 'docs/deep', expectOutputContains: ['b.md'], expectFilesGlob: ['*.md'] },
         { type: 'file_exists', path: 'docs/ü.md' },
         { type: 'file_exists', path: 'docs' },
@@ -228,7 +249,9 @@ describe('verification', () => {
       ],
     });
     const { summary } = await world.verify();
-    expect(summary).toMatch(/^step 1: GET \S+: no answer within 0\.2 s; step 2: GET \S+: .+; step 3: GET not a url: .+/);
+    expect(summary).toMatch(
+      /^step 1: GET \S+: no answer within 0\.2 s; step 2: GET \S+: .+; step 3: GET not a url: .+/,
+    );
   });
 
   test('looks at nothing outside the workspace', async () => {

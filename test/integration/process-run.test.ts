@@ -71,7 +71,9 @@ describe('how a command ends', () => {
   });
 
   test('a folder that does not exist is an error', async () => {
-    await expect(run('true', { cwd: path.join(folder, 'nowhere') })).rejects.toMatchObject({ code: 'workspace-failed' });
+    await expect(run('true', { cwd: path.join(folder, 'nowhere') })).rejects.toMatchObject({
+      code: 'workspace-failed',
+    });
   });
 
   test('at its time limit, with all that it started', async () => {
@@ -88,7 +90,10 @@ describe('how a command ends', () => {
   });
 
   test('by abort, before and while it runs', async () => {
-    expect(await run('echo no > ran', { signal: AbortSignal.abort() })).toMatchObject({ aborted: true, exitCode: null });
+    expect(await run('echo no > ran', { signal: AbortSignal.abort() })).toMatchObject({
+      aborted: true,
+      exitCode: null,
+    });
     expect(existsSync(path.join(folder, 'ran'))).toBe(false);
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 100);
@@ -118,7 +123,9 @@ describe('what a command leaves behind', () => {
   });
 
   test.runIf(process.platform === 'linux')('a process that left the group but holds the output', async () => {
-    const result = await run('setsid sh -c "echo \\$\\$ > child; sleep 60" & while [ ! -s child ]; do sleep 0.01; done');
+    const result = await run(
+      'setsid sh -c "echo \\$\\$ > child; sleep 60" & while [ ! -s child ]; do sleep 0.01; done',
+    );
     expect(result).toMatchObject({ exitCode: 0 });
     expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
   });
@@ -170,7 +177,9 @@ describe('output', () => {
   });
 
   test('many at the same time do not mix', async () => {
-    const results = await Promise.all(Array.from({ length: 20 }, (_, index) => run(`echo ${index}; sleep 0.0${index % 7}; echo ${index}`)));
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => run(`echo ${index}; sleep 0.0${index % 7}; echo ${index}`)),
+    );
     expect(results.map((result) => result.output)).toEqual(results.map((_, index) => `${index}\n${index}\n`));
   });
 });
@@ -191,7 +200,9 @@ describe('after kill -9 of the worker', () => {
   }
 
   test('its commands and all their processes are killed, and their files removed', async () => {
-    await killedRunner('sh -c "echo \\$\\$ > child; while true; do echo x >> log; sleep 0.01; done" & echo $$ > leader; echo > ready; wait');
+    await killedRunner(
+      'sh -c "echo \\$\\$ > child; while true; do echo x >> log; sleep 0.01; done" & echo $$ > leader; echo > ready; wait',
+    );
     const pids = [pidIn(path.join(folder, 'leader')) ?? 0, pidIn(path.join(folder, 'child')) ?? 0];
     expect(pids.map(isAlive)).toEqual([true, true]);
     expect(await killLeftovers(processDir)).toBeGreaterThanOrEqual(2);
@@ -200,15 +211,20 @@ describe('after kill -9 of the worker', () => {
     expect(await killLeftovers(processDir)).toBe(0);
   });
 
-  test.runIf(process.platform === 'linux')('also those whose leader has ended since, and those that left the group', async () => {
-    await killedRunner('setsid sh -c "echo \\$\\$ > escaped; sleep 60" & sh -c "echo \\$\\$ > child; sleep 60" & while [ ! -s escaped ] || [ ! -s child ]; do sleep 0.01; done; echo $$ > leader; echo > ready; sleep 0.3');
-    const leader = pidIn(path.join(folder, 'leader')) ?? 0;
-    await waitFor(() => !isAlive(leader));
-    const pids = [pidIn(path.join(folder, 'child')) ?? 0, pidIn(path.join(folder, 'escaped')) ?? 0];
-    expect(pids.map(isAlive)).toEqual([true, true]);
-    await killLeftovers(processDir);
-    expect(pids.map(isAlive)).toEqual([false, false]);
-  });
+  test.runIf(process.platform === 'linux')(
+    'also those whose leader has ended since, and those that left the group',
+    async () => {
+      await killedRunner(
+        'setsid sh -c "echo \\$\\$ > escaped; sleep 60" & sh -c "echo \\$\\$ > child; sleep 60" & while [ ! -s escaped ] || [ ! -s child ]; do sleep 0.01; done; echo $$ > leader; echo > ready; sleep 0.3',
+      );
+      const leader = pidIn(path.join(folder, 'leader')) ?? 0;
+      await waitFor(() => !isAlive(leader));
+      const pids = [pidIn(path.join(folder, 'child')) ?? 0, pidIn(path.join(folder, 'escaped')) ?? 0];
+      expect(pids.map(isAlive)).toEqual([true, true]);
+      await killLeftovers(processDir);
+      expect(pids.map(isAlive)).toEqual([false, false]);
+    },
+  );
 
   test('a pid that belongs to somebody else by now is let live', async () => {
     const other = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });

@@ -76,6 +76,13 @@ test('a key that is there is skipped, also within one append, and the rest is ap
   ]);
 });
 
+test('only events of the kinds asked for are read', async () => {
+  const runId = await openedRun('kinds');
+  await store.appendRunEvents(runId, [warning('a'), { key: 'p', kind: 'run-paused', body: {} }, warning('b')]);
+  const events = await store.readRunEvents(runId, { afterSeq: 0, limit: 10, kinds: ['run-paused'] });
+  expect(events.map((event) => event.seq)).toEqual([2]);
+});
+
 test('events come back as they were written, whatever is in their texts', async () => {
   const runId = await openedRun('texts');
   const message = 'é "quoted" \\u0000 line\nline \u2028 😀';
@@ -155,4 +162,5 @@ test('a transcript keeps its order, skips keys that are there and comes back unc
   expect(await store.hasSessionEvent(id, '1:call-1')).toBe(true);
   expect(await store.hasSessionEvent(id, '2')).toBe(false);
   expect(await store.readSession('none')).toEqual([]);
+  expect((await store.readSession(id, { last: 2 })).map((row) => row.seq)).toEqual([3, 4]);
 });

@@ -33,7 +33,10 @@ beforeEach(async () => {
   chmodSync(path.join(repository.top, 'run.sh'), 0o755);
   repository.commit({}, 'link');
   const store = memoryStore({ repoPath: repository.top, stories: [{ id: 'US-001' }] });
-  const processes = { env: bareEnvironment(repository.scratch), processDir: path.join(repository.scratch, 'processes') };
+  const processes = {
+    env: bareEnvironment(repository.scratch),
+    processDir: path.join(repository.scratch, 'processes'),
+  };
   const repositories = createRepositories(processes);
   git = repositories.git;
   const activities = createWorkspaceActivities({ store, hostId: 'host-1', repositories });
@@ -75,20 +78,49 @@ type Action =
 
 // Files that are folders in other paths on purpose: a file in a folder's place and the other way round.
 const someFile = fc.constantFrom(
-  'README.md', 'src/add.js', 'src', 'docs/a.md', 'docs/deep/b.md', 'docs/deep', 'docs', 'run.sh', 'link', 'new.txt', 'new/x.txt',
-  'new/y/z.txt', 'ü ö.txt', 'a b/c d.txt', '-dash', '[x]*.txt',
+  'README.md',
+  'src/add.js',
+  'src',
+  'docs/a.md',
+  'docs/deep/b.md',
+  'docs/deep',
+  'docs',
+  'run.sh',
+  'link',
+  'new.txt',
+  'new/x.txt',
+  'new/y/z.txt',
+  'ü ö.txt',
+  'a b/c d.txt',
+  '-dash',
+  '[x]*.txt',
 );
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant('write' as const), file: someFile, content: fc.string({ maxLength: 5 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ kind: fc.constant('write' as const), file: someFile, content: fc.string({ maxLength: 5 }) }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('remove' as const), file: someFile }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('toggle-program' as const), file: someFile }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('rename' as const), file: someFile, to: someFile }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('link' as const), file: someFile, target: fc.constantFrom('README.md', 'nowhere', '.') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('link' as const),
+      file: someFile,
+      target: fc.constantFrom('README.md', 'nowhere', '.'),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant('git' as const),
-      args: fc.constantFrom(['add', '-A'], ['commit', '-q', '-a', '--allow-empty', '-m', 'agent'], ['checkout', '-q', '--detach'], ['reset', '-q', '--hard']),
+      args: fc.constantFrom(
+        ['add', '-A'],
+        ['commit', '-q', '-a', '--allow-empty', '-m', 'agent'],
+        ['checkout', '-q', '--detach'],
+        ['reset', '-q', '--hard'],
+      ),
     }),
   },
 );
@@ -122,18 +154,22 @@ function act(step: Action): void {
 describe('a checkpoint', () => {
   test('brings back exactly what was there, whatever happened before and after it', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { maxLength: 8 }), fc.array(action, { maxLength: 8 }), async (before, after) => {
-        for (const step of before) act(step);
-        const checkpoint = await createCheckpoint(git, workspace);
-        workspace = { ...workspace, checkpoint };
-        const state = stateOf(workspace.path);
-        for (const step of after) act(step);
-        await restoreCheckpoint(git, workspace);
-        expect(stateOf(workspace.path)).toEqual(state);
-        expect(await createCheckpoint(git, workspace)).toBe(checkpoint);
-        expect(repository.git(['symbolic-ref', 'HEAD'], workspace.path)).toBe('refs/heads/codetether/sums/us-001');
-        expect(repository.git(['diff', '--cached', '--name-only'], workspace.path)).toBe('');
-      }),
+      fc.asyncProperty(
+        fc.array(action, { maxLength: 8 }),
+        fc.array(action, { maxLength: 8 }),
+        async (before, after) => {
+          for (const step of before) act(step);
+          const checkpoint = await createCheckpoint(git, workspace);
+          workspace = { ...workspace, checkpoint };
+          const state = stateOf(workspace.path);
+          for (const step of after) act(step);
+          await restoreCheckpoint(git, workspace);
+          expect(stateOf(workspace.path)).toEqual(state);
+          expect(await createCheckpoint(git, workspace)).toBe(checkpoint);
+          expect(repository.git(['symbolic-ref', 'HEAD'], workspace.path)).toBe('refs/heads/codetether/sums/us-001');
+          expect(repository.git(['diff', '--cached', '--name-only'], workspace.path)).toBe('');
+        },
+      ),
       { numRuns: 40 },
     );
   }, 60_000);

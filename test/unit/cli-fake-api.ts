@@ -120,7 +120,15 @@ export function startProgram(
 ): Program {
   const child = spawn(process.execPath, [main, ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env['PATH'] ?? '', HOME: options.cwd, TZ: 'UTC', LANG: 'C.UTF-8', ...options.environment },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: options.cwd,
+      TZ: 'UTC',
+      LANG: 'C.UTF-8',
+      // A stack that is started after all ends at once.
+      CODETETHER_TEMPORAL_CLI: join(options.cwd, 'no-temporal'),
+      ...options.environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 20_000,
   });

@@ -5,7 +5,8 @@ import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
 import { parseModelReference } from '../../../domain/model/reference.ts';
 import { uncheckedStories } from '../../../domain/ralph/parse-prd.ts';
 import type { ParsedPrd } from '../../../domain/ralph/parse-prd.ts';
-import { variable } from '../../../services/config/environment.ts';
+import { readPrdFile } from '../../../services/client/read-prd.ts';
+import { loadConfig } from '../../../services/config/config.ts';
 import { formatElapsed } from '../../output/format.ts';
 import { shellWord } from '../../output/final.ts';
 import { inSigns } from '../../output/signs.ts';
@@ -16,7 +17,6 @@ import { openContext, print, startStack } from './context.ts';
 import type { Context } from './context.ts';
 import { runHandle } from './find-run.ts';
 import type { OutputFormat } from './options.ts';
-import { readPrd } from './read-prd.ts';
 import { findRepository, realpath } from './repository.ts';
 import { watchRun } from './watch.ts';
 
@@ -92,7 +92,7 @@ export async function run(options: RunOptions): Promise<number> {
 
 async function readUsablePrd(prdPath: string, given: string): Promise<ParsedPrd> {
   try {
-    return await readPrd(prdPath);
+    return await readPrdFile(prdPath);
   } catch (error) {
     if (!(error instanceof CodetetherError) || error.code !== 'prd-invalid') throw error;
     const { message, problems } = error;
@@ -102,7 +102,7 @@ async function readUsablePrd(prdPath: string, given: string): Promise<ParsedPrd>
 }
 
 function defaultModel({ environment }: Context): string {
-  const model = variable(environment, 'CODETETHER_DEFAULT_MODEL');
+  const { defaultModel: model } = loadConfig({ environment });
   if (model !== undefined) return model;
   throw new CodetetherError('usage', 'no model is named', {
     next:

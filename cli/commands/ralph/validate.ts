@@ -3,19 +3,19 @@ import { CodetetherError, exitCodes, toProblem } from '../../../domain/errors.ts
 import { prdBranch, prdGates } from '../../../domain/ralph/prd.ts';
 import type { Prd } from '../../../domain/ralph/prd.ts';
 import { stages } from '../../../domain/ralph/schedule.ts';
+import { readPrdFile } from '../../../services/client/read-prd.ts';
 import { processEnvironment } from '../../../services/config/environment.ts';
 import { inSigns } from '../../output/signs.ts';
 import { lookOf, paint } from '../../output/terminal.ts';
 import type { Look } from '../../output/terminal.ts';
 import { cleanLine, counted } from '../../output/text.ts';
 import { print } from './context.ts';
-import { readPrd } from './read-prd.ts';
 
 /** `codetether ralph validate [prd.json]`: needs no stack and changes nothing. */
 export async function validate(path: string, options: { readonly json?: boolean }): Promise<number> {
   const { stdout } = process;
   try {
-    const { prd, warnings } = await readPrd(resolve(path));
+    const { prd, warnings } = await readPrdFile(resolve(path));
     const look = lookOf(stdout, processEnvironment());
     print(
       stdout,
