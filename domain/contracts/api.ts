@@ -3,7 +3,7 @@
  * Errors are RFC 9457 problems (`application/problem+json`) with the catalogue's `code`.
  */
 import { z } from 'zod';
-import { runEventBodies, runOutcomes, runStatuses } from '../run/events.ts';
+import { runEventBodies, runStatuses } from '../run/events.ts';
 
 export const apiVersion = 1;
 
@@ -181,4 +181,3 @@ export const ReadyView = z.object({
 });
 export type ReadyView = z.infer<typeof ReadyView>;
 
-export const outcomes = runOutcomes;
