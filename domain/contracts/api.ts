@@ -180,4 +180,3 @@ export const ReadyView = z.object({
   worker: z.boolean(),
 });
 export type ReadyView = z.infer<typeof ReadyView>;
-
