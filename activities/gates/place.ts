@@ -2,10 +2,11 @@ import { stat } from 'node:fs/promises';
 import type { GateInput } from '../../domain/contracts/activities.ts';
 import type { RunRecord, WorkspaceStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { treeOf } from '../workspace/checkpoint.ts';
 import { checkOut } from '../workspace/create-worktree.ts';
 import { requireWorkspace } from '../workspace/deps.ts';
 import { integrationFolder } from '../workspace/names.ts';
-import type { Repositories, Repository } from '../workspace/repository.ts';
+import type { Repositories } from '../workspace/repository.ts';
 import { requireWorktree } from '../workspace/worktree.ts';
 
 /** Where a check runs. */
@@ -29,29 +30,24 @@ export async function findPlace(
   switch (check.where) {
     case 'workspace': {
       const workspace = await requireWorkspace(deps.store, { runId: run.runId, storyId: check.storyId ?? '' });
-      await requireWorktree(workspace.path);
-      return { folder: workspace.path, tree: await treeOf(repositories, repository, workspace.checkpoint) };
+      const worktree = await requireWorktree(workspace.path);
+      return { folder: workspace.path, tree: await treeOf(repositories.git, worktree, workspace.checkpoint) };
     }
     case 'merged': {
       const folder = integrationFolder(run);
       if (!(await isFolder(folder))) throw missing(folder);
-      await requireWorktree(folder);
-      const answer = await repositories.git(['rev-parse', '--verify', 'HEAD^{tree}'], { cwd: folder });
-      return { folder, tree: answer.stdout.trim() };
+      return { folder, tree: await treeOf(repositories.git, await requireWorktree(folder), 'HEAD') };
     }
     case 'baseline': {
       if (run.base === null) throw new CodetetherError('workspace-failed', `Run ${run.runId} has no base yet.`);
       const commit = run.base;
       const folder = integrationFolder(run);
-      await repositories.exclusively(repository, () => checkOut(repositories.git, repository, { folder, commit }));
-      return { folder, tree: await treeOf(repositories, repository, commit) };
+      const worktree = await repositories.exclusively(repository, () =>
+        checkOut(repositories.git, repository, { folder, commit }),
+      );
+      return { folder, tree: await treeOf(repositories.git, worktree, commit) };
     }
   }
-}
-
-async function treeOf(repositories: Repositories, repository: Repository, commit: string): Promise<string> {
-  const answer = await repositories.git(['rev-parse', '--verify', `${commit}^{tree}`], { cwd: repository.top });
-  return answer.stdout.trim();
 }
 
 function missing(folder: string): CodetetherError {

