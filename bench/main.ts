@@ -41,8 +41,8 @@ async function main(): Promise<void> {
     startUp(stack);
     await coldStack(stack);
     await idleMemory(stack);
-    statusCommand(stack);
     await agentMemory(stack);
+    statusCommand(stack);
     await steps(stack);
     await shareOfModelTime(stack);
     await twentyStories(stack);
