@@ -1,4 +1,4 @@
-import { condition, defineSignal, setHandler } from '@temporalio/workflow';
+import { CancellationScope, condition, defineSignal, setHandler, sleep } from '@temporalio/workflow';
 import { childSignals } from '../domain/contracts/ralph.ts';
 
 export const pauseSignal = defineSignal(childSignals.pause);
@@ -24,6 +24,24 @@ export function listenToParent(): Control {
     control.stopping = true;
   });
   return control;
+}
+
+/** Runs `work`; when a stop comes and it has not ended `graceMs` later, it is cancelled. */
+export async function unlessStopped<T>(control: Control, graceMs: number, work: () => Promise<T>): Promise<T> {
+  const scope = new CancellationScope();
+  const watch = new CancellationScope();
+  const cancelLate = async () => {
+    await condition(() => control.stopping);
+    await sleep(graceMs);
+    scope.cancel();
+  };
+  // Ended by its own cancellation, which is no failure.
+  watch.run(cancelLate).catch(() => undefined);
+  try {
+    return await scope.run(work);
+  } finally {
+    watch.cancel();
+  }
 }
 
 /** Waits while paused; true when the workflow may go on, false when it is to stop. */

@@ -9,6 +9,7 @@ import type {
   GateActivities,
   ModelActivities,
   PrdFileActivities,
+  ProgressActivities,
   ProjectionActivities,
   ToolActivities,
   WorkspaceActivities,
@@ -31,7 +32,7 @@ const modelPolicy: ActivityOptions = {
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 };
 
-/** Git, files, gates: found done when tried again. */
+/** Git, files, gates (which limit their commands themselves): found done when tried again. */
 const repeatable: ActivityOptions = {
   startToCloseTimeout: '30m',
   heartbeatTimeout,
@@ -55,7 +56,8 @@ export function onHost(hostId: string) {
     tools: proxyActivities<ToolActivities>({ ...repeatable, taskQueue }),
     toolsOnce: proxyActivities<Pick<ToolActivities, 'toolCall'>>({ ...once, taskQueue }),
     workspaces: proxyActivities<WorkspaceActivities>({ ...repeatable, taskQueue }),
-    gates: proxyActivities<GateActivities>({ ...repeatable, taskQueue }),
+    gates: proxyActivities<GateActivities>({ ...repeatable, taskQueue, startToCloseTimeout: '2h' }),
+    progress: proxyActivities<ProgressActivities>({ ...repeatable, taskQueue }),
     files: proxyActivities<PrdFileActivities>({ ...repeatable, taskQueue }),
   };
 }

@@ -6,13 +6,17 @@ import { checkOut } from '../workspace/create-worktree.ts';
 import { requireWorkspace } from '../workspace/deps.ts';
 import { integrationFolder } from '../workspace/names.ts';
 import type { Repositories, Repository } from '../workspace/repository.ts';
-import { requireWorktree } from '../workspace/worktree.ts';
+import { snapshotTree } from '../workspace/snapshot.ts';
+import { requireWorktree, type Worktree } from '../workspace/worktree.ts';
 
 /** Where a check runs. */
 export interface Place {
   readonly folder: string;
   /** The tree that is checked. */
   readonly tree: string;
+  /** The commit that has it; null for a story's files, which are in none yet. */
+  readonly commit: string | null;
+  readonly worktree: Worktree;
 }
 
 /**
@@ -29,22 +33,24 @@ export async function findPlace(
   switch (check.where) {
     case 'workspace': {
       const workspace = await requireWorkspace(deps.store, { runId: run.runId, storyId: check.storyId ?? '' });
-      await requireWorktree(workspace.path);
-      return { folder: workspace.path, tree: await treeOf(repositories, repository, workspace.checkpoint) };
+      const worktree = await requireWorktree(workspace.path);
+      return { folder: workspace.path, tree: await snapshotTree(repositories.git, worktree), commit: null, worktree };
     }
     case 'merged': {
       const folder = integrationFolder(run);
       if (!(await isFolder(folder))) throw missing(folder);
-      await requireWorktree(folder);
-      const answer = await repositories.git(['rev-parse', '--verify', 'HEAD^{tree}'], { cwd: folder });
-      return { folder, tree: answer.stdout.trim() };
+      const worktree = await requireWorktree(folder);
+      const answer = await repositories.git(['rev-parse', '--verify', 'HEAD', 'HEAD^{tree}'], { cwd: folder });
+      const [commit = '', tree = ''] = answer.stdout.trim().split('\n');
+      return { folder, tree, commit, worktree };
     }
     case 'baseline': {
       if (run.base === null) throw new CodetetherError('workspace-failed', `Run ${run.runId} has no base yet.`);
       const commit = run.base;
       const folder = integrationFolder(run);
       await repositories.exclusively(repository, () => checkOut(repositories.git, repository, { folder, commit }));
-      return { folder, tree: await treeOf(repositories, repository, commit) };
+      const worktree = await requireWorktree(folder);
+      return { folder, tree: await treeOf(repositories, repository, commit), commit, worktree };
     }
   }
 }

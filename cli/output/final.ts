@@ -3,6 +3,7 @@ import type { Board, BoardStory } from '../../domain/run/board.ts';
 import type { RunOutcome } from '../../domain/run/status.ts';
 import { exitCodes } from '../../domain/errors.ts';
 import { formatCost, formatDuration, formatTokens, shortCommit, unknown } from './format.ts';
+import { gateNotes } from './gate-notes.ts';
 import { inSigns } from './signs.ts';
 import { paint } from './terminal.ts';
 import type { Look, Style } from './terminal.ts';
@@ -111,13 +112,15 @@ function limited(
 
 function resultLines(board: Board, isIncomplete: boolean, prdPath: string, look: Look): string[] {
   const commits = board.ended?.commits ?? null;
-  const gates = commits !== 0 && board.tip !== null && (board.gates?.length ?? 0) > 0 ? ', gates green on its tip' : '';
+  const isGreen = (board.gates?.length ?? 0) > 0 && gateNotes(board).length === 0;
+  const gates = commits !== 0 && board.tip !== null && isGreen ? ', gates green on its tip' : '';
   const branch = cleanLine(board.branch);
   const tip = board.tip === null ? '' : ` ${shortCommit(board.tip)}`;
   const result =
     commits === 0 ? 'no commit' : `${commits === null ? `${unknown} commits` : counted(commits, 'commit')}${gates}`;
   return [
     `branch ${branch}${tip}, ${result}`,
+    ...gateNotes(board).map(([name, text]) => `${name.padEnd(6)} ${text}`),
     ...(board.uiUrl === null ? [] : [`ui     ${paint(board.uiUrl, 'dim', look)}`]),
     ...(commits === 0 ? [] : [`next   git merge ${shellWord(branch)}`]),
     ...(isIncomplete
@@ -159,6 +162,8 @@ export function finalJson(board: Board): { readonly [key: string]: unknown } {
     cost_usd: ended?.costUsd ?? board.spentUsd,
     duration_ms: ended?.durationMs ?? null,
     ui_url: board.uiUrl,
+    flaky_gates: board.flakyGates,
+    red_gates: board.redGates,
     stories: board.stories.map((story) => ({
       story_id: story.storyId,
       title: story.title,

@@ -32,12 +32,16 @@ export interface BoardStory {
   /** Why the newest attempt did not pass. */
   readonly problem: string | null;
   readonly blockedBy: readonly string[];
+  /** Waits until another story is not worked on, since both are likely to change the same files. */
+  readonly heldBy: { readonly storyId: string; readonly files: readonly string[] } | null;
   /** The worktree that a failed story left behind. */
   readonly workspace: string | null;
   /** What is done right now; null where the log does not say. */
   readonly step: number | null;
   readonly activity: string | null;
   readonly outputLine: string | null;
+  /** The provider is waited for, or asked again after that. */
+  readonly waiting: RunEventBody<'model-waiting'> | null;
   /** Red attempts of this execution, oldest first. */
   readonly failures: readonly BoardFailure[];
   readonly redGate: string | null;
@@ -50,6 +54,16 @@ export interface BoardNotice {
   readonly isPast: boolean;
   /** The story that it is about; it ends with the story's attempt. */
   readonly storyId: string | null;
+}
+
+export interface BoardApproval {
+  readonly id: string;
+  readonly storyId: string;
+  readonly question: string;
+  readonly defaultChoice: string;
+  /** RFC 3339. */
+  readonly since: string;
+  readonly until: string;
 }
 
 export interface Board {
@@ -76,7 +90,13 @@ export interface Board {
   readonly spentUsd: number;
   readonly spentTokens: number;
   readonly uiUrl: string | null;
+  /** Gates that were red and then green on the same files. */
+  readonly flakyGates: readonly string[];
+  /** Gates that were red before the run and no worse with a story's change. */
+  readonly redGates: readonly string[];
   readonly message: string;
+  /** What people are asked now, oldest first. */
+  readonly approvals: readonly BoardApproval[];
   /** In PRD order. */
   readonly stories: readonly BoardStory[];
   /** Newest thing that is worth a line of its own. */
@@ -110,7 +130,17 @@ export function emptyBoard(run: RunDetailView): Board {
     spentUsd: run.spentUsd,
     spentTokens: run.spentTokens,
     uiUrl: run.uiUrl,
+    flakyGates: run.flakyGates,
+    redGates: run.redGates,
     message: run.message,
+    approvals: run.approvals.map(({ id, storyId, question, defaultChoice, createdAt, expiresAt }) => ({
+      id,
+      storyId,
+      question,
+      defaultChoice,
+      since: createdAt,
+      until: expiresAt,
+    })),
     stories: run.stories.map((story) => storyOf(story, run.endedAt !== null)),
     notice: null,
     ended: null,
@@ -132,10 +162,12 @@ function storyOf(view: StoryView, ended: boolean): BoardStory {
     commit: view.commit,
     problem: view.problem,
     blockedBy: [],
+    heldBy: null,
     workspace: null,
     step: null,
     activity: null,
     outputLine: null,
+    waiting: null,
     failures: [],
     redGate: null,
   };
@@ -201,9 +233,12 @@ function reduceRun(board: Board, event: RunEvent): Board {
       };
     }
     case 'baseline-gate-ended':
+      if (event.body.verdict === 'flaky') return withVerdict(board, event.body);
       return event.body.ok
         ? board
         : notice(`gate ${event.body.gate} is red on the base commit, before any story: ${event.body.summary}`);
+    case 'gate-ended':
+      return withVerdict(board, event.body);
     case 'model-answered':
       if (event.seq <= board.snapshotSeq) return board;
       return {
@@ -212,9 +247,26 @@ function reduceRun(board: Board, event: RunEvent): Board {
         spentUsd: board.spentUsd + event.body.costUsd,
       };
     case 'story-passed':
-      return { ...settled, tip: event.body.commit };
+      return event.body.filesChanged === 0 ? settled : { ...settled, tip: event.body.commit };
+    case 'story-rolled-back':
+      return { ...board, tip: event.body.commit };
+    case 'rollback-failed':
+      return notice(rollbackFailedText(event.body.storyIds, event.body.message));
     case 'attempt-failed':
       return settled;
+    case 'approval-requested': {
+      // The snapshot knows better which of those before it are still open.
+      if (event.seq <= board.snapshotSeq) return board;
+      const { id, question, defaultChoice, expiresAt } = event.body;
+      const asked = { id, storyId: event.storyId ?? '', question, defaultChoice, since: event.at, until: expiresAt };
+      return { ...board, approvals: [...board.approvals, asked] };
+    }
+    case 'approval-answered':
+      return { ...board, approvals: board.approvals.filter(({ id }) => id !== event.body.id) };
+    case 'caps-changed': {
+      const { maxCostUsd, maxTokens, maxTimeMs } = event.body;
+      return { ...board, maxCostUsd, maxTokens, maxTimeMs };
+    }
     case 'run-paused':
       return { ...board, status: 'paused' };
     case 'run-resumed':
@@ -235,21 +287,29 @@ function reduceRun(board: Board, event: RunEvent): Board {
         endedAt: event.at,
         ended: event.body,
         notice: null,
+        approvals: [],
         stories: board.stories.map((story) => (isWorkedOn(story) ? { ...story, state: 'open', ...noLive } : story)),
       };
     case 'story-started':
     case 'step-started':
     case 'step-output':
+    case 'model-waiting':
     case 'tool-ended':
     case 'tool-interrupted':
-    case 'gate-ended':
     case 'story-failed':
     case 'story-blocked':
+    case 'story-held':
       return board;
   }
 }
 
-const noLive = { step: null, activity: null, outputLine: null, redGate: null } as const;
+function withVerdict(board: Board, { gate, verdict }: RunEventBody<'baseline-gate-ended'>): Board {
+  const add = (gates: readonly string[]) => (gates.includes(gate) ? gates : [...gates, gate]);
+  if (verdict === 'flaky') return { ...board, flakyGates: add(board.flakyGates) };
+  return verdict === 'red-as-before' ? { ...board, redGates: add(board.redGates) } : board;
+}
+
+const noLive = { step: null, activity: null, outputLine: null, waiting: null, redGate: null } as const;
 
 function reduceStory(
   story: BoardStory,
@@ -265,19 +325,30 @@ function reduceStory(
         attempts: event.attempt ?? story.attempts,
         activity: 'preparing its workspace',
         blockedBy: [],
+        heldBy: null,
       };
     case 'step-started':
-      return { ...story, state: 'running', step: event.body.step, activity: event.body.label, outputLine: null };
+      return {
+        ...story,
+        state: 'running',
+        step: event.body.step,
+        activity: event.body.label,
+        outputLine: null,
+        waiting: null,
+      };
     case 'step-output':
-      return isOfNow(story, event.body.step) ? { ...story, outputLine: event.body.line } : story;
+      return isOfNow(story, event.body.step) ? { ...story, outputLine: event.body.line, waiting: null } : story;
+    case 'model-waiting':
+      return { ...story, state: 'running', step: event.body.step, outputLine: null, waiting: event.body };
     case 'model-answered': {
       const counted = run.isNew
         ? {
             ...story,
+            waiting: null,
             tokens: story.tokens + event.body.inputTokens + event.body.outputTokens,
             costUsd: story.costUsd + event.body.costUsd,
           }
-        : story;
+        : { ...story, waiting: null };
       // An answer without tool calls asks for completion: the gates come next (or, after a cut answer, a further step).
       return event.body.toolCalls.length === 0 ? atGate(counted, 'workspace', run.gates, undefined) : counted;
     }
@@ -288,8 +359,8 @@ function reduceStory(
         outputLine: null,
       };
     case 'gate-ended': {
-      const { gate, where, ok } = event.body;
-      return ok
+      const { gate, where, verdict } = event.body;
+      return verdict !== 'red'
         ? atGate(story, where, run.gates, gate)
         : {
             ...story,
@@ -332,13 +403,23 @@ function reduceStory(
       };
     case 'story-blocked':
       return { ...story, state: 'blocked', ...noLive, blockedBy: event.body.by };
+    case 'story-rolled-back':
+      return { ...story, state: 'open', ...noLive, commit: null };
+    case 'story-held':
+      return { ...story, heldBy: { storyId: event.body.by, files: event.body.files } };
+    case 'approval-requested':
+      return { ...story, activity: 'waits for an answer', outputLine: null };
+    case 'approval-answered':
+      return { ...story, activity: `${event.body.choice}: goes on` };
     case 'run-started':
     case 'baseline-gate-ended':
     case 'tool-ended':
     case 'run-paused':
+    case 'caps-changed':
     case 'run-resumed':
     case 'run-stopping':
     case 'worker-recovered':
+    case 'rollback-failed':
     case 'warning':
     case 'run-ended':
       return story;
@@ -351,7 +432,7 @@ function isOfNow(story: BoardStory, step: number): boolean {
   return story.state === 'running' && story.step === step;
 }
 
-/** The story after `done` was green (undefined: before the first gate). */
+/** The story after `done` did not stop it (undefined: before the first gate). */
 function atGate(
   story: BoardStory,
   where: 'workspace' | 'merged',
@@ -379,6 +460,37 @@ export function recoveredText(interrupted: number): string {
   return `the worker was lost and is back; ${interrupted === 1 ? '1 step goes' : `${interrupted} steps go`} on`;
 }
 
+/** One clause for a story whose provider is waited for: `waits for openai (rate limit), 42 s left, nothing is spent`. */
+export function waitingText(body: RunEventBody<'model-waiting'>, nowMs: number): string {
+  if (body.nextModel !== null) return `asks ${body.nextModel} in place of ${body.provider} (${waitingReasons[body.reason]})`;
+  const leftMs = Date.parse(body.until) - nowMs;
+  if (leftMs <= 0) return `asks ${body.provider} again, try ${body.refusals + 1}`;
+  const left = formatLeft(leftMs);
+  const spent = body.mayHaveCost ? '' : ', nothing is spent';
+  return `waits for ${body.provider} (${waitingReasons[body.reason]}), ${left} left${spent}`;
+}
+
+export const waitingReasons = {
+  'rate-limit': 'rate limit',
+  overloaded: 'overloaded',
+  unreachable: 'unreachable',
+} as const satisfies Record<RunEventBody<'model-waiting'>['reason'], string>;
+
+function formatLeft(leftMs: number): string {
+  const seconds = Math.ceil(leftMs / 1_000);
+  return seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+}
+
+/** How a question is answered. */
+export function answerCommands(id: string): string {
+  return `codetether approve ${id} | codetether deny ${id}`;
+}
+
+/** One sentence for `rollback-failed`; the same on the board and in plain lines. */
+export function rollbackFailedText(storyIds: readonly string[], message: string): string {
+  return `${storyIds.join(', ')} not rolled back: ${message}`;
+}
+
 /** Somebody or something works on it now. */
 export function isWorkedOn(story: BoardStory): boolean {
   return story.state === 'running' || story.state === 'checking' || story.state === 'merging';
@@ -390,6 +502,12 @@ export function waitsFor(board: Board, story: BoardStory): readonly string[] {
   return story.dependsOn.filter((id) =>
     board.stories.some((other) => other.storyId === id && other.state !== 'passed'),
   );
+}
+
+/** The story that it is held back for, while that is worked on. */
+export function heldBy(board: Board, story: BoardStory): BoardStory['heldBy'] {
+  const other = board.stories.find(({ storyId }) => storyId === story.heldBy?.storyId);
+  return story.state === 'open' && other !== undefined && isWorkedOn(other) ? story.heldBy : null;
 }
 
 export function passedCount(board: Board): number {

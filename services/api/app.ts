@@ -3,7 +3,9 @@ import { LogController, fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { CodetetherError } from '../../domain/errors.ts';
+import { approvalRoutes } from './approval-routes.ts';
 import type { ApiDeps } from './deps.ts';
+import { rollbackRoutes } from './rollback-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { requirePermissions } from './permissions.ts';
 import { answerWithProblems } from './problems.ts';
@@ -32,6 +34,8 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.addHook('preClose', async () => closing.abort());
   await app.register(systemRoutes(deps));
   await app.register(runRoutes(deps));
+  await app.register(approvalRoutes(deps));
+  await app.register(rollbackRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));
   return app;
 }

@@ -1,4 +1,6 @@
-import type { RalphRunInput } from '../../domain/contracts/ralph.ts';
+import type { ApprovalAnswer } from '../../domain/run/approval.ts';
+import type { CapsChange } from '../../domain/run/budget.ts';
+import type { RalphRollbackInput, RalphRunInput, RollbackRequest } from '../../domain/contracts/ralph.ts';
 import type { SteerVerb } from '../../domain/contracts/api.ts';
 
 /** What the engine knows of the newest execution of a run. `execution` is null when it was started by somebody else. */
@@ -27,4 +29,18 @@ export interface RunEngine {
    * @throws `run-not-active` when it is not running or is ending, `worker-lost` when nobody works on it now
    */
   steer(runId: string, verb: SteerVerb): Promise<void>;
+  /** Returns when the run goes on under the new caps; throws like `steer`. */
+  setCaps(runId: string, change: CapsChange): Promise<void>;
+  /**
+   * Returns when the workflow that asked has taken and recorded the answer.
+   * @throws `approval-settled` when it does not wait for it any more, `worker-lost` when nobody works on it now
+   */
+  answer(workflowId: string, answer: ApprovalAnswer): Promise<void>;
+  /**
+   * Returns when the run has taken it; the run's events say how it ends.
+   * @throws like `steer`
+   */
+  rollBack(runId: string, request: RollbackRequest): Promise<void>;
+  /** Starts a rollback of a run that nobody works on, under the run's id. */
+  startRollback(input: RalphRollbackInput): Promise<'started' | 'already-running'>;
 }

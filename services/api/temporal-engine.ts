@@ -1,3 +1,4 @@
+import { answerUpdate } from '../../domain/run/approval.ts';
 import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
@@ -7,7 +8,7 @@ import {
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { runUpdates, searchAttributes, workflowTypes } from '../../domain/contracts/ralph.ts';
-import type { RalphRunInput, RalphRunResult } from '../../domain/contracts/ralph.ts';
+import type { RalphRollbackInput, RalphRunInput, RalphRunResult } from '../../domain/contracts/ralph.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { taskQueues } from '../../domain/run/ids.ts';
 import { engineError, grpcStatus } from '../temporal/engine-errors.ts';
@@ -86,6 +87,53 @@ export function createTemporalEngine(
         else await answered(updateMs, async () => await handle.executeUpdate(runUpdates[verb]));
       } catch (error) {
         throw steerError(error, runId, verb);
+      }
+    },
+    answer: async (workflowId, answer) => {
+      const handle = client.workflow.getHandle(workflowId);
+      try {
+        await answered(updateMs, async () => await handle.executeUpdate(answerUpdate, { args: [answer] }));
+      } catch (error) {
+        const isSettled = error instanceof WorkflowNotFoundError || error instanceof WorkflowUpdateFailedError;
+        if (isSettled) throw new CodetetherError('approval-settled', undefined, { cause: error });
+        throw steerError(error, workflowId, 'an answer');
+      }
+    },
+    setCaps: async (runId, change) => {
+      const handle = client.workflow.getHandle(runId);
+      try {
+        await answered(updateMs, async () => await handle.executeUpdate(runUpdates.setCaps, { args: [change] }));
+      } catch (error) {
+        throw steerError(error, runId, 'other caps');
+      }
+    },
+    rollBack: async (runId, request) => {
+      const handle = client.workflow.getHandle(runId);
+      try {
+        await answered(updateMs, async () => await handle.executeUpdate(runUpdates.rollback, { args: [request] }));
+      } catch (error) {
+        throw steerError(error, runId, 'a rollback');
+      }
+    },
+    startRollback: async (input) => {
+      try {
+        await answered(
+          answerMs,
+          async () =>
+            await client.workflow.start<(input: RalphRollbackInput) => Promise<void>>(workflowTypes.ralphRollback, {
+              workflowId: input.runId,
+              taskQueue: taskQueues.workflows,
+              workflowTaskTimeout: '3s',
+              workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+              workflowIdConflictPolicy: 'FAIL',
+              args: [input],
+              staticSummary: `rollback of ${input.storyIds.join(', ')}`.slice(0, summaryCharacters),
+            }),
+        );
+        return 'started';
+      } catch (error) {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already-running';
+        throw error;
       }
     },
     close: async () => await connection.close(),

@@ -32,6 +32,16 @@ export async function hasRunEvent(database: Queries, runId: string, key: string)
   return row !== undefined;
 }
 
+export async function countRunEvents(database: Queries, runId: string, keyPrefix: string): Promise<number> {
+  const row = await database
+    .selectFrom('run_event')
+    .select(sql<number>`count(*)`.as('count'))
+    .where('run_id', '=', runId)
+    .where(sql<boolean>`starts_with(key, ${keyPrefix})`)
+    .executeTakeFirstOrThrow();
+  return row.count;
+}
+
 export async function readRunEvents(
   database: Queries,
   runId: string,

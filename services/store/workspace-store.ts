@@ -1,5 +1,6 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { WorkspaceRecord, WorkspaceStore } from '../../domain/contracts/store.ts';
+import { settleEffect } from './effect-store.ts';
 import { appendRunEvents } from './run-events.ts';
 import { lockRun } from './run-rows.ts';
 import type { Database, WorkspaceTable } from './schema.ts';
@@ -40,6 +41,7 @@ export function createWorkspaceStore(database: Kysely<Database>): WorkspaceStore
             .execute();
         }
         await appendRunEvents(transaction, input.runId, input.runEvents);
+        await settleEffect(transaction, input.sessionEvent.key, input.effect);
       }),
   };
 }

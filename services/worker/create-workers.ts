@@ -1,10 +1,14 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import { withEffectLedger } from '../../activities/effects/workspace-effects.ts';
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
+import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
+import { createProgressActivities } from '../../activities/progress/create-progress-activities.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
@@ -16,7 +20,10 @@ import type { Store } from '../../domain/contracts/store.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
+import { locate } from '../config/paths.ts';
+import { createPriceReader } from '../config/prices.ts';
 import { interceptActivity } from './activity-interceptor.ts';
+import type { CrashPoints } from './crash-points.ts';
 import type { InFlightJournal } from './in-flight-journal.ts';
 import { modelSettings } from '../config/model-settings.ts';
 
@@ -29,6 +36,7 @@ export interface WorkersOptions {
   readonly journal: InFlightJournal;
   /** Where commands that run are noted, see `killLeftovers`. */
   readonly processDir: string;
+  readonly crashPoints: CrashPoints | undefined;
 }
 
 /** Workflows in memory; a colder one is replayed from its history when it goes on. */
@@ -38,7 +46,8 @@ const maxProjections = 20;
 
 /** One Temporal worker for each queue that this process serves. */
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
-  const { config, connection, hostId, journal, store } = options;
+  const { config, connection, crashPoints, hostId, journal } = options;
+  const store = crashPoints?.watch(options.store) ?? options.store;
   const processes = { env: options.environment, processDir: options.processDir };
   const cancellationSignal = () => Context.current().cancellationSignal;
   const git = createGit(processes);
@@ -47,7 +56,9 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
 
   const model = createModelActivities({
     store,
+    spool: createAnswerSpool(join(config.dataDir, 'worker', 'answers')),
     settings: modelSettings(config),
+    ownPrices: createPriceReader(locate({ environment: options.environment }).pricesFile),
     tools: { definitions: toolDefinitions, describe: describeToolCall },
     cancellationSignal,
     attemptNumber: () => Context.current().info.attempt,
@@ -55,12 +66,15 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const projections: ProjectionActivities = {
     readyStories: (input) => store.readyStories(input),
     record: (input) => store.record(input),
+    requestApproval: (input) => store.requestApproval(input),
+    settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
   };
   const host: HostActivities = {
-    ...createWorkspaceActivities({ store, hostId, repositories }),
+    ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
     ...createToolActivities({ store, git, runCommand, cancellationSignal }),
     ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
+    ...createProgressActivities({ store, git }),
     ...createPrdFileActivities({ store }),
   };
 
@@ -71,7 +85,14 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     shutdownForceTime: '8s',
     // Heartbeats are also how a cancellation arrives.
     maxHeartbeatThrottleInterval: '2s',
-    interceptors: { activity: [(context) => ({ inbound: interceptActivity(context, journal) })] },
+    interceptors: {
+      activity: [
+        (context) => ({ inbound: interceptActivity(context, journal) }),
+        ...(crashPoints === undefined
+          ? []
+          : [({ info }: Context) => ({ inbound: crashPoints.interceptor(info.activityType) })]),
+      ],
+    },
   };
   return await Promise.all([
     Worker.create({

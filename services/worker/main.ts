@@ -7,12 +7,13 @@ import { killLeftovers } from '../../activities/process/process-registry.ts';
 import { toProblem } from '../../domain/errors.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
-import { processEnvironment } from '../config/environment.ts';
+import { processEnvironment, variable } from '../config/environment.ts';
 import { ensureHostId } from '../config/host-id.ts';
 import { packageVersion } from '../config/version.ts';
 import { createStore } from '../store/store.ts';
 import type { PostgresStore } from '../store/store.ts';
 import { openTemporal } from '../temporal/connect.ts';
+import { createCrashPoints } from './crash-points.ts';
 import { createWorkers } from './create-workers.ts';
 import { InFlightJournal } from './in-flight-journal.ts';
 import type { InFlightActivity } from './in-flight-journal.ts';
@@ -42,14 +43,17 @@ async function main(): Promise<void> {
     connect(config.temporalAddress, stopping.signal),
     store.prepare({ signal: stopping.signal }),
   ]);
+  const environment = processEnvironment();
+  const crashPointFile = variable(environment, 'CODETETHER_CRASH_POINT_FILE');
   const workers = await createWorkers({
     config,
-    environment: processEnvironment(),
+    environment,
     hostId,
     store,
     connection,
     journal,
     processDir,
+    crashPoints: crashPointFile === undefined ? undefined : createCrashPoints(crashPointFile),
   });
   const running = Promise.all(workers.map((worker) => worker.run()));
   const tasks = [announceHost(config, hostId, store, stopping.signal), recover(config, store, leftovers)];

@@ -1,8 +1,10 @@
+import type { ApprovalAnswer } from '../../domain/run/approval.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { SteerVerb } from '../../domain/contracts/api.ts';
+import type { CapsChange } from '../../domain/run/budget.ts';
 import type { RalphRunInput } from '../../domain/contracts/ralph.ts';
 import type { RunPlan } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
@@ -21,6 +23,9 @@ export interface FakeEngine extends RunEngine {
   readonly runs: Map<string, EngineRun>;
   readonly starts: RalphRunInput[];
   readonly steered: [string, SteerVerb][];
+  readonly caps: [string, CapsChange][];
+  readonly answers: [string, ApprovalAnswer][];
+  readonly rollbacks: [string, readonly string[]][];
   /** `down`: nothing is answered; `deaf`: a start is taken and its answer lost. */
   mode: 'up' | 'down' | 'deaf';
   end(runId: string, how: EngineEnd): void;
@@ -34,6 +39,9 @@ export function fakeEngine(): FakeEngine {
     runs: new Map(),
     starts: [],
     steered: [],
+    caps: [],
+    answers: [],
+    rollbacks: [],
     mode: 'up',
     ping: async () => answer(),
     describe: async (runId) => {
@@ -51,6 +59,23 @@ export function fakeEngine(): FakeEngine {
     steer: async (runId, verb) => {
       answer();
       engine.steered.push([runId, verb]);
+    },
+    answer: async (workflowId, given) => {
+      answer();
+      engine.answers.push([workflowId, given]);
+    },
+    setCaps: async (runId, change) => {
+      answer();
+      engine.caps.push([runId, change]);
+    },
+    rollBack: async (runId, { storyIds }) => {
+      answer();
+      engine.rollbacks.push([runId, storyIds]);
+    },
+    startRollback: async ({ runId, storyIds }) => {
+      answer();
+      engine.rollbacks.push([`started ${runId}`, storyIds]);
+      return 'started';
     },
     end: (runId, how) => {
       const known = engine.runs.get(runId);

@@ -250,7 +250,9 @@ test('a story is shown with its checks, and with what a red check of its newest 
     name: 'test',
     command: 'node --test',
     tree: 't',
+    commit: null,
     ok: false,
+    verdict: 'red',
     exitCode: 1,
     durationMs: 5,
     summary: 'red',
@@ -258,7 +260,7 @@ test('a story is shown with its checks, and with what a red check of its newest 
   } as const;
   await store.recordCheck(check);
   await store.recordCheck({ ...check, attempt: 2 });
-  await store.recordCheck({ ...check, attempt: 2, name: 'lint', ok: true, exitCode: 0 });
+  await store.recordCheck({ ...check, attempt: 2, name: 'lint', ok: true, verdict: 'ok', exitCode: 0 });
   const story = await api.client.getStory(runId, 'US-1');
   expect(story).toMatchObject({ runId, storyId: 'US-1', title: 'Story US-1' });
   expect(story.checks.map((row) => [row.attempt, row.name, row.output?.length ?? null])).toEqual([

@@ -7,6 +7,7 @@ import { describeToolCall, toolDefinitions } from '../../activities/tools/regist
 import type { RalphOptions } from '../../domain/contracts/ralph.ts';
 import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
+import { createMemorySpool } from '../support/model-step.ts';
 import { startWireServer, modelSettings, writeEvents } from '../support/model-server.ts';
 import { chat, chatTool, chatUsage } from '../support/model-events.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -68,6 +69,7 @@ function activities(url: string) {
     tools: { definitions: toolDefinitions, describe: describeToolCall },
     cancellationSignal: () => new AbortController().signal,
     attemptNumber: () => 1,
+    spool: createMemorySpool(),
   });
 }
 

@@ -29,7 +29,8 @@ async function opened(options: PlanOptions): Promise<string> {
 
 function call(runId: string, step: number, usd: number, tokens = 0) {
   const sessionId = `${runId}:US-1:1`;
-  return { key: `${sessionId}:${step}`, runId, storyId: 'US-1', sessionId, model: 'scripted/x', tokens, usd };
+  const price = { inputUsd: 1, cachedInputUsd: 1, cacheWriteUsd: 1, outputUsd: 1, source: 'script' } as const;
+  return { key: `${sessionId}:${step}`, runId, storyId: 'US-1', sessionId, model: 'scripted/x', tokens, usd, price };
 }
 
 function answer(runId: string, step: number, costUsd: number): ModelCallAnswer {
@@ -39,6 +40,7 @@ function answer(runId: string, step: number, costUsd: number): ModelCallAnswer {
     runId,
     storyId,
     sessionId,
+    model: 'scripted/x',
     result: {
       kind: 'answered',
       stop: 'tool-calls',
@@ -53,7 +55,7 @@ function answer(runId: string, step: number, costUsd: number): ModelCallAnswer {
 test('eight calls that race for the last cent: exactly one gets it', async () => {
   const runId = await opened({ maxCostUsd: 0.05 });
   for (let step = 1; step <= 4; step++)
-    expect(await store.reserveModelCall(call(runId, step, 0.01))).toEqual({ kind: 'reserved' });
+    expect(await store.reserveModelCall(call(runId, step, 0.01))).toMatchObject({ kind: 'reserved' });
   const race = await Promise.all(
     Array.from({ length: 8 }, async (_, index) => await store.reserveModelCall(call(runId, 10 + index, 0.01))),
   );
@@ -74,7 +76,7 @@ test('the token cap holds in the same race', async () => {
 test('sums of cents that floats get wrong fit exactly under the cap', async () => {
   const runId = await opened({ maxCostUsd: 0.3 });
   for (const [step, usd] of [0.1, 0.2].entries()) {
-    expect(await store.reserveModelCall(call(runId, step, usd))).toEqual({ kind: 'reserved' });
+    expect(await store.reserveModelCall(call(runId, step, usd))).toMatchObject({ kind: 'reserved' });
   }
   expect(await store.reserveModelCall(call(runId, 9, 0.000000001))).toEqual({
     kind: 'budget-exceeded',
@@ -92,7 +94,7 @@ test('a call that was reserved and not answered keeps its one reservation', asyn
   const runId = await opened({ maxCostUsd: 0.01 });
   await Promise.all(
     Array.from({ length: 4 }, async () =>
-      expect(await store.reserveModelCall(call(runId, 1, 0.01))).toEqual({ kind: 'reserved' }),
+      expect(await store.reserveModelCall(call(runId, 1, 0.01))).toMatchObject({ kind: 'reserved' }),
     ),
   );
   expect((await store.getRun(runId))?.ledger.reservedUsd).toBe(0.01);

@@ -340,9 +340,10 @@ test('workspaces, checks, blobs and hosts come back as they were put', async () 
     workspaceId: workspace.workspaceId,
     runId,
   } as const;
-  await store.recordToolResult({ ...result, checkpoint: 'c2', runEvents: [warning('tool')] });
+  const effect = { state: 'done', outcome: null } as const;
+  await store.recordToolResult({ ...result, checkpoint: 'c2', runEvents: [warning('tool')], effect });
   expect(await store.getWorkspace(workspace.workspaceId)).toEqual({ ...workspace, attempt: 2, checkpoint: 'c2' });
-  await store.recordToolResult({ ...result, checkpoint: 'older', runEvents: [warning('tool')] });
+  await store.recordToolResult({ ...result, checkpoint: 'older', runEvents: [warning('tool')], effect });
   expect((await store.getWorkspace(workspace.workspaceId))?.checkpoint).toBe('c2');
   expect((await store.getRun(runId))?.headSeq).toBe(1);
   await store.deleteWorkspace(workspace.workspaceId);
@@ -363,18 +364,20 @@ test('workspaces, checks, blobs and hosts come back as they were put', async () 
     name: 'test',
     command: 'node --test',
     tree: 't',
+    commit: null,
     ok: false,
+    verdict: 'red',
     exitCode: 1,
     durationMs: 12.6,
     summary: 'red',
     log,
   } as const;
   await store.recordCheck(check);
-  await store.recordCheck({ ...check, ok: true, exitCode: 0, durationMs: 3 });
+  await store.recordCheck({ ...check, ok: true, verdict: 'ok', exitCode: 0, durationMs: 3 });
   await store.recordCheck({ ...check, storyId: null, attempt: null, where: 'baseline' });
   expect(await store.listChecks(runId, 'US-1')).toMatchObject([
     { ...check, durationMs: 13 },
-    { ok: true, exitCode: 0 },
+    { ok: true, verdict: 'ok', exitCode: 0 },
   ]);
   expect((await store.listChecks(runId, null)).map((row) => row.where)).toEqual(['baseline']);
 

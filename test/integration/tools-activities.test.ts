@@ -6,7 +6,7 @@ import { createToolActivities } from '../../activities/tools/create-tool-activit
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
-import { attemptId, workspaceId } from '../../domain/run/ids.ts';
+import { attemptId, toolCallKey, workspaceId } from '../../domain/run/ids.ts';
 import { createStore, type PostgresStore } from '../../services/store/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { bareEnvironment, makeRepository, type TestRepository } from '../support/repository.ts';
@@ -233,6 +233,17 @@ describe('recovery of a lost call', () => {
     expect(file('kept.txt')).toBe('new');
   });
 
+  test('is the only way on after a call that was begun: it is never silently run again', async () => {
+    await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'echo x >> twice.txt' } }]);
+    const key = toolCallKey(sessionId, 2, 'c2');
+    // As a worker leaves it that dies in the command.
+    await store.beginEffect({ key, runId, storyId: 'US-1', kind: 'tool-call' });
+    await expect(tools.toolCall(input('c2', 2))).rejects.toMatchObject({ code: 'outcome-unknown' });
+    expect(existsSync(path.join(workspacePath, 'twice.txt'))).toBe(false);
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'interrupted' });
+    expect((await store.listEffects(runId)).at(-1)).toMatchObject({ key, state: 'interrupted', tries: 1 });
+  });
+
   test('waits for a call that this worker is still ending', async () => {
     await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'sleep 0.5; echo done > done.txt' } }]);
     const running = tools.toolCall(input('c2', 2));
@@ -290,11 +301,12 @@ describe('opening a session', () => {
       name: 'test',
       command: 'node --test',
       tree: 't',
+      commit: null,
       durationMs: 1,
       summary: 's',
     } as const;
-    await store.recordCheck({ ...check, attempt: 0, ok: true, exitCode: 0, log: await store.putBlob('green') });
-    await store.recordCheck({ ...check, attempt: 0, ok: false, exitCode: 1, log });
+    await store.recordCheck({ ...check, attempt: 0, ok: true, verdict: 'ok', exitCode: 0, log: await store.putBlob('green') });
+    await store.recordCheck({ ...check, attempt: 0, ok: false, verdict: 'red', exitCode: 1, log });
     await store.record({
       runId,
       events: [{ key: 'k', kind: 'warning', body: { message: 'x' } }],

@@ -4,11 +4,13 @@ import { reserve } from '../../activities/model/reservation.ts';
 import type { BudgetCaps, Usage } from '../../domain/run/budget.ts';
 import { createFakeModelStore } from '../support/fake-model-store.ts';
 
+const { signal } = new AbortController();
 const input = { runId: 'r', storyId: 'US-1', attempt: 1, sessionId: 's', step: 1, model: 'openai/gpt-4.1' };
 /** $1 a million in, $10 a million out. */
 const price = { inputUsd: 1, cachedInputUsd: 1, cacheWriteUsd: 1, outputUsd: 10, source: 'table' } as const;
 const call: PreparedCall = {
-  inputTokens: 10_000,
+  inputTokens: 3_000,
+  mostInputTokens: 10_000,
   maxOutputTokens: 8000,
   minOutputTokens: 256,
   price,
@@ -18,7 +20,7 @@ const call: PreparedCall = {
 
 async function reserved(caps: Partial<BudgetCaps>, spent: Partial<Usage> = {}) {
   const store = createFakeModelStore({ caps, spent });
-  return { answer: await reserve(call, { store, input, key: 'k' }), store };
+  return { answer: await reserve(call, { store, input, key: 'k', signal }), store };
 }
 
 describe('the reservation', () => {
@@ -54,14 +56,14 @@ describe('the reservation', () => {
 
   it('of another call counts', async () => {
     const store = createFakeModelStore({ caps: { maxTokens: 30_000 } });
-    await reserve(call, { store, input, key: 'other' });
-    expect(await reserve(call, { store, input, key: 'k' })).toEqual({ kind: 'reserved', maxOutputTokens: 2000 });
-    expect((await reserve(call, { store, input, key: 'third' })).kind).toBe('budget-exceeded');
+    await reserve(call, { store, input, key: 'other', signal });
+    expect(await reserve(call, { store, input, key: 'k', signal })).toEqual({ kind: 'reserved', maxOutputTokens: 2000 });
+    expect((await reserve(call, { store, input, key: 'third', signal })).kind).toBe('budget-exceeded');
   });
 
   it('of the same call is not made twice', async () => {
     const { store } = await reserved({ maxTokens: 18_000 });
-    expect((await reserve(call, { store, input, key: 'k' })).kind).toBe('reserved');
+    expect((await reserve(call, { store, input, key: 'k', signal })).kind).toBe('reserved');
     expect(store.reservations.size).toBe(1);
   });
 });

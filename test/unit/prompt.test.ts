@@ -43,6 +43,7 @@ const first: PromptInputs = {
   progress: '',
   learnings: [],
   feedback: null,
+  conflict: null,
 };
 
 test('a first attempt gets the story and nothing else', () => {
