@@ -203,8 +203,8 @@ function print(text: string): void {
 export async function runProgram(args: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      // Whoever read it has gone (`| head`): nothing more to say, and no reason to break.
-      if (error.code !== 'EPIPE') throw error;
+      // Whoever read it has gone (`| head`, a closed terminal): nothing more to say, and no reason to break.
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     });
   }
   try {

@@ -151,7 +151,10 @@ class RalphRun {
       return 'stopping' as const;
     });
     setHandler(defineUpdate<void, [RollbackRequest]>(runUpdates.rollback), (request) => this.#startRollback(request), {
-      validator: () => unlessEnding.validator(),
+      validator: ({ storyIds }) => {
+        unlessEnding.validator();
+        if (storyIds.length === 0) throw new Error('no story is named');
+      },
     });
     setHandler(defineUpdate<RunStatus, [CapsChange]>(runUpdates.setCaps), (change) => this.#setCaps(change), {
       validator: (change) => {

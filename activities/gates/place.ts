@@ -2,10 +2,11 @@ import { stat } from 'node:fs/promises';
 import type { GateInput } from '../../domain/contracts/activities.ts';
 import type { RunRecord, WorkspaceStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { treeOf } from '../workspace/checkpoint.ts';
 import { checkOut } from '../workspace/create-worktree.ts';
 import { requireWorkspace } from '../workspace/deps.ts';
 import { integrationFolder } from '../workspace/names.ts';
-import type { Repositories, Repository } from '../workspace/repository.ts';
+import type { Repositories } from '../workspace/repository.ts';
 import { snapshotTree } from '../workspace/snapshot.ts';
 import { requireWorktree, type Worktree } from '../workspace/worktree.ts';
 
@@ -48,16 +49,12 @@ export async function findPlace(
       if (run.base === null) throw new CodetetherError('workspace-failed', `Run ${run.runId} has no base yet.`);
       const commit = run.base;
       const folder = integrationFolder(run);
-      await repositories.exclusively(repository, () => checkOut(repositories.git, repository, { folder, commit }));
-      const worktree = await requireWorktree(folder);
-      return { folder, tree: await treeOf(repositories, repository, commit), commit, worktree };
+      const worktree = await repositories.exclusively(repository, () =>
+        checkOut(repositories.git, repository, { folder, commit }),
+      );
+      return { folder, tree: await treeOf(repositories.git, worktree, commit), commit, worktree };
     }
   }
-}
-
-async function treeOf(repositories: Repositories, repository: Repository, commit: string): Promise<string> {
-  const answer = await repositories.git(['rev-parse', '--verify', `${commit}^{tree}`], { cwd: repository.top });
-  return answer.stdout.trim();
 }
 
 function missing(folder: string): CodetetherError {

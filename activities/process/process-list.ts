@@ -73,3 +73,20 @@ async function readOrEmpty(file: string): Promise<string> {
     return '';
   }
 }
+
+/** Processes whose environment has one of the values in `variable` (Linux only; elsewhere none). */
+export async function processesWithToken(
+  variable: string,
+  values: ReadonlySet<string>,
+): Promise<readonly ProcessEntry[]> {
+  if (process.platform !== 'linux') return [];
+  const processes = await listProcesses();
+  const marks = await Promise.all(
+    processes.map(async ({ pid }) => {
+      const environment = await readOrEmpty(`/proc/${pid}/environ`);
+      const mark = environment.split('\0').find((entry) => entry.startsWith(`${variable}=`));
+      return mark !== undefined && values.has(mark.slice(variable.length + 1));
+    }),
+  );
+  return processes.filter((_, index) => marks[index] === true);
+}

@@ -1,45 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { pipePrefix } from './output-pipe.ts';
-import { listProcesses, startTimeNow, type ProcessEntry } from './process-list.ts';
-
-/** Environment variable by which a process is known to belong to a registered command, also after it left its group. */
-export const tokenVariable = 'CODETETHER_PROCESS';
+import { listProcesses, processesWithToken, type ProcessEntry } from './process-list.ts';
+import { tokenVariable, type RegisteredGroup } from './register-group.ts';
 
 const Entry = z.object({ pid: z.number(), startTime: z.string(), token: z.string() });
-type Entry = z.infer<typeof Entry>;
-
-export function newToken(): string {
-  return randomUUID();
-}
-
-/**
- * Writes `<folder>/<pid>`: `{"pid":4711,"startTime":"8765","token":"…"}`, the leader of a group that runs now.
- * @returns takes the file away again
- */
-export function registerGroup(folder: string, leader: { readonly pid: number; readonly token: string }): () => void {
-  const file = path.join(folder, String(leader.pid));
-  const write = (startTime: string): void => {
-    writeFileSync(file, JSON.stringify({ ...leader, startTime } satisfies Entry));
-  };
-  mkdirSync(folder, { recursive: true });
-  let over = false;
-  const writeLater = async (): Promise<void> => {
-    write('');
-    const entry = (await listProcesses()).find((candidate) => candidate.pid === leader.pid);
-    if (entry !== undefined && !over) write(entry.startTime);
-  };
-  if (process.platform === 'linux') write(startTimeNow(leader.pid) ?? '');
-  else void writeLater();
-  return () => {
-    over = true;
-    rmSync(file, { force: true });
-  };
-}
 
 /**
  * Kills (SIGKILL) every process that a killed predecessor left in `folder` and waits until they are gone; a pid that
@@ -60,35 +27,17 @@ export async function killLeftovers(folder: string): Promise<number> {
   return victims.length;
 }
 
-/** Processes that carry a command's token in their environment (Linux only; elsewhere none). */
-export async function processesWithToken(tokens: ReadonlySet<string>): Promise<readonly ProcessEntry[]> {
-  if (process.platform !== 'linux') return [];
-  return withToken(await listProcesses(), tokens);
-}
-
-async function leftovers(entries: readonly Entry[]): Promise<readonly ProcessEntry[]> {
+async function leftovers(groups: readonly RegisteredGroup[]): Promise<readonly ProcessEntry[]> {
   const processes = await listProcesses();
   const byPid = new Map(processes.map((entry) => [entry.pid, entry]));
-  const groups = new Set(
-    entries.filter((entry) => byPid.get(entry.pid)?.startTime === entry.startTime).map((entry) => entry.pid),
+  const alive = new Set(
+    groups.filter((group) => byPid.get(group.pid)?.startTime === group.startTime).map((group) => group.pid),
   );
-  const marked = await withToken(processes, new Set(entries.map((entry) => entry.token)));
-  const victims = new Set([...processes.filter((entry) => groups.has(entry.group)), ...marked]);
-  return [...victims].filter((entry) => entry.pid !== process.pid);
-}
-
-async function withToken(
-  processes: readonly ProcessEntry[],
-  tokens: ReadonlySet<string>,
-): Promise<readonly ProcessEntry[]> {
-  const marks = await Promise.all(
-    processes.map(async (entry) => {
-      const environment = await readFile(`/proc/${entry.pid}/environ`, 'utf8').catch(() => '');
-      const mark = environment.split('\0').find((variable) => variable.startsWith(`${tokenVariable}=`));
-      return mark !== undefined && tokens.has(mark.slice(tokenVariable.length + 1));
-    }),
+  const marked = await processesWithToken(tokenVariable, new Set(groups.map((group) => group.token)));
+  const victims = new Map(
+    [...processes.filter((entry) => alive.has(entry.group)), ...marked].map((entry) => [entry.pid, entry]),
   );
-  return processes.filter((_, index) => marks[index] === true);
+  return [...victims.values()].filter((entry) => entry.pid !== process.pid);
 }
 
 async function anyAlive(victims: readonly ProcessEntry[]): Promise<boolean> {
@@ -97,7 +46,7 @@ async function anyAlive(victims: readonly ProcessEntry[]): Promise<boolean> {
   return victims.some((victim) => alive.has(victim.pid));
 }
 
-async function readEntry(file: string): Promise<Entry | undefined> {
+async function readEntry(file: string): Promise<RegisteredGroup | undefined> {
   try {
     return Entry.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch {

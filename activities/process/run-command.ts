@@ -4,14 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CodetetherError } from '../../domain/errors.ts';
 import { scrubEnvironment, type Environment } from './environment.ts';
 import { createLineSplitter, createOutputBuffer } from './output-buffer.ts';
-import { closeWriteEnd, createOutputPipes } from './output-pipe.ts';
-import { startProcessGroup, type GroupExit, type ProcessGroup, type ProcessGroupOptions } from './process-group.ts';
+import type { Launch } from './launch.ts';
+import { createOutputPipes, type OutputPipe } from './output-pipe.ts';
+import { startProcessGroup, type ProcessGroup } from './process-group.ts';
 
 export interface ProcessDeps {
   /** The worker's own environment; commands get it scrubbed, see {@link scrubEnvironment}. */
   readonly env: Environment;
-  /** Folder for what {@link killLeftovers} needs to know; one per worker process. */
+  /** Folder for what `killLeftovers` needs to know; one per worker process. */
   readonly processDir: string;
+  /** Default: from this process; one with much memory passes a launcher's. */
+  readonly launch?: Launch;
 }
 
 export interface Command {
@@ -53,8 +56,8 @@ const graceMs = 300;
 const defaultMaxOutputBytes = 1024 * 1024;
 
 export function createRunCommand(deps: ProcessDeps): RunCommand {
-  const openPipe = createOutputPipes(deps.processDir);
   const env = scrubEnvironment(deps.env);
+  const openPipe = createOutputPipes({ ...deps, env });
   const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh';
 
   return async (command) => {
@@ -63,10 +66,7 @@ export function createRunCommand(deps: ProcessDeps): RunCommand {
     const buffer = createOutputBuffer(command.maxOutputBytes ?? defaultMaxOutputBytes);
     const lines = command.onLine === undefined ? undefined : createLineSplitter(command.onLine);
     const startedAt = performance.now();
-    const result = (
-      exit: GroupExit,
-      how: { readonly timedOut: boolean; readonly aborted: boolean },
-    ): CommandResult => ({
+    const result = (exit: GroupExit, how: LimitReached): CommandResult => ({
       ...exit,
       ...how,
       output: buffer.text(),
@@ -78,63 +78,63 @@ export function createRunCommand(deps: ProcessDeps): RunCommand {
     }
 
     const pipe = await openPipe();
-    let drained = false;
-    const ended = new Promise<void>((resolve) => {
-      pipe.stream.on('data', (chunk: Buffer) => {
-        buffer.write(chunk);
-        lines?.write(chunk);
-      });
-      pipe.stream.once('end', () => {
-        drained = true;
-        resolve();
-      });
-      pipe.stream.once('error', () => {
-        resolve();
-      });
+    const output = readOutput(pipe, (chunk) => {
+      buffer.write(chunk);
+      lines?.write(chunk);
     });
     try {
-      const stdio = ['ignore' as const, pipe.writeFd, pipe.writeFd];
-      const started = start({
-        processDir: deps.processDir,
-        file,
-        args,
-        cwd: command.cwd,
-        env: { ...env, ...command.env },
-        stdio,
-      });
-      closeWriteEnd(pipe);
-      if (started instanceof Error) {
-        return result(notStarted(started, file, buffer), { timedOut: false, aborted: false });
+      const request = { file, args, cwd: command.cwd, env: { ...env, ...command.env }, output: { pipe: pipe.path } };
+      const group = await startProcessGroup(deps, request)
+        .catch((error: unknown) => notStarted(error, file))
+        .finally(() => {
+          pipe.handOver();
+        });
+      if ('reason' in group) {
+        buffer.write(Buffer.from(group.reason));
+        return result({ exitCode: group.exitCode, signal: null }, { timedOut: false, aborted: false });
       }
-      const limit = limitTime(started, command);
+      const limit = limitTime(group, command);
       try {
-        const exit = await Promise.race([started.exited, limit.givenUp]).catch((error: unknown) =>
-          notStarted(error, file, buffer),
-        );
-        await finishGroup(started, ended, () => drained);
+        const { exitCode, signal } = await Promise.race([group.exited, limit.givenUp]);
+        await finishGroup(group, output);
         lines?.end();
-        return result(exit, limit.reached());
+        return result({ exitCode, signal }, limit.reached());
       } finally {
         limit.stop();
-        started.release();
+        group.release();
       }
     } finally {
-      pipe.release(drained);
+      pipe.release(output.drained());
     }
   };
 }
 
-/** A command that the system refuses at once (too long, a NUL in it) is an error value here. */
-function start(options: ProcessGroupOptions): ProcessGroup | Error {
-  try {
-    return startProcessGroup(options);
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
+type GroupExit = Pick<CommandResult, 'exitCode' | 'signal'>;
+type LimitReached = Pick<CommandResult, 'timedOut' | 'aborted'>;
+
+interface Output {
+  /** Resolves when nobody can write any more, or the pipe broke. */
+  readonly ended: Promise<void>;
+  drained(): boolean;
+}
+
+function readOutput(pipe: OutputPipe, onChunk: (chunk: Buffer) => void): Output {
+  let drained = false;
+  const ended = new Promise<void>((resolve) => {
+    pipe.stream.on('data', onChunk);
+    pipe.stream.once('end', () => {
+      drained = true;
+      resolve();
+    });
+    pipe.stream.once('error', () => {
+      resolve();
+    });
+  });
+  return { ended, drained: () => drained };
 }
 
 interface TimeLimit {
-  reached(): { readonly timedOut: boolean; readonly aborted: boolean };
+  reached(): LimitReached;
   /** Resolves when not even SIGKILL ended the main process (it hangs in the kernel). */
   readonly givenUp: Promise<GroupExit>;
   stop(): void;
@@ -142,9 +142,9 @@ interface TimeLimit {
 
 /** Ends the group at the command's time limit or abort. */
 function limitTime(group: ProcessGroup, command: Command): TimeLimit {
-  let reached = { timedOut: false, aborted: false };
+  let reached: LimitReached = { timedOut: false, aborted: false };
   const givenUp = Promise.withResolvers<GroupExit>();
-  const endAs = async (how: typeof reached): Promise<void> => {
+  const endAs = async (how: LimitReached): Promise<void> => {
     if (!reached.timedOut && !reached.aborted) reached = how;
     await group.end();
     await delay(graceMs);
@@ -170,9 +170,10 @@ function limitTime(group: ProcessGroup, command: Command): TimeLimit {
 }
 
 /** The main process is over: gives the others a moment, then ends them and whoever else holds the output. */
-async function finishGroup(group: ProcessGroup, ended: Promise<void>, drained: () => boolean): Promise<void> {
+async function finishGroup(group: ProcessGroup, output: Output): Promise<void> {
   const abandon = new AbortController();
   const pause = (ms: number): Promise<unknown> => delay(ms, undefined, { signal: abandon.signal }).catch(() => {});
+  const { ended, drained } = output;
   await Promise.race([ended, pause(graceMs)]);
   for (let waited = 0; waited < graceMs && drained() && (await group.alive()); waited += 25) await delay(25);
   if (await group.alive()) await group.end();
@@ -184,12 +185,12 @@ async function finishGroup(group: ProcessGroup, ended: Promise<void>, drained: (
   abandon.abort();
 }
 
-function notStarted(error: unknown, file: string, buffer: ReturnType<typeof createOutputBuffer>): GroupExit {
+/** What the system said about a program that does not exist (127) or cannot be run (126); other errors are thrown. */
+function notStarted(error: unknown, file: string): { readonly exitCode: number; readonly reason: string } {
+  if (error instanceof CodetetherError) throw error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const exitCode = code === 'ENOENT' ? 127 : 126;
-  const reason = code === 'ENOENT' ? 'command not found' : error instanceof Error ? error.message : String(error);
-  buffer.write(Buffer.from(`${file}: ${reason}\n`));
-  return { exitCode, signal: null };
+  if (code === 'ENOENT') return { exitCode: 127, reason: `${file}: command not found\n` };
+  return { exitCode: 126, reason: `${file}: ${error instanceof Error ? error.message : String(error)}\n` };
 }
 
 async function requireFolder(cwd: string): Promise<void> {

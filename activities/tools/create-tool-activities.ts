@@ -36,6 +36,7 @@ export interface ToolActivitiesDeps {
     | 'getWorkspace'
     | 'recordToolResult'
     | 'beginEffect'
+    | 'getEffect'
     | 'settleEffect'
   >;
   readonly git: Git;
@@ -105,11 +106,12 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       return inTurn(workspaceId(input.runId, input.storyId), async () => {
         const call = await findCall(input);
         if (call.kind === 'recorded') return { kind: 'recorded' };
-        if (input.risk === 'read') return { kind: 'rerun' };
-        const workspace = await workspaceOf(input);
-        await restoreCheckpoint(git, workspace);
         const { runId, storyId, attempt, step } = input;
         const key = toolCallKey(input.sessionId, step, input.callId);
+        const isBegun = (await store.getEffect(key)) !== undefined;
+        if (input.risk === 'read' || !isBegun) return { kind: 'rerun' };
+        const workspace = await workspaceOf(input);
+        await restoreCheckpoint(git, workspace);
         const rerun = input.risk === 'write';
         const tool = cleanLine(call.request.name, 100);
         const event: NewRunEvent = {

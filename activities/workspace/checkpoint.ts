@@ -116,7 +116,8 @@ const checkpointIdentity = {
   GIT_COMMITTER_EMAIL: 'codetether@localhost',
 };
 
-async function treeOf(git: Git, worktree: Worktree, commit: string): Promise<string> {
+/** The tree of a commit; of the newest checkpoint without asking git. */
+export async function treeOf(git: Git, worktree: Worktree, commit: string): Promise<string> {
   const [known, tree] = (await readText(path.join(worktree.gitDir, 'codetether-checkpoint'))).trim().split(' ');
   if (known === commit && tree !== undefined) return tree;
   const answer = await git(['rev-parse', '--verify', `${commit}^{tree}`], inWorktree(worktree));

@@ -11,7 +11,7 @@ import { parentOf } from './merge.ts';
 import type { Repository } from './repository.ts';
 import { stageAll, writeTree } from './snapshot.ts';
 import { attemptOf, isSameAttempt, storyMessage } from './trailers.ts';
-import { checkpointIndex, copyIndex, inWorktree, requireWorktree, type Worktree } from './worktree.ts';
+import { checkpointIndex, copyIndex, inWorktree, readLooseRef, requireWorktree, type Worktree } from './worktree.ts';
 
 export async function commitStory(deps: WorkspaceDeps, input: CommitStoryInput): Promise<CommitStoryResult> {
   const { git, open } = deps.repositories;
@@ -71,6 +71,7 @@ async function commitMadeBefore(
   const { worktree, workspace, input } = found;
   const at = inWorktree(worktree);
   const ref = `refs/heads/${workspace.branch}`;
+  if ((await readLooseRef(worktree.commonDir, ref)) === workspace.base) return undefined;
   const answer = await git(['log', '-1', '--format=%H%nparent %P%n%n%B', ref, '--'], { ...at, accept: [128] });
   const [commit = ''] = answer.stdout.split('\n');
   const original = answer.stdout.slice(commit.length + 1);

@@ -53,29 +53,28 @@ export function createGit(deps: ProcessDeps): Git {
   const env = { ...scrubEnvironment(deps.env), LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0' };
   return async (args, call) => {
     for (const pauseMs of lockPausesMs) {
-      const answer = await runOnce({ processDir: deps.processDir, env, args, call });
+      const answer = await runOnce({ deps, env, args, call });
       if (answer.exitCode === 0 || call.accept?.includes(answer.exitCode) === true) return answer;
       const lock = lockFileNamed(answer.stderr, call.cwd);
       if (lock === undefined) throw gitFailed(args, answer);
       await delay(pauseMs);
       if (pauseMs >= 100 && (await isStaleLock(lock))) await removeLock(lock);
     }
-    const answer = await runOnce({ processDir: deps.processDir, env, args, call });
+    const answer = await runOnce({ deps, env, args, call });
     if (answer.exitCode === 0 || call.accept?.includes(answer.exitCode) === true) return answer;
     throw gitFailed(args, answer);
   };
 }
 
 async function runOnce(options: {
-  readonly processDir: string;
+  readonly deps: ProcessDeps;
   readonly env: Readonly<Record<string, string>>;
   readonly args: readonly string[];
   readonly call: GitCall;
 }): Promise<GitAnswer> {
   const { call } = options;
   const extra = call.excludesFile === undefined ? settings : [...settings, `core.excludesFile=${call.excludesFile}`];
-  const group = startProcessGroup({
-    processDir: options.processDir,
+  const group = await startProcessGroup(options.deps, {
     file: 'git',
     args: [...extra.flatMap((setting) => ['-c', setting]), ...options.args],
     cwd: call.cwd,
@@ -86,39 +85,24 @@ async function runOnce(options: {
       ...(call.indexFile === undefined ? {} : { GIT_INDEX_FILE: call.indexFile }),
       ...call.env,
     },
-    stdio: [call.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-  });
-  const { child } = group;
-  const stdout: Buffer[] = [];
-  const stderr: Buffer[] = [];
-  child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
-  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
-  child.stdin?.on('error', () => {
-    // git ended without reading its input: its exit code says why.
-  });
-  child.stdin?.end(call.input);
-  const closed = new Promise<void>((resolve) => {
-    child.once('close', () => {
-      resolve();
-    });
-  });
+    output: 'collect',
+    ...(call.input === undefined ? {} : { input: call.input }),
+  }).catch((error: unknown) => notStarted(error, call.cwd));
   const timer = setTimeout(() => void group.end(), timeLimitMs);
   try {
-    const { exitCode } = await group.exited;
-    await closed;
-    return {
-      exitCode: exitCode ?? 128,
-      stdout: Buffer.concat(stdout).toString('utf8'),
-      stderr: Buffer.concat(stderr).toString('utf8'),
-    };
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const code = (await isFolder(call.cwd)) ? 'git-unusable' : 'workspace-failed';
-    throw new CodetetherError(code, `git could not be started in ${call.cwd}: ${message}`, { cause: error });
+    const { exitCode, stdout, stderr } = await group.exited;
+    return { exitCode: exitCode ?? 128, stdout, stderr };
   } finally {
     clearTimeout(timer);
     group.release();
   }
+}
+
+async function notStarted(error: unknown, cwd: string): Promise<never> {
+  if (error instanceof CodetetherError) throw error;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = (await isFolder(cwd)) ? 'git-unusable' : 'workspace-failed';
+  throw new CodetetherError(code, `git could not be started in ${cwd}: ${message}`, { cause: error });
 }
 
 async function isFolder(file: string): Promise<boolean> {

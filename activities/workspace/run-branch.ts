@@ -4,6 +4,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { Git } from './git.ts';
 import type { Repository } from './repository.ts';
 import { attemptOf } from './trailers.ts';
+import { readLooseRef } from './worktree.ts';
 
 export function branchRef(run: Pick<RunRecord, 'branch'>): string {
   return `refs/heads/${run.branch}`;
@@ -11,10 +12,11 @@ export function branchRef(run: Pick<RunRecord, 'branch'>): string {
 
 /** The commit that a name stands for, null when there is none. */
 export async function resolveCommit(git: Git, repository: Repository, name: string): Promise<string | null> {
-  const answer = await git(['rev-parse', '--verify', '-q', `${name}^{commit}`], {
-    cwd: repository.top,
-    accept: [1],
-  });
+  if (name.startsWith('refs/heads/')) {
+    const loose = await readLooseRef(repository.commonDir, name);
+    if (loose !== null) return loose;
+  }
+  const answer = await git(['rev-parse', '--verify', '-q', `${name}^{commit}`], { cwd: repository.top, accept: [1] });
   return answer.exitCode === 0 ? answer.stdout.trim() : null;
 }
 

@@ -111,11 +111,16 @@ export async function readHead(
   const head = (await readText(path.join(worktree.gitDir, 'HEAD'))).trim();
   const ref = /^ref: (.+)$/.exec(head)?.[1];
   if (ref === undefined) return { branch: null, commit: isCommit(head) ? head : null };
-  const loose = (await readText(path.join(worktree.commonDir, ref))).trim();
-  return { branch: ref, commit: isCommit(loose) ? loose : null };
+  return { branch: ref, commit: await readLooseRef(worktree.commonDir, ref) };
 }
 
-export function isCommit(text: string): boolean {
+/** The commit of a ref that git keeps in a file of its own, as it does with refs that were moved lately; null for others. */
+export async function readLooseRef(commonDir: string, ref: string): Promise<string | null> {
+  const loose = (await readText(path.join(commonDir, ref))).trim();
+  return isCommit(loose) ? loose : null;
+}
+
+function isCommit(text: string): boolean {
   return /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
 }
 

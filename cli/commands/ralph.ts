@@ -70,10 +70,14 @@ function runCommand(): Command {
     .option('--fallback-model <provider/model>', 'answers a step that the model was asked for three times in vain')
     .option('--branch <name>', "the run branch, instead of the PRD's")
     .optionsGroup('Limits:')
-    .option('--max-iterations <n>', 'attempts of all stories together', wholeNumber)
-    .option('--max-attempts <n>', 'attempts of one story', wholeNumber)
-    .option('--max-steps <n>', 'model calls of one attempt', wholeNumber)
-    .option('--max-concurrent <n>', 'stories worked on at the same time', concurrency)
+    .option(
+      '--max-iterations <n>',
+      'attempts of all stories together (default: 3 for each open story, at least 10)',
+      wholeNumber,
+    )
+    .option('--max-attempts <n>', 'attempts of one story (default: 3)', wholeNumber)
+    .option('--max-steps <n>', 'model calls of one attempt (default: 50)', wholeNumber)
+    .option('--max-concurrent <n>', 'stories worked on at the same time (default: 4)', concurrency)
     .option('--max-cost <usd>', 'US dollars, e.g. 2 or 0.50', dollars)
     .option('--max-tokens <n>', 'tokens, e.g. 400k or 1.5M', tokenCount)
     .option('--max-total-steps <n>', 'model calls of all stories together', wholeNumber)

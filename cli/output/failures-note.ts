@@ -1,4 +1,4 @@
-import type { BoardFailure } from '../../domain/run/board.ts';
+import type { BoardFailure } from '../../domain/run/board-story.ts';
 import type { AttemptFailure } from '../../domain/run/events.ts';
 
 /** What went wrong on the way, e.g. `gate test failed twice, conflicted once`; empty when nothing did. */

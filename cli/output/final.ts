@@ -1,5 +1,7 @@
-import { isWorkedOn, passedCount } from '../../domain/run/board.ts';
-import type { Board, BoardStory } from '../../domain/run/board.ts';
+import { passedCount } from '../../domain/run/board.ts';
+import { isWorkedOn } from '../../domain/run/board-story.ts';
+import type { Board } from '../../domain/run/board.ts';
+import type { BoardStory } from '../../domain/run/board-story.ts';
 import type { RunOutcome } from '../../domain/run/status.ts';
 import { exitCodes } from '../../domain/errors.ts';
 import { formatCost, formatDuration, formatTokens, shortCommit, unknown } from './format.ts';

@@ -1,5 +1,7 @@
-import { answerCommands, heldBy, isWorkedOn, passedCount, waitingText, waitsFor } from '../../domain/run/board.ts';
-import type { Board, BoardStory } from '../../domain/run/board.ts';
+import { answerCommands, heldBy, passedCount, waitingText, waitsFor } from '../../domain/run/board.ts';
+import { isWorkedOn } from '../../domain/run/board-story.ts';
+import type { Board } from '../../domain/run/board.ts';
+import type { BoardStory } from '../../domain/run/board-story.ts';
 import { isActive } from '../../domain/run/status.ts';
 import {
   formatClock,

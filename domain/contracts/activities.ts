@@ -112,8 +112,8 @@ export interface ToolActivities {
   /** Tells the model, as the call's result, that a person (or the run's policy) has denied it. Twice: told once. */
   denyToolCall(input: ToolCallInput & { readonly reason: string }): Promise<void>;
   /**
-   * After a mutating tool call was lost: puts the workspace back to its checkpoint, then either asks for a
-   * rerun (`write`) or tells the model that the call was interrupted (`shell`).
+   * After a mutating tool call was lost: asks for a rerun when it had not begun. Else puts the workspace back to its checkpoint, then
+   * either asks for a rerun (`write`) or tells the model that the call was interrupted (`shell`).
    */
   recoverToolCall(input: ToolCallInput & { readonly risk: ToolRisk }): Promise<RecoverToolCallResult>;
 }

@@ -4,7 +4,7 @@
  */
 import { approvalKinds, approvalStates, onAskPolicies } from '../run/approval.ts';
 import { z } from 'zod';
-import { attemptFailures, checkVerdicts, runEventBodies, runOutcomes, runStatuses } from '../run/events.ts';
+import { attemptFailures, checkVerdicts, runEventBodies, runStatuses } from '../run/events.ts';
 
 export const apiVersion = 1;
 
@@ -315,5 +315,3 @@ export const ReadyView = z.object({
   worker: z.boolean(),
 });
 export type ReadyView = z.infer<typeof ReadyView>;
-
-export const outcomes = runOutcomes;

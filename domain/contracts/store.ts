@@ -256,6 +256,8 @@ export interface EffectStore {
   beginEffect(effect: EffectIdentity): Promise<EffectBeginning>;
   /** The first outcome is frozen: settling a `done` effect changes nothing. */
   settleEffect(key: string, settlement: EffectSettlement): Promise<void>;
+  /** Undefined when nobody has begun it. */
+  getEffect(key: string): Promise<EffectRecord | undefined>;
   /** In the order of their newest beginning. */
   listEffects(runId: string): Promise<readonly EffectRecord[]>;
 }

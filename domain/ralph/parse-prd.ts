@@ -223,10 +223,8 @@ function storyWarnings(prd: Prd, { place }: SpelledPrd): string[] {
       'no acceptance criteria',
     ),
     ...about(
-      prd.stories.filter((story) => story.verificationSteps.length === 0),
-      gates === 0
-        ? 'no verification steps, so nothing checks them'
-        : 'no verification steps, only the gates check them',
+      prd.stories.filter((story) => gates === 0 && story.verificationSteps.length === 0),
+      'no verification steps, so nothing checks them',
     ),
     ...about(
       prd.stories.filter((story) => story.priority === 0),

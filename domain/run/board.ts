@@ -2,51 +2,10 @@
  * What a person sees of a run, folded from its event log. Pure and immutable: terminal board, status table and
  * final summary are drawn from this one value.
  */
-import type { RunDetailView, StoryView } from '../contracts/api.ts';
-import type { AttemptFailure, RunEvent, RunEventBody, RunStatus } from './events.ts';
-
-/**
- * `open → running → checking → merging → passed`; a red attempt leads back to `open` while it has tries left, else to `failed`.
- * `checking` and `merging` are inferred: the log has an event for the end of a gate, none for its start.
- */
-export type BoardStoryState = 'open' | 'running' | 'checking' | 'merging' | 'passed' | 'failed' | 'blocked';
-
-export interface BoardFailure {
-  readonly reason: AttemptFailure;
-  /** The gate that was red, where it was one. */
-  readonly gate: string | null;
-}
-
-export interface BoardStory {
-  readonly storyId: string;
-  readonly title: string;
-  readonly dependsOn: readonly string[];
-  readonly state: BoardStoryState;
-  /** Number of the newest attempt, 0 before the first. */
-  readonly attempts: number;
-  /** Over all attempts. */
-  readonly durationMs: number;
-  readonly tokens: number;
-  readonly costUsd: number;
-  readonly commit: string | null;
-  /** Why the newest attempt did not pass. */
-  readonly problem: string | null;
-  readonly blockedBy: readonly string[];
-  /** Waits until another story is not worked on, since both are likely to change the same files. */
-  readonly heldBy: { readonly storyId: string; readonly files: readonly string[] } | null;
-  /** The worktree that a failed story left behind. */
-  readonly workspace: string | null;
-  /** What is done right now; null where the log does not say. */
-  readonly step: number | null;
-  readonly activity: string | null;
-  readonly outputLine: string | null;
-  /** The provider is waited for, or asked again after that. */
-  readonly waiting: RunEventBody<'model-waiting'> | null;
-  /** Red attempts of this execution, oldest first. */
-  readonly failures: readonly BoardFailure[];
-  readonly redGate: string | null;
-}
-
+import type { RunDetailView } from '../contracts/api.ts';
+import { isWorkedOn, noLive, reduceStory, storyOf } from './board-story.ts';
+import type { BoardStory } from './board-story.ts';
+import type { RunEvent, RunEventBody, RunStatus } from './events.ts';
 export interface BoardNotice {
   readonly at: string;
   readonly text: string;
@@ -146,30 +105,6 @@ export function emptyBoard(run: RunDetailView): Board {
     ended: null,
     snapshotSeq: run.headSeq,
     seq: 0,
-  };
-}
-
-function storyOf(view: StoryView, ended: boolean): BoardStory {
-  return {
-    storyId: view.storyId,
-    title: view.title,
-    dependsOn: view.dependsOn,
-    state: ended && view.status === 'running' ? 'open' : view.status,
-    attempts: view.attempts,
-    durationMs: view.durationMs,
-    tokens: view.usage.inputTokens + view.usage.outputTokens,
-    costUsd: view.usage.costUsd,
-    commit: view.commit,
-    problem: view.problem,
-    blockedBy: [],
-    heldBy: null,
-    workspace: null,
-    step: null,
-    activity: null,
-    outputLine: null,
-    waiting: null,
-    failures: [],
-    redGate: null,
   };
 }
 
@@ -309,151 +244,6 @@ function withVerdict(board: Board, { gate, verdict }: RunEventBody<'baseline-gat
   return verdict === 'red-as-before' ? { ...board, redGates: add(board.redGates) } : board;
 }
 
-const noLive = { step: null, activity: null, outputLine: null, waiting: null, redGate: null } as const;
-
-function reduceStory(
-  story: BoardStory,
-  event: RunEvent,
-  run: { readonly gates: readonly string[] | null; readonly isNew: boolean },
-): BoardStory {
-  switch (event.kind) {
-    case 'story-started':
-      return {
-        ...story,
-        state: 'running',
-        ...noLive,
-        attempts: event.attempt ?? story.attempts,
-        activity: 'preparing its workspace',
-        blockedBy: [],
-        heldBy: null,
-      };
-    case 'step-started':
-      return {
-        ...story,
-        state: 'running',
-        step: event.body.step,
-        activity: event.body.label,
-        outputLine: null,
-        waiting: null,
-      };
-    case 'step-output':
-      return isOfNow(story, event.body.step) ? { ...story, outputLine: event.body.line, waiting: null } : story;
-    case 'model-waiting':
-      return { ...story, state: 'running', step: event.body.step, outputLine: null, waiting: event.body };
-    case 'model-answered': {
-      const counted = run.isNew
-        ? {
-            ...story,
-            waiting: null,
-            tokens: story.tokens + event.body.inputTokens + event.body.outputTokens,
-            costUsd: story.costUsd + event.body.costUsd,
-          }
-        : { ...story, waiting: null };
-      // An answer without tool calls asks for completion: the gates come next (or, after a cut answer, a further step).
-      return event.body.toolCalls.length === 0 ? atGate(counted, 'workspace', run.gates, undefined) : counted;
-    }
-    case 'tool-interrupted':
-      return {
-        ...story,
-        activity: `${event.body.tool} was interrupted${event.body.rerun ? ', runs again' : ''}`,
-        outputLine: null,
-      };
-    case 'gate-ended': {
-      const { gate, where, verdict } = event.body;
-      return verdict !== 'red'
-        ? atGate(story, where, run.gates, gate)
-        : {
-            ...story,
-            state: where === 'merged' ? 'merging' : 'checking',
-            activity: gateName(gate),
-            outputLine: null,
-            redGate: gate,
-          };
-    }
-    case 'merge-waiting':
-      return { ...story, state: 'merging', activity: event.body.message, outputLine: null };
-    case 'attempt-failed':
-      return {
-        ...story,
-        state: 'open',
-        ...noLive,
-        attempts: event.attempt ?? story.attempts,
-        problem: event.body.message,
-        durationMs: story.durationMs + (run.isNew ? event.body.durationMs : 0),
-        failures: [...story.failures, { reason: event.body.reason, gate: story.redGate }],
-      };
-    case 'story-passed':
-      return {
-        ...story,
-        state: 'passed',
-        ...noLive,
-        attempts: event.body.attempts,
-        commit: event.body.commit,
-        problem: null,
-        durationMs: story.durationMs + (run.isNew ? event.body.durationMs : 0),
-      };
-    case 'story-failed':
-      return {
-        ...story,
-        state: 'failed',
-        ...noLive,
-        attempts: event.body.attempts,
-        problem: event.body.message,
-        workspace: event.body.workspace,
-      };
-    case 'story-blocked':
-      return { ...story, state: 'blocked', ...noLive, blockedBy: event.body.by };
-    case 'story-rolled-back':
-      return { ...story, state: 'open', ...noLive, commit: null };
-    case 'story-held':
-      return { ...story, heldBy: { storyId: event.body.by, files: event.body.files } };
-    case 'approval-requested':
-      return { ...story, activity: 'waits for an answer', outputLine: null };
-    case 'approval-answered':
-      return { ...story, activity: `${event.body.choice}: goes on` };
-    case 'run-started':
-    case 'baseline-gate-ended':
-    case 'tool-ended':
-    case 'run-paused':
-    case 'caps-changed':
-    case 'run-resumed':
-    case 'run-stopping':
-    case 'worker-recovered':
-    case 'rollback-failed':
-    case 'warning':
-    case 'run-ended':
-      return story;
-  }
-}
-
-/** Whether an output line belongs to what the story is at: a gate's lines carry step 0. */
-function isOfNow(story: BoardStory, step: number): boolean {
-  if (step === 0) return story.state === 'checking' || story.state === 'merging';
-  return story.state === 'running' && story.step === step;
-}
-
-/** The story after `done` did not stop it (undefined: before the first gate). */
-function atGate(
-  story: BoardStory,
-  where: 'workspace' | 'merged',
-  gates: readonly string[] | null,
-  done: string | undefined,
-): BoardStory {
-  const live = { ...story, step: null, outputLine: null };
-  if (done === undefined && gates?.length !== 0)
-    return { ...live, state: 'checking', activity: gateName(gates?.[0] ?? 'checks') };
-  const index = gates?.indexOf(done ?? '') ?? -1;
-  const next = index < 0 ? undefined : gates?.[index + 1];
-  if (next === undefined) return { ...live, state: 'merging', activity: 'merging' };
-  return where === 'merged'
-    ? { ...live, state: 'merging', activity: `${gateName(next)} on the merged tree` }
-    : { ...live, state: 'checking', activity: gateName(next) };
-}
-
-function gateName(gate: string): string {
-  return gate === 'verification' || gate === 'checks' ? gate : `gate ${gate}`;
-}
-
 /** One sentence for `worker-recovered`; the same on the board and in plain lines. */
 export function recoveredText(interrupted: number): string {
   if (interrupted === 0) return 'the worker was lost and is back';
@@ -462,7 +252,8 @@ export function recoveredText(interrupted: number): string {
 
 /** One clause for a story whose provider is waited for: `waits for openai (rate limit), 42 s left, nothing is spent`. */
 export function waitingText(body: RunEventBody<'model-waiting'>, nowMs: number): string {
-  if (body.nextModel !== null) return `asks ${body.nextModel} in place of ${body.provider} (${waitingReasons[body.reason]})`;
+  if (body.nextModel !== null)
+    return `asks ${body.nextModel} in place of ${body.provider} (${waitingReasons[body.reason]})`;
   const leftMs = Date.parse(body.until) - nowMs;
   if (leftMs <= 0) return `asks ${body.provider} again, try ${body.refusals + 1}`;
   const left = formatLeft(leftMs);
@@ -489,11 +280,6 @@ export function answerCommands(id: string): string {
 /** One sentence for `rollback-failed`; the same on the board and in plain lines. */
 export function rollbackFailedText(storyIds: readonly string[], message: string): string {
   return `${storyIds.join(', ')} not rolled back: ${message}`;
-}
-
-/** Somebody or something works on it now. */
-export function isWorkedOn(story: BoardStory): boolean {
-  return story.state === 'running' || story.state === 'checking' || story.state === 'merging';
 }
 
 /** Prerequisites of an open story that have not passed; empty when it may start. */

@@ -7,7 +7,7 @@ import { runOutcomes } from './status.ts';
  * Kinds are wire format: adding is free, renaming needs a decision record.
  */
 
-export { isActive, runOutcomes, runStatuses } from './status.ts';
+export { isActive, runStatuses } from './status.ts';
 export type { RunOutcome, RunStatus } from './status.ts';
 
 /** Why an attempt did not pass. */

@@ -74,7 +74,9 @@ function diagnosisOf(circle: readonly RememberedFailure[]): string {
   const files = [...new Set(circle.flatMap((failure) => failure.files))];
   const more = files.length > shownFiles ? ` and ${files.length - shownFiles} more` : '';
   const touched =
-    files.length === 0 ? 'No file differs from the base.' : `Changed files: ${files.slice(0, shownFiles).join(', ')}${more}.`;
+    files.length === 0
+      ? 'No file differs from the base.'
+      : `Changed files: ${files.slice(0, shownFiles).join(', ')}${more}.`;
   return `${same} Tried: ${tried}. ${touched}`;
 }
 

@@ -95,7 +95,8 @@ async function checkDatabase(config: Config, status: StackStatus): Promise<Check
     await chooseIdentity();
     const said = await output(binaries.postgres, ['--version'], {});
     const version = /\d+(?:\.\d+)+/.exec(said ?? '')?.[0];
-    if (version === undefined) return failed('postgres', `PostgreSQL: ${binaries.postgres} does not run`, 'npm ci');
+    if (version === undefined)
+      return failed('postgres', `PostgreSQL: ${binaries.postgres} does not run`, 'npm install');
     return ofProcess('postgres', `PostgreSQL ${version}`, status);
   } catch (error) {
     return fromError('postgres', error);

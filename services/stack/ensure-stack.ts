@@ -135,10 +135,7 @@ async function prepareStart(context: Context): Promise<() => Promise<void>> {
   await makeStackFolders(dataDir);
   if (!existsSync(clusterPath(stackPaths(dataDir).postgresDir))) {
     onProgress({ kind: 'note', text: `first start: setting up the local stack in ${dataDir}` });
-    onProgress({
-      kind: 'note',
-      text: '  a database, the Temporal engine, a worker and the API; they go on in the background (codetether status, codetether down)',
-    });
+    onProgress({ kind: 'note', text: '  database, engine, worker and API, a few seconds; codetether down ends them' });
   }
   let temporalCli: string | undefined;
   if (config.temporalAddress === undefined) {

@@ -1,5 +1,5 @@
-import { closeSync, fchmodSync, openSync, readFileSync } from 'node:fs';
-import { lstat, mkdir } from 'node:fs/promises';
+import { closeSync, existsSync, fchmodSync, openSync, readFileSync } from 'node:fs';
+import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CodetetherError } from '../../domain/errors.ts';
@@ -57,21 +57,42 @@ export function openLog(dataDir: string, name: LogName): number {
 
 /**
  * Makes the folders of the stack, private to their owner.
- * @throws `config-invalid` when the data dir cannot be written
+ * @throws `config-invalid` when the data dir cannot be written, `disk-full`
  */
 export async function makeStackFolders(dataDir: string): Promise<void> {
   const paths = stackPaths(dataDir);
   try {
     for (const folder of [dataDir, paths.stackDir, paths.logsDir, paths.postgresDir, dirname(paths.temporalFile)]) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder);
     }
   } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const problems = [`${dataDir}: ${message}`];
+    if (saysDiskFull(message)) throw new CodetetherError('disk-full', undefined, { problems, cause: error });
     throw new CodetetherError('config-invalid', 'the data dir cannot be used', {
-      problems: [`${dataDir}: ${error instanceof Error ? error.message : String(error)}`],
+      problems,
       next: 'Make it writable, or set CODETETHER_DATA_DIR to another folder.',
       cause: error,
     });
   }
+}
+
+/** With the folders above it. Node's own `recursive` never returns where a folder cannot be made in one that exists (/proc). */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return;
+    if (code !== 'ENOENT' || existsSync(dirname(folder))) throw error;
+    await makeFolder(dirname(folder));
+    await mkdir(folder, { mode: 0o700 });
+  }
+}
+
+/** Whether what a program or the system said means that there is no space left. */
+export function saysDiskFull(text: string): boolean {
+  return text.includes('No space left on device') || text.includes('ENOSPC');
 }
 
 /**

@@ -13,7 +13,7 @@ import { arch, platform } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodetetherError } from '../../domain/errors.ts';
-import { clusterPath } from './paths.ts';
+import { clusterPath, saysDiskFull } from './paths.ts';
 import { asIdentity, chooseIdentity, makeReachable, ownCluster, spawnOptions } from './postgres-identity.ts';
 import type { ServerCommand, ServerIdentity } from './postgres-identity.ts';
 
@@ -84,7 +84,7 @@ export function findPostgres(): PostgresBinaries {
   } catch (error) {
     throw new CodetetherError('stack-failed', `there is no embedded PostgreSQL for ${platform()} on ${arch()}`, {
       problems: [`the npm package ${name} is not installed`],
-      next: 'Install again with npm ci, or set DATABASE_URL to a PostgreSQL of your own.',
+      next: 'Install again with npm install, or set DATABASE_URL to a PostgreSQL of your own.',
       cause: error,
     });
   }
@@ -110,7 +110,7 @@ export function adminDatabaseUrl(options: { readonly port: number; readonly supe
 /**
  * Makes sure of a cluster with the application role and its database. Idempotent; a crash at any point leaves
  * either no cluster or a whole one. Not for two processes at once on the same folder.
- * @throws `stack-failed` with what initdb said
+ * @throws `stack-failed` or `disk-full` with what initdb said
  */
 export async function initializeCluster(options: {
   readonly dataDir: string;
@@ -269,7 +269,8 @@ async function createCluster(options: {
 
 function initFailed(output: string, cause?: unknown): CodetetherError {
   const lines = output.split('\n').filter((line) => line.trim() !== '' && !line.includes('PASSWORD'));
-  return new CodetetherError('stack-failed', 'the PostgreSQL cluster could not be made', {
+  const code = saysDiskFull(output) ? 'disk-full' : 'stack-failed';
+  return new CodetetherError(code, 'the PostgreSQL cluster could not be made', {
     problems: lines.slice(-5),
     cause,
   });

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CodetetherError, fromProblem } from '../../domain/errors.ts';
 import { askSupervisor } from './control.ts';
 import { readLogTail } from './logs.ts';
-import { childNames, logFile } from './paths.ts';
+import { childNames, logFile, saysDiskFull } from './paths.ts';
 import type { ChildName } from './paths.ts';
 import { getFromSocket } from './probe.ts';
 import type { OnProgress } from './progress.ts';
@@ -89,7 +89,7 @@ async function stackFailed(
 ): Promise<CodetetherError> {
   const { lines } = await readLogTail(dataDir, name, { lines: 12 });
   const end = state.children[name]?.lastEnd;
-  const isFull = lines.some((line) => line.includes('No space left on device') || line.includes('ENOSPC'));
+  const isFull = lines.some(saysDiskFull);
   return new CodetetherError(isFull ? 'disk-full' : 'stack-failed', `the local stack did not come up: ${message}`, {
     problems: [
       ...(end === null || end === undefined ? [] : [`${name} ${end}`]),
@@ -102,7 +102,8 @@ async function stackFailed(
 /** The error for a supervisor that ended before it answered, with its last words. */
 export async function supervisorFailed(dataDir: string): Promise<CodetetherError> {
   const { lines } = await readLogTail(dataDir, 'supervisor', { lines: 8 });
-  return new CodetetherError('stack-failed', 'the local stack did not come up: its supervisor ended', {
+  const code = lines.some(saysDiskFull) ? 'disk-full' : 'stack-failed';
+  return new CodetetherError(code, 'the local stack did not come up: its supervisor ended', {
     problems: lines.map((line) => `supervisor | ${line}`),
     next: `Read ${logFile(dataDir, 'supervisor')}, or try codetether doctor`,
   });

@@ -1,8 +1,8 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import { sql } from 'kysely';
 import type { EffectIdentity, EffectRecord, EffectSettlement, EffectStore } from '../../domain/contracts/store.ts';
 import { jsonText } from './json.ts';
-import type { Database } from './schema.ts';
+import type { Database, EffectTable } from './schema.ts';
 import { inTransaction } from './transaction.ts';
 import type { Queries } from './transaction.ts';
 
@@ -28,6 +28,10 @@ export function createEffectStore(database: Kysely<Database>): EffectStore {
       });
     },
     settleEffect: async (key, settlement) => await settleEffect(database, key, settlement),
+    getEffect: async (key) => {
+      const row = await database.selectFrom('effect').selectAll().where('key', '=', key).executeTakeFirst();
+      return row === undefined ? undefined : effectRecord(row);
+    },
     listEffects: async (runId) => {
       const rows = await database
         .selectFrom('effect')
@@ -36,18 +40,7 @@ export function createEffectStore(database: Kysely<Database>): EffectStore {
         .orderBy('sent_at')
         .orderBy('key')
         .execute();
-      return rows.map((row): EffectRecord => ({
-        key: row.key,
-        runId: row.run_id,
-        storyId: row.story_id,
-        // Written by `insertEffect` only.
-        kind: row.kind as EffectRecord['kind'],
-        state: row.state as EffectRecord['state'],
-        tries: row.tries,
-        outcome: row.outcome,
-        sentAt: row.sent_at,
-        settledAt: row.settled_at,
-      }));
+      return rows.map(effectRecord);
     },
   };
 }
@@ -75,4 +68,19 @@ export async function settleEffect(database: Queries, key: string, settlement: E
     .where('key', '=', key)
     .where('state', '<>', 'done')
     .execute();
+}
+
+function effectRecord(row: Selectable<EffectTable>): EffectRecord {
+  return {
+    key: row.key,
+    runId: row.run_id,
+    storyId: row.story_id,
+    // Written by `insertEffect` only.
+    kind: row.kind as EffectRecord['kind'],
+    state: row.state as EffectRecord['state'],
+    tries: row.tries,
+    outcome: row.outcome,
+    sentAt: row.sent_at,
+    settledAt: row.settled_at,
+  };
 }

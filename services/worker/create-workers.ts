@@ -7,6 +7,7 @@ import { withEffectLedger } from '../../activities/effects/workspace-effects.ts'
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
+import { createLauncher } from '../../activities/process/launcher.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
 import { createProgressActivities } from '../../activities/progress/create-progress-activities.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
@@ -48,7 +49,7 @@ const maxProjections = 20;
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { config, connection, crashPoints, hostId, journal } = options;
   const store = crashPoints?.watch(options.store) ?? options.store;
-  const processes = { env: options.environment, processDir: options.processDir };
+  const processes = { env: options.environment, processDir: options.processDir, launch: createLauncher().launch };
   const cancellationSignal = () => Context.current().cancellationSignal;
   const git = createGit(processes);
   const runCommand = createRunCommand(processes);

@@ -47,6 +47,8 @@ async function openRun(runId: string, caps: Partial<RalphOptions> = {}): Promise
     priority: 1,
     dependsOn: [],
     complexity: 3,
+    allowedChanges: [],
+    noChangeOk: false,
   };
   const prd = {
     project: 'p',

@@ -140,7 +140,7 @@ describe('a run that can start', () => {
       maxConcurrent: 3,
       maxCostUsd: 4.5,
     });
-    expect(plan.runId).toMatch(/:y$/);
+    expect(plan.runId).toMatch(/:x-y$/);
     expect((await preflightRalph(request({ maxIterations: 2 }), deps)).plan.options.maxIterations).toBe(2);
   });
 

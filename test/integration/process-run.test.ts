@@ -4,19 +4,31 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { launchHere, type Launch } from '../../activities/process/launch.ts';
+import { createLauncher } from '../../activities/process/launcher.ts';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
-import { createRunCommand, type Command, type CommandResult } from '../../activities/process/run-command.ts';
+import { createRunCommand, type Command, type CommandResult, type RunCommand } from '../../activities/process/run-command.ts';
+
+const launcher = createLauncher();
+afterAll(() => {
+  launcher.close();
+});
 
 let folder = '';
 let processDir = '';
+let launch: Launch = launchHere;
 let run: (command: Command['command'], options?: Partial<Command>) => Promise<CommandResult>;
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'codetether-process-'));
   processDir = path.join(folder, 'processes');
-  const runCommand = createRunCommand({ env: { ...process.env, SECRET_TOKEN: 'hush' }, processDir });
-  run = (command, options) => runCommand({ command, cwd: folder, ...options });
+  const env = { ...process.env, SECRET_TOKEN: 'hush' };
+  let runCommand: RunCommand | undefined;
+  run = (command, options) => {
+    runCommand ??= createRunCommand({ env, processDir, launch });
+    return runCommand({ command, cwd: folder, ...options });
+  };
 });
 
 afterEach(() => {
@@ -46,6 +58,14 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+describe.each([
+  ['from this process', launchHere],
+  ['by a launcher', launcher.launch],
+])('a command started %s', (_name, launchThen) => {
+  beforeEach(() => {
+    launch = launchThen;
+  });
 
 describe('how a command ends', () => {
   test('by itself, with its exit code and both outputs in the order written', async () => {
@@ -184,6 +204,8 @@ describe('output', () => {
   });
 });
 
+});
+
 describe('after kill -9 of the worker', () => {
   const runner = fileURLToPath(new URL('../../activities/process/run-command.ts', import.meta.url));
 
@@ -245,5 +267,75 @@ describe('after kill -9 of the worker', () => {
 
   test('a folder that does not exist holds nothing', async () => {
     expect(await killLeftovers(path.join(folder, 'nowhere'))).toBe(0);
+  });
+});
+
+describe('a launcher', () => {
+  const source = fileURLToPath(new URL('../../activities/process/', import.meta.url));
+
+  function launcherPid(): number {
+    const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
+    const pid = children.map(Number).find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('launcher-process'));
+    if (pid === undefined) throw new Error('no launcher');
+    return pid;
+  }
+
+  test('kills what it has started when its process is killed', async () => {
+    const script = `
+      const { createRunCommand } = await import(${JSON.stringify(`${source}run-command.ts`)});
+      const { createLauncher } = await import(${JSON.stringify(`${source}launcher.ts`)});
+      const { launch } = createLauncher();
+      const run = createRunCommand({ env: process.env, processDir: ${JSON.stringify(processDir)}, launch });
+      await run({ command: 'sleep 60 & echo $! > child; echo $$ > leader; wait', cwd: ${JSON.stringify(folder)} });
+    `;
+    const worker = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+    const leader = await waitFor(() => pidIn(path.join(folder, 'leader')));
+    const child = pidIn(path.join(folder, 'child')) ?? 0;
+    worker.kill('SIGKILL');
+    await waitFor(() => !isAlive(leader) && !isAlive(child));
+    expect(readdirSync(processDir).filter((name) => /^\d+$/.test(name))).toEqual([]);
+  });
+
+  test('keeps no process alive that has nothing to wait for', async () => {
+    const script = `
+      const { createRunCommand } = await import(${JSON.stringify(`${source}run-command.ts`)});
+      const { createLauncher } = await import(${JSON.stringify(`${source}launcher.ts`)});
+      const { launch } = createLauncher();
+      const run = createRunCommand({ env: process.env, processDir: ${JSON.stringify(processDir)}, launch });
+      const { output } = await run({ command: 'echo done', cwd: ${JSON.stringify(folder)} });
+      process.stdout.write(output);
+    `;
+    const worker = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    worker.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    expect(await new Promise((resolve) => worker.once('close', resolve))).toBe(0);
+    expect(output).toBe('done\n');
+  });
+
+  test.runIf(process.platform === 'linux')('that is killed says so, takes its commands with it, and is replaced', async () => {
+    launch = launcher.launch;
+    const running = run('echo $$ > leader; sleep 60');
+    const leader = await waitFor(() => pidIn(path.join(folder, 'leader')));
+    process.kill(launcherPid(), 'SIGKILL');
+    await expect(running).rejects.toMatchObject({ code: 'worker-lost' });
+    await waitFor(() => !isAlive(leader));
+    expect(await run('echo again')).toMatchObject({ exitCode: 0, output: 'again\n' });
+  });
+
+  test('passes on text of any size and kind', async () => {
+    const text = `${'ü\n"\\\u2028'.repeat(200_000)}end`;
+    const { exited } = await launcher.launch({
+      file: 'cat',
+      args: [],
+      cwd: folder,
+      env: { PATH: process.env['PATH'] ?? '' },
+      input: text,
+      output: 'collect',
+      processDir,
+      token: 'test',
+    });
+    const exit = await exited;
+    expect(exit).toMatchObject({ exitCode: 0, signal: null, stderr: '' });
+    expect(exit.stdout === text).toBe(true);
   });
 });

@@ -143,7 +143,9 @@ ln -sf '${process.execPath}' node_modules/node/bin/node
       status: 0,
     });
     // npm must not run on the Node that it replaces.
-    expect(calls()).toBe(`npm ci --no-audit --no-fund --loglevel=error PATH=${base}/tools:${path}\nbuild\n`);
+    expect(calls()).toBe(
+      `npm install --no-save --no-audit --no-fund --no-update-notifier --loglevel=error PATH=${base}/tools:${path}\nbuild\n`,
+    );
     expect(setup()).toEqual({ stdout: '', stderr: '', status: 0 });
     expect(calls().split('\n')).toHaveLength(4);
     appendFileSync(join(root, 'package-lock.json'), '\n');

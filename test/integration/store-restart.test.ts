@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { asCodetetherError } from '../../domain/errors.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
@@ -40,10 +41,9 @@ test.each(['stop', 'kill'] as const)(
     await expect.poll(() => heard).toEqual([null, runId]);
 
     await server[end]();
-    await expect(store.getRun(runId)).rejects.toMatchObject({
-      code: 'database-unreachable',
-      entry: { retryable: true },
-    });
+    // Sessions of a killed server may answer for a moment longer.
+    const asked = () => store.getRun(runId).then(() => 'answered', asCodetetherError);
+    await expect.poll(asked).toMatchObject({ code: 'database-unreachable', entry: { retryable: true } });
     await expect(store.appendRunEvents(runId, [warning('lost')])).rejects.toMatchObject({
       code: 'database-unreachable',
     });

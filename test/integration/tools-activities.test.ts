@@ -98,7 +98,8 @@ async function checkpoint(): Promise<string | undefined> {
 const file = (name: string): string => readFileSync(path.join(workspacePath, name), 'utf8');
 
 /** What a command left that was killed in the middle. */
-const halfDone = (): void => {
+const halfDone = async (callId: string): Promise<void> => {
+  await store.beginEffect({ key: toolCallKey(sessionId, 2, callId), runId, storyId: 'US-1', kind: 'tool-call' });
   writeFileSync(path.join(workspacePath, 'kept.txt'), 'half');
   writeFileSync(path.join(workspacePath, 'stray.txt'), 'x');
   rmSync(path.join(workspacePath, 'README.md'));
@@ -208,7 +209,7 @@ describe('recovery of a lost call', () => {
 
   test('of a shell command puts the workspace back and tells the model', async () => {
     await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'rm README.md' } }]);
-    halfDone();
+    await halfDone('c2');
     expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'interrupted' });
     expect(file('kept.txt')).toBe('kept');
     expect(file('README.md')).toBe('# sums\n');
@@ -227,10 +228,17 @@ describe('recovery of a lost call', () => {
 
   test('of a write puts the workspace back and asks for a rerun, which works', async () => {
     await asked(2, [{ id: 'c2', name: 'edit', args: { path: 'kept.txt', old_string: 'kept', new_string: 'new' } }]);
-    halfDone();
+    await halfDone('c2');
     expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'write' })).toEqual({ kind: 'rerun' });
     expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: true });
     expect(file('kept.txt')).toBe('new');
+  });
+
+  test('of a call that had not begun changes nothing and asks for a rerun', async () => {
+    await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'echo x >> twice.txt' } }]);
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'rerun' });
+    expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: true });
+    expect(file('twice.txt')).toBe('x\n');
   });
 
   test('is the only way on after a call that was begun: it is never silently run again', async () => {

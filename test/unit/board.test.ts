@@ -1,6 +1,7 @@
 import { assert, integer, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { catchUp, emptyBoard, isWorkedOn, passedCount, reduceBoard, waitsFor } from '../../domain/run/board.ts';
+import { catchUp, emptyBoard, passedCount, reduceBoard, waitsFor } from '../../domain/run/board.ts';
+import { isWorkedOn } from '../../domain/run/board-story.ts';
 import type { Board } from '../../domain/run/board.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { events, firstRun, snapshotAt } from './board-fixture.ts';

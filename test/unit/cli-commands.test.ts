@@ -132,15 +132,11 @@ describe('run, before anything is started', () => {
     mkdirSync(join(folder, 'plans'));
     expect(await told('nothing.json')).toEqual([
       2,
-      `error: there is no PRD at ${join(folder, 'nothing.json')}`,
+      `error: There is no PRD file ${join(folder, 'nothing.json')}.`,
       'prd-missing',
     ]);
-    expect(await told('broken.json')).toEqual([2, 'error: the PRD is not JSON', 'prd-invalid']);
-    expect(await told('plans')).toEqual([
-      2,
-      `error: the PRD cannot be read: ${join(folder, 'plans')} is a folder`,
-      'prd-missing',
-    ]);
+    expect(await told('broken.json')).toEqual([2, `error: ${join(folder, 'broken.json')} is not JSON.`, 'prd-invalid']);
+    expect(await told('plans')).toEqual([2, `error: ${join(folder, 'plans')} is not a file.`, 'prd-missing']);
     expect(await told('prd.json')).toEqual([
       2,
       `error: the PRD is not in a git repository: ${join(folder, 'prd.json')}`,
@@ -169,9 +165,8 @@ describe('validate', () => {
       '  stage 2   US-002  Parse "fri"  after US-001',
       '            US-003  Overdue in red  after US-001  (has passed)',
     ]);
-    expect(stdout).toContain(
-      '⚠ user_stories: US-001, US-002, US-003: no verification steps, only the gates check them',
-    );
+    write('prd.json', prd({ quality_checks: {} }));
+    expect((await codetether(['ralph', 'validate'])).stdout).toContain('no verification steps, so nothing checks them');
   });
 
   it('reads YAML', async () => {

@@ -313,7 +313,6 @@ describe('warnings', () => {
     const stories = Array.from({ length: 500 }, (_, index) => story(`US-${index}`, { notes: 'mine' }));
     expect(parsePrd(file(stories, { quality_checks: { test: 'x' } })).warnings).toEqual([
       'user_stories: US-0, US-1, US-2, US-3, US-4 and 495 more: no acceptance criteria',
-      'user_stories: US-0, US-1, US-2, US-3, US-4 and 495 more: no verification steps, only the gates check them',
     ]);
   });
 });

@@ -23,8 +23,12 @@ export async function validate(path: string, options: { readonly json?: boolean 
     );
     return exitCodes.completed;
   } catch (error) {
-    if (options.json !== true || !(error instanceof CodetetherError)) throw error;
+    if (!(error instanceof CodetetherError)) throw error;
     const { code, title, problems } = toProblem(error);
+    if (options.json !== true) {
+      const next = code === 'prd-invalid' ? { next: 'Correct the named places, then validate again.' } : {};
+      throw new CodetetherError(code, title, { problems, ...next, cause: error });
+    }
     print(stdout, [JSON.stringify({ schema_version: 1, valid: false, code, message: title, problems })]);
     return error.entry.exit;
   }

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import type { Board } from '../../../domain/run/board.ts';
-import { isWorkedOn } from '../../../domain/run/board.ts';
+import { isWorkedOn } from '../../../domain/run/board-story.ts';
 import { exitCodes, asCodetetherError } from '../../../domain/errors.ts';
 import type { SteerVerb } from '../../../domain/contracts/api.ts';
 import { isActive } from '../../../domain/run/status.ts';
