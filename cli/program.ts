@@ -74,6 +74,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'check all that codetether needs, and name the mend',
     load: async () => await import('./commands/doctor.ts'),
   },
+  cleanup: {
+    group: stack,
+    summary: 'show what runs have left behind, and remove it',
+    load: async () => await import('./commands/cleanup.ts'),
+  },
   worker: {
     group: processes,
     summary: 'run a worker in this terminal',

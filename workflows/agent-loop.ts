@@ -1,13 +1,13 @@
+import { ActivityFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
 import { activityError } from './failure.ts';
 import type { Approver } from './approval.ts';
-import { ActivityFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { AttemptRef, ModelStepResult, ToolCallInput, ToolCallRef } from '../domain/contracts/activities.ts';
 import { addUsage } from '../domain/run/budget.ts';
 import type { BudgetName, Usage } from '../domain/run/budget.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
 import { mayGoOn, unlessStopped } from './control.ts';
 import type { Control } from './control.ts';
-import { model } from './policies.ts';
+import { model, projections } from './policies.ts';
 import type { Host } from './policies.ts';
 
 export interface AgentLoop {
@@ -48,12 +48,14 @@ export async function runAgentLoop(loop: AgentLoop, state: AgentLoopState): Prom
     if (!(await mayGoOn(loop.control))) return { kind: 'stopped', step, usage };
     if (workflowInfo().continueAsNewSuggested) return { kind: 'continue-as-new', step, usage };
 
+    await tellNudges(loop);
     loop.onStep(step, 'thinking…');
     const answer = await callModel(loop, step);
     if (answer === undefined) return { kind: 'stopped', step, usage };
     if (answer.kind === 'budget-exceeded') return { kind: 'budget-exceeded', budget: answer.budget, step, usage };
     usage = addUsage(usage, answer.usage);
-    if (answer.stop === 'finished') return { kind: 'finished', step: step + 1, usage };
+    if (answer.stop === 'finished' && loop.control.nudges.length === 0)
+      return { kind: 'finished', step: step + 1, usage };
 
     let repeats = 0;
     for (const group of parallelGroups(answer.toolCalls)) {
@@ -67,6 +69,17 @@ export async function runAgentLoop(loop: AgentLoop, state: AgentLoopState): Prom
     }
   }
   return { kind: 'max-steps', step, usage };
+}
+
+async function tellNudges(loop: AgentLoop): Promise<void> {
+  const { attempt, control, sessionId } = loop;
+  for (let nudge = control.nudges[0]; nudge !== undefined; nudge = control.nudges[0]) {
+    await projections.nudgeAgent.executeWithOptions(
+      { summary: `${attempt.storyId}: told: ${nudge.text}`.slice(0, 200) },
+      [{ ...attempt, ...nudge, sessionId }],
+    );
+    control.nudges.shift();
+  }
 }
 
 /** Undefined when the run is to stop. A provider's account that is used up is a matter for a person. */
@@ -138,7 +151,9 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
     });
     if (loop.control.stopping) return 0;
     if (answer !== 'approve') {
-      const reason = [call.ask.why, answeredBy === 'timeout' ? 'nobody answered in time' : '', note].filter(Boolean).join('; ');
+      const reason = [call.ask.why, answeredBy === 'timeout' ? 'nobody answered in time' : '', note]
+        .filter(Boolean)
+        .join('; ');
       await loop.host.tools.denyToolCall.executeWithOptions({ summary: `${options.summary} (denied)` }, [
         { ...input, reason },
       ]);

@@ -1,19 +1,23 @@
 import { CancellationScope, condition, defineSignal, setHandler, sleep } from '@temporalio/workflow';
 import { childSignals } from '../domain/contracts/ralph.ts';
+import type { Nudge } from '../domain/contracts/ralph.ts';
 
 export const pauseSignal = defineSignal(childSignals.pause);
 export const resumeSignal = defineSignal(childSignals.resume);
 export const stopSignal = defineSignal(childSignals.stop);
+export const nudgeSignal = defineSignal<[Nudge]>(childSignals.nudge);
 
 /** What a parent has asked of this workflow; looked at between steps. */
 export interface Control {
   paused: boolean;
   stopping: boolean;
+  /** What people want the agent to know before its next step, oldest first. */
+  nudges: Nudge[];
 }
 
 /** Registers the handlers; call it before the first await. */
 export function listenToParent(): Control {
-  const control: Control = { paused: false, stopping: false };
+  const control: Control = { paused: false, stopping: false, nudges: [] };
   setHandler(pauseSignal, () => {
     control.paused = true;
   });
@@ -22,6 +26,9 @@ export function listenToParent(): Control {
   });
   setHandler(stopSignal, () => {
     control.stopping = true;
+  });
+  setHandler(nudgeSignal, (nudge) => {
+    control.nudges.push(nudge);
   });
   return control;
 }

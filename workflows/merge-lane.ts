@@ -93,7 +93,13 @@ export class MergeLane {
 
       const failed = await runChecks(
         this.#host,
-        { ...attempt, where: 'merged', gates: story.gates, verificationSteps: story.verificationSteps },
+        {
+          ...attempt,
+          where: 'merged',
+          commit: merged.commit,
+          gates: story.gates,
+          verificationSteps: story.verificationSteps,
+        },
         show,
       );
       if (failed !== undefined) return { kind: 'red', ...failed, nextStart: { kind: 'merged', commit: green.commit } };

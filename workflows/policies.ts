@@ -7,6 +7,7 @@ import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow'
 import type { ActivityOptions } from '@temporalio/workflow';
 import type {
   GateActivities,
+  HousekeepingActivities,
   ModelActivities,
   PrdFileActivities,
   ProgressActivities,
@@ -58,6 +59,7 @@ export function onHost(hostId: string) {
     workspaces: proxyActivities<WorkspaceActivities>({ ...repeatable, taskQueue }),
     gates: proxyActivities<GateActivities>({ ...repeatable, taskQueue, startToCloseTimeout: '2h' }),
     progress: proxyActivities<ProgressActivities>({ ...repeatable, taskQueue }),
+    housekeeping: proxyActivities<HousekeepingActivities>({ ...repeatable, taskQueue }),
     files: proxyActivities<PrdFileActivities>({ ...repeatable, taskQueue }),
   };
 }

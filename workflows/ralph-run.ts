@@ -1,4 +1,3 @@
-import { defaultAskTimeoutMs } from '../domain/run/approval.ts';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   CancellationScope,
@@ -15,11 +14,13 @@ import {
   sleep,
   startChild,
   upsertSearchAttributes,
+  uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
-import { childSignals, runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
+import { nudgeSignal } from './control.ts';
 import type {
+  StoryMessage,
   RalphRunInput,
   RalphRunResult,
   RalphRunState,
@@ -28,6 +29,8 @@ import type {
   RollbackRequest,
   WorkspaceStart,
 } from '../domain/contracts/ralph.ts';
+import { defaultAskTimeoutMs } from '../domain/run/approval.ts';
+import { childSignals, runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
 import type { ReadyStory } from '../domain/contracts/activities.ts';
 import type { HeldStory } from '../domain/ralph/overlap.ts';
 import { capsProblem, noUsage } from '../domain/run/budget.ts';
@@ -163,6 +166,18 @@ class RalphRun {
         if (problem !== null) throw new Error(problem);
       },
     });
+    setHandler(defineUpdate<void, [StoryMessage]>(runUpdates.nudge), (message) => this.#nudge(message), {
+      validator: ({ storyId }) => {
+        unlessEnding.validator();
+        if (this.#inFlight.get(storyId) === undefined) throw new Error(`nobody works on ${storyId} now`);
+      },
+    });
+    setHandler(defineUpdate<void, [StoryMessage]>(runUpdates.retry), (message) => this.#retry(message), {
+      validator: ({ storyId }) => {
+        unlessEnding.validator();
+        if (this.#board.statusOf(storyId) !== 'failed') throw new Error(`${storyId} has not failed`);
+      },
+    });
     setHandler(defineQuery<RalphRunState>(stateQuery), () => this.#state());
   }
 
@@ -192,6 +207,27 @@ class RalphRun {
       run: { caps: change },
     });
     return this.#paused ? 'paused' : 'running';
+  }
+
+  /** The agent is told before its next step. */
+  async #nudge({ storyId, text }: StoryMessage): Promise<void> {
+    await this.#inFlight.get(storyId)?.signal(nudgeSignal, { nudgeId: uuid4(), text });
+  }
+
+  /** A failed story gets one more attempt, whose agent is told the hint. */
+  async #retry({ storyId, text }: StoryMessage): Promise<void> {
+    const before = this.#board.noteOf(storyId);
+    this.#board.note(storyId, { status: 'retry', note: text });
+    await record({
+      runId: this.#input.runId,
+      events: [{ key: this.#steerKey(), kind: 'story-reopened', storyId, body: { hint: text } }],
+      story: {
+        storyId,
+        status: 'open',
+        ...(text === '' ? {} : { feedback: { reason: 'failed', message: `${before}\n\nA person says: ${text}` } }),
+      },
+    });
+    this.#changed();
   }
 
   /** Nothing new starts; what is in flight finishes its step. The first reason stands. */

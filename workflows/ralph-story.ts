@@ -1,8 +1,16 @@
+import {
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
 import { listenToAnswers } from './approval.ts';
-import { condition, continueAsNew, defineQuery, defineSignal, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { childSignals, stateQuery } from '../domain/contracts/ralph.ts';
 import type { RalphStoryInput, RalphStoryResult, RalphStoryState } from '../domain/contracts/ralph.ts';
-import type { AttemptRef } from '../domain/contracts/activities.ts';
+import type { AttemptRef, StoryCheckInput } from '../domain/contracts/activities.ts';
 import { noUsage } from '../domain/run/budget.ts';
 import type { AttemptFailure } from '../domain/run/events.ts';
 import { attemptId } from '../domain/run/ids.ts';
@@ -83,7 +91,11 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
     usage = loop.usage;
     switch (loop.kind) {
       case 'continue-as-new':
-        return await continueAsNew<typeof ralphStory>({ ...input, baselineEnded, resume: { ...state, step: loop.step, usage } });
+        return await continueAsNew<typeof ralphStory>({
+          ...input,
+          baselineEnded,
+          resume: { ...state, step: loop.step, usage },
+        });
       case 'stopped':
         return { kind: 'stopped', usage, durationMs: durationMs() };
       case 'budget-exceeded':
@@ -133,8 +145,7 @@ function isModelCode(code: string): boolean {
   return code.startsWith('provider-') || code.startsWith('script-');
 }
 
-export interface Checks extends AttemptRef {
-  readonly where: 'workspace' | 'merged';
+export interface Checks extends StoryCheckInput {
   readonly gates: readonly string[];
   readonly verificationSteps: number;
 }
@@ -145,18 +156,19 @@ export async function runChecks(
   checks: Checks,
   show: (text: string) => void,
 ): Promise<{ readonly reason: AttemptFailure; readonly message: string } | undefined> {
-  const { runId, storyId, attempt, where } = checks;
+  const { runId, storyId, attempt, where, commit } = checks;
+  const check = { runId, storyId, attempt, where, ...(commit === undefined ? {} : { commit }) };
   const merged = where === 'merged';
   const inspected = await host.gates.inspectChange.executeWithOptions(
     { summary: `${storyId}: inspect the change${merged ? ' (merged)' : ''}` },
-    [{ runId, storyId, attempt, where }],
+    [check],
   );
   if (!inspected.ok) return { reason: 'tampered', message: inspected.message };
   for (const gate of checks.gates) {
     show(`gate ${gate}${merged ? ' on the merged tree' : ''}`);
     const result = await host.gates.runGate.executeWithOptions(
       { summary: `${storyId}: gate ${gate}${merged ? ' (merged)' : ''}` },
-      [{ runId, storyId, attempt, gate, where }],
+      [{ ...check, gate }],
     );
     if (result.verdict === 'red')
       return { reason: merged ? 'merged-gate-failed' : 'gate-failed', message: `gate ${gate}: ${result.summary}` };
@@ -164,7 +176,7 @@ export async function runChecks(
   if (checks.verificationSteps > 0) {
     show('verification steps');
     const result = await host.gates.runVerification.executeWithOptions({ summary: `${storyId}: verification` }, [
-      { runId, storyId, attempt, where },
+      check,
     ]);
     if (!result.ok) return { reason: merged ? 'merged-gate-failed' : 'verification-failed', message: result.summary };
   }

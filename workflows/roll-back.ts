@@ -39,7 +39,7 @@ async function moveBack(lane: MergeLane, host: Host, rollback: Rollback): Promis
     if (reverted.kind === 'conflict')
       return `what came after ${reverted.storyId} changed the same places: ${reverted.files.slice(0, 5).join(', ')}`;
     const { tip, commit, reverts } = reverted;
-    const red = commit === tip ? undefined : await redGate(host, { runId, gates });
+    const red = commit === tip ? undefined : await redGate(host, { runId, gates, commit });
     if (red !== undefined) return `without ${what} ${red}`;
     const closed = await lane.advance({
       runId,
@@ -62,11 +62,11 @@ async function moveBack(lane: MergeLane, host: Host, rollback: Rollback): Promis
 
 async function redGate(
   host: Host,
-  { runId, gates }: { readonly runId: string; readonly gates: readonly string[] },
+  { runId, gates, commit }: { readonly runId: string; readonly gates: readonly string[]; readonly commit: string },
 ): Promise<string | undefined> {
   for (const gate of gates) {
     const result = await host.gates.runGate.executeWithOptions({ summary: `gate ${gate} (rollback)` }, [
-      { runId, gate, where: 'merged' },
+      { runId, gate, where: 'merged', commit },
     ]);
     if (result.verdict === 'red') return `gate ${gate} is red: ${result.summary}`;
   }

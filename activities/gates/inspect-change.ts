@@ -1,4 +1,4 @@
-import type { AttemptRef, InspectChangeResult } from '../../domain/contracts/activities.ts';
+import type { InspectChangeResult, StoryCheckInput } from '../../domain/contracts/activities.ts';
 import type { Store, WorkspaceStore } from '../../domain/contracts/store.ts';
 import type { Story } from '../../domain/ralph/prd.ts';
 import {
@@ -29,10 +29,7 @@ const longestMessage = 2_000;
 /** Larger files are no sources. */
 const largestFileBytes = 1024 * 1024;
 
-export async function inspectChange(
-  deps: InspectDeps,
-  input: AttemptRef & { readonly where: 'workspace' | 'merged' },
-): Promise<InspectChangeResult> {
+export async function inspectChange(deps: InspectDeps, input: StoryCheckInput): Promise<InspectChangeResult> {
   const { git } = deps.repositories;
   const startedAt = performance.now();
   const [run, { story }] = await Promise.all([requireRun(deps.store, input.runId), requireStory(deps.store, input)]);

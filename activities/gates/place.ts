@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import type { GateInput } from '../../domain/contracts/activities.ts';
 import type { RunRecord, WorkspaceStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
@@ -21,13 +20,13 @@ export interface Place {
 }
 
 /**
- * The worktree that a check is about: the story's, the merge lane's as the last merge left it, or (baseline) the merge
- * lane's with the run's base checked out. Throws `workspace-failed` when there is none.
+ * The worktree that a check is about: the story's as it is, or the merge lane's with the merged commit or (baseline) the run's
+ * base checked out. Throws `workspace-failed` when there is none.
  */
 export async function findPlace(
   deps: { readonly store: Pick<WorkspaceStore, 'getWorkspace'>; readonly repositories: Repositories },
   run: RunRecord,
-  check: Pick<GateInput, 'where' | 'storyId'>,
+  check: Pick<GateInput, 'where' | 'storyId' | 'commit'>,
 ): Promise<Place> {
   const { repositories } = deps;
   const repository = await repositories.open(run.repoPath);
@@ -37,17 +36,11 @@ export async function findPlace(
       const worktree = await requireWorktree(workspace.path);
       return { folder: workspace.path, tree: await snapshotTree(repositories.git, worktree), commit: null, worktree };
     }
-    case 'merged': {
-      const folder = integrationFolder(run);
-      if (!(await isFolder(folder))) throw missing(folder);
-      const worktree = await requireWorktree(folder);
-      const answer = await repositories.git(['rev-parse', '--verify', 'HEAD', 'HEAD^{tree}'], { cwd: folder });
-      const [commit = '', tree = ''] = answer.stdout.trim().split('\n');
-      return { folder, tree, commit, worktree };
-    }
+    case 'merged':
     case 'baseline': {
-      if (run.base === null) throw new CodetetherError('workspace-failed', `Run ${run.runId} has no base yet.`);
-      const commit = run.base;
+      const commit = check.where === 'merged' ? check.commit : run.base;
+      if (commit === undefined || commit === null)
+        throw new CodetetherError('workspace-failed', `Run ${run.runId} has no ${check.where} tree yet.`);
       const folder = integrationFolder(run);
       const worktree = await repositories.exclusively(repository, () =>
         checkOut(repositories.git, repository, { folder, commit }),
@@ -55,14 +48,4 @@ export async function findPlace(
       return { folder, tree: await treeOf(repositories.git, worktree, commit), commit, worktree };
     }
   }
-}
-
-function missing(folder: string): CodetetherError {
-  return new CodetetherError('workspace-failed', `There is no merged tree at ${folder}.`, {
-    next: 'Start the run again; it is made anew.',
-  });
-}
-
-async function isFolder(folder: string): Promise<boolean> {
-  return (await stat(folder).catch(() => undefined))?.isDirectory() === true;
 }

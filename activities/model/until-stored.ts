@@ -12,8 +12,8 @@ export async function untilStored(write: () => Promise<void>, signal: AbortSigna
       return;
     } catch (error) {
       if (!asCodetetherError(error).entry.retryable) throw error;
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
       signal.throwIfAborted();
-      await sleep(waitMs, undefined, { signal });
     }
   }
 }

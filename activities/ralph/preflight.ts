@@ -1,7 +1,7 @@
-import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
 import { realpath, stat, statfs } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { z } from 'zod';
+import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RalphOptions } from '../../domain/contracts/ralph.ts';
 import type { RunPlan } from '../../domain/contracts/store.ts';

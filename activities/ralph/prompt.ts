@@ -101,8 +101,11 @@ export function buildStoryPrompt(inputs: PromptInputs): string {
   ]);
 }
 
+const putBack =
+  'Put these files back as they were and make the code right instead: what checks the work is not part of this story.';
+
 function feedbackSection({ reason, message, diagnosis, check }: Feedback): string {
-  const failed = `It did not pass (${reason}): ${message.trim()}`;
+  const failed = `It did not pass (${reason}): ${message.trim()}${reason === 'tampered' ? `\n\n${putBack}` : ''}`;
   const what = diagnosis === undefined ? failed : `${failed}\n\n${circles} ${diagnosis}`;
   if (check === null) return titled('The last attempt', what);
   const where = check.where === 'merged' ? ', on the tree merged with the other stories' : '';

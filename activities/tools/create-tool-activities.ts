@@ -68,11 +68,14 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const storyKey = `${input.sessionId}:story`;
       if (await store.hasSessionEvent(input.sessionId, storyKey)) return;
       const workspace = await workspaceOf(input);
-      const inputs = await readPromptInputs({ store, git }, {
-        ...input,
-        workspacePath: workspace.path,
-        base: workspace.base,
-      });
+      const inputs = await readPromptInputs(
+        { store, git },
+        {
+          ...input,
+          workspacePath: workspace.path,
+          base: workspace.base,
+        },
+      );
       await store.appendSessionEvents(input.sessionId, [
         { key: systemKey, kind: 'system', body: { text: buildSystemPrompt(inputs) } },
         { key: storyKey, kind: 'user', body: { text: buildStoryPrompt(inputs) } },
@@ -97,9 +100,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const output = `error: not run: it was denied (${input.reason}). Do without it.`;
       await store.appendSessionEvents(input.sessionId, [resultEvent(key, call.request, { ok: false, output })]);
       const ended = { step, tool: cleanLine(call.request.name, 100), label, ok: false, durationMs: 0 };
-      await store.appendRunEvents(runId, [
-        { key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body: ended },
-      ]);
+      await store.appendRunEvents(runId, [{ key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body: ended }]);
     },
 
     async recoverToolCall(input) {

@@ -50,10 +50,7 @@ export const toolDefinitions: readonly ToolDefinition[] = tools.map(({ name, des
 }));
 
 /** Risk and label (one line, at most 100 characters) of a call before it runs, and whether a person is to be asked. Never throws. */
-export function describeToolCall(
-  name: string,
-  rawArguments: unknown,
-): Pick<ToolCallRef, 'risk' | 'label' | 'ask'> {
+export function describeToolCall(name: string, rawArguments: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask'> {
   const tool = byName.get(name);
   if (tool === undefined) return { risk: 'read', label: cleanLine(`${name} (no such tool)`, 100) };
   const ask = name === 'bash' ? askAbout(commandOf(rawArguments)) : undefined;

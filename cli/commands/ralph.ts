@@ -1,5 +1,5 @@
-import { onAskPolicies } from '../../domain/run/approval.ts';
 import { Command, Option } from 'commander';
+import { onAskPolicies } from '../../domain/run/approval.ts';
 import type { SteerVerb } from '../../domain/contracts/api.ts';
 import {
   concurrency,
@@ -45,6 +45,8 @@ export function command(): Command {
     .addCommand(resumeCommand())
     .addCommand(steerCommand('stop', 'end the run after the steps under way'))
     .addCommand(steerCommand('cancel', 'end the run now'))
+    .addCommand(nudgeCommand())
+    .addCommand(retryCommand())
     .addCommand(rollbackCommand())
     .commandsGroup('Write a PRD:')
     .addCommand(validateCommand())
@@ -85,7 +87,11 @@ function runCommand(): Command {
     .optionsGroup('What to do:')
     .option('--detach', 'start the run, print its id and leave it running')
     .option('--dry-run', 'check everything and print the plan; start nothing')
-    .addOption(new Option('--on-ask <policy>', 'when something has to be asked; default: wait on a terminal, else deny').choices(onAskPolicies))
+    .addOption(
+      new Option('--on-ask <policy>', 'when something has to be asked; default: wait on a terminal, else deny').choices(
+        onAskPolicies,
+      ),
+    )
     .option('--ask-timeout <time>', 'how long a person is waited for; default: 24h', timeSpan)
     .option('--allow-unchecked', 'accept stories that nothing checks')
     .option('--allow-dirty', 'start although the checkout has uncommitted changes; they are left alone')
@@ -263,6 +269,53 @@ function steerCommand(verb: Exclude<SteerVerb, 'resume'>, summary: string): Comm
       options: { readonly prd?: string; readonly json?: boolean; readonly quiet?: boolean },
     ) => {
       process.exitCode = await (await import('./ralph/steer.ts')).steer(verb, run, options);
+    },
+  );
+}
+
+const tellOptions = (command: Command) =>
+  command
+    .option(...prdOption)
+    .option('--json', 'the run as one JSON object')
+    .option('-q, --quiet', 'print nothing');
+
+function nudgeCommand(): Command {
+  const nudge = new Command('nudge')
+    .summary('tell the agent of a story something')
+    .description('Tells the agent that works on a story something; it reads it before its next step.')
+    .argument('<story>', 'id of a story that is worked on')
+    .argument('<text>', 'what it is told')
+    .argument(...runArgument);
+  return withHelpEnd(tellOptions(nudge), {
+    examples: [
+      ['codetether ralph nudge US-003 "use the date library"', "a story of this repository's run"],
+      ['codetether ralph nudge US-003 "no new files" due-dates', 'of a run by the last part of its id'],
+    ],
+    exitCodes: shortExitCodes,
+  }).action(async (storyId: string, text: string, run: string | undefined, options: { readonly prd?: string }) => {
+    process.exitCode = await (await import('./ralph/tell.ts')).tell('nudge', { storyId, text, run }, options);
+  });
+}
+
+function retryCommand(): Command {
+  const retry = new Command('retry')
+    .summary('open a failed story again')
+    .description(
+      'Gives a story that has failed one more attempt, while the run goes on. A run that has ended tries its failed stories again when it is started again.',
+    )
+    .argument('<story>', 'id of a story that has failed')
+    .argument(...runArgument)
+    .option('--hint <text>', 'what its agent is told');
+  return withHelpEnd(tellOptions(retry), {
+    examples: [
+      ['codetether ralph retry US-003', "a story of this repository's run"],
+      ['codetether ralph retry US-003 --hint "the parser is in lib/"', 'with a hint'],
+    ],
+    exitCodes: shortExitCodes,
+  }).action(
+    async (storyId: string, run: string | undefined, options: { readonly hint?: string; readonly prd?: string }) => {
+      const message = { storyId, text: options.hint ?? '', run };
+      process.exitCode = await (await import('./ralph/tell.ts')).tell('retry', message, options);
     },
   );
 }

@@ -49,7 +49,7 @@ export function finalLines(board: Board, { look, prdPath, handle }: FinalContext
     headline(board, look),
     ...limited(failed, (story) => failedLines(story, handle, look), handle, look),
     ...limited(others, (story) => [otherLine(board, story, look)], handle, look),
-    ...resultLines(board, open.length > 0, prdPath, look),
+    ...resultLines(board, open.length > 0, { look, prdPath, handle }),
   ].map((line) => inSigns(line, look.signs));
 }
 
@@ -112,7 +112,7 @@ function limited(
   return [...shown.flatMap(lines), ...more];
 }
 
-function resultLines(board: Board, isIncomplete: boolean, prdPath: string, look: Look): string[] {
+function resultLines(board: Board, isIncomplete: boolean, { look, prdPath, handle }: FinalContext): string[] {
   const commits = board.ended?.commits ?? null;
   const isGreen = (board.gates?.length ?? 0) > 0 && gateNotes(board).length === 0;
   const gates = commits !== 0 && board.tip !== null && isGreen ? ', gates green on its tip' : '';
@@ -127,18 +127,21 @@ function resultLines(board: Board, isIncomplete: boolean, prdPath: string, look:
     ...(commits === 0 ? [] : [`next   git merge ${shellWord(branch)}`]),
     ...(isIncomplete
       ? [
-          `${commits === 0 ? 'next   ' : '  or   '}codetether ralph run --prd ${shellWord(prdPath)}${moreOf(board)}     goes on with what has not passed`,
+          `${commits === 0 ? 'next   ' : '  or   '}${goOnCommand(board, prdPath, handle)}     goes on with what has not passed`,
         ]
       : []),
   ];
 }
 
-/** The flag that a further execution needs to come further than this one. */
-function moreOf(board: Board): string {
-  if (board.status === 'max-iterations') return ' --max-iterations <more>';
-  if (board.status !== 'budget-exceeded') return '';
-  const cap = ['max-tokens', 'max-time', 'max-cost'].find((name) => board.message.includes(name)) ?? 'max-cost';
-  return ` --${cap} <more>`;
+/** With the flag that a further execution needs to come further than this one. */
+function goOnCommand(board: Board, prdPath: string, handle: string): string {
+  if (board.status === 'budget-exceeded') {
+    const caps = ['max-tokens', 'max-time', 'max-total-steps', 'max-cost'];
+    const cap = caps.find((name) => board.message.includes(name)) ?? 'max-cost';
+    return `codetether ralph resume ${handle} --${cap} <more>`;
+  }
+  const more = board.status === 'max-iterations' ? ' --max-iterations <more>' : '';
+  return `codetether ralph run --prd ${shellWord(prdPath)}${more}`;
 }
 
 /** Quoted for a shell where it has to be. */

@@ -14,7 +14,7 @@ export function plainLine(runId: string, event: RunEvent, options: { readonly ve
 }
 
 /** `caps of $5.00, 400k tokens`. */
-export function capsText({ maxCostUsd, maxTokens, maxTotalSteps, maxTimeMs }: RunEventBody<'caps-changed'>): string {
+function capsText({ maxCostUsd, maxTokens, maxTotalSteps, maxTimeMs }: RunEventBody<'caps-changed'>): string {
   const caps = [
     ...(maxCostUsd === null ? [] : [formatUsd(maxCostUsd)]),
     ...(maxTokens === null ? [] : [`${formatTokens(maxTokens)} tokens`]),
@@ -102,6 +102,10 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       const { id, choice, by, note } = event.body;
       return `${story} ${id}: ${choice} (${by})${note === '' ? '' : `: ${note}`}`;
     }
+    case 'agent-nudged':
+      return `${story} is told: ${event.body.text}`;
+    case 'story-reopened':
+      return `${story} is open again${event.body.hint === '' ? '' : `: ${event.body.hint}`}`;
     case 'run-paused':
       return 'run paused: steps under way finish, nothing new starts';
     case 'caps-changed':
@@ -124,6 +128,6 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
 const verdictWords: { readonly [verdict in CheckVerdict]: string } = {
   ok: 'green',
   red: 'red',
-  flaky: 'flaky, which does not stop the story',
-  'red-as-before': 'red as it was before the story, which does not stop it',
+  flaky: 'flaky',
+  'red-as-before': 'red as before',
 };

@@ -6,12 +6,12 @@
  * Every activity may run twice (a worker can die after the effect and before the answer): each says
  * what makes the second run harmless.
  */
+import type { Nudge, WorkspaceStart } from './ralph.ts';
 import type { Approval, ApprovalSettlement } from '../run/approval.ts';
 import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
 import type { BudgetName, CapsChange, Usage } from '../run/budget.ts';
 import type { ProgressVerdict } from '../run/progress.ts';
 import type { HeldStory } from '../ralph/overlap.ts';
-import type { WorkspaceStart } from './ralph.ts';
 
 export interface AttemptRef {
   readonly runId: string;
@@ -218,6 +218,12 @@ export interface GateInput {
   /** Absent for the baseline. */
   readonly storyId?: string;
   readonly attempt?: number;
+  /** For `merged` only: what is checked; it is checked out anew, whatever the checks before have left. */
+  readonly commit?: string | undefined;
+}
+
+export interface StoryCheckInput extends AttemptRef, Pick<GateInput, 'commit'> {
+  readonly where: 'workspace' | 'merged';
 }
 
 export interface CheckResult {
@@ -238,7 +244,7 @@ export interface GateActivities {
    * Compares a story's files with what they started from: whether what defines the gates, or a test that was there, was changed
    * other than the story allows. A message names each such file and why. May run any number of times.
    */
-  inspectChange(input: AttemptRef & { readonly where: 'workspace' | 'merged' }): Promise<InspectChangeResult>;
+  inspectChange(input: StoryCheckInput): Promise<InspectChangeResult>;
   /**
    * Runs one of the PRD's quality checks, a second time when it was red and has left the files alone, and compares it with the
    * run's baseline, which must have been recorded. Appends `gate-ended` (or `baseline-gate-ended`) to the run's events; its output is kept for the
@@ -246,7 +252,7 @@ export interface GateActivities {
    */
   runGate(input: GateInput): Promise<CheckResult>;
   /** Runs the story's verification steps, all of them, and appends `gate-ended` with the gate `verification`; failures are joined as `step N: reason`. */
-  runVerification(input: AttemptRef & { readonly where: 'workspace' | 'merged' }): Promise<CheckResult>;
+  runVerification(input: StoryCheckInput): Promise<CheckResult>;
 }
 
 // ── progress (on the host) ───────────────────────────────────────────────────
@@ -271,7 +277,38 @@ export interface PrdFileActivities {
   syncPrdFiles(input: { readonly runId: string }): Promise<void>;
 }
 
+// ── housekeeping (on the host) ───────────────────────────────────────────────
+
+/** A worktree, or a branch or other ref, that is named as those of runs are. */
+export interface Leftover {
+  /** Null for a run that this database does not know. */
+  readonly runId: string | null;
+  readonly path: string | null;
+  readonly branch: string | null;
+  /**
+   * - `left-over`: of a run that is over, and of no use: it can be removed
+   * - `kept`: a story that has not passed goes on there, or somebody has the branch checked out
+   * - `unknown`: of no run that this database knows; never removed
+   */
+  readonly state: 'left-over' | 'removed' | 'failed' | 'kept' | 'unknown';
+  /** Why it could not be removed. */
+  readonly error?: string;
+}
+
+export interface CleanUpResult {
+  /** At most 50. */
+  readonly entries: readonly Leftover[];
+  /** How many more there are. */
+  readonly more: number;
+}
+
+export interface HousekeepingActivities {
+  /** Finds what runs that are over have left behind, and removes it if told to. Nothing of a run that is active is looked at. */
+  cleanUp(input: { readonly apply: boolean }): Promise<CleanUpResult>;
+}
+
 export type HostActivities = ToolActivities &
+  HousekeepingActivities &
   WorkspaceActivities &
   GateActivities &
   ProgressActivities &
@@ -348,6 +385,8 @@ export interface ProjectionActivities {
     readonly limit: number;
   }): Promise<ReadyStoriesResult>;
   record(input: RecordInput): Promise<void>;
+  /** Appends a person's message to an attempt's transcript, as the user's, and `agent-nudged`. Twice: told once. */
+  nudgeAgent(input: AttemptRef & Nudge & { readonly sessionId: string }): Promise<void>;
   /** Writes a pending approval and `approval-requested`. Twice: the row that is there stays. */
   requestApproval(input: Approval): Promise<void>;
   /** Ends a pending approval and writes `approval-answered`. Twice: the first answer stays. */

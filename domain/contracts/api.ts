@@ -2,8 +2,8 @@
  * HTTP shapes of `/v1` as server and client agree on them. JSON, camelCase, times RFC 3339 UTC.
  * Errors are RFC 9457 problems (`application/problem+json`) with the catalogue's `code`.
  */
-import { approvalKinds, approvalStates, onAskPolicies } from '../run/approval.ts';
 import { z } from 'zod';
+import { approvalKinds, approvalStates, onAskPolicies } from '../run/approval.ts';
 import { attemptFailures, checkVerdicts, runEventBodies, runStatuses } from '../run/events.ts';
 
 export const apiVersion = 1;
@@ -167,6 +167,8 @@ export const RunDetailView = RunView.extend({
   stories: z.array(StoryView),
   /** What people are asked now, oldest first. */
   approvals: z.array(ApprovalView),
+  /** Stories whose model's provider is waited for. */
+  waits: z.array(runEventBodies['model-waiting'].extend({ storyId: z.string() })),
   /** By story and model. */
   spending: z.array(SpendingView),
 });
@@ -215,6 +217,12 @@ export type RollbackStoryRequest = z.input<typeof RollbackStoryRequest>;
 /** The rollback is under way; it ends with `story-rolled-back` for each story, or `rollback-failed`, after `afterSeq`. */
 export const RollbackResponse = SteerResponse.extend({ storyIds: z.array(z.string()), afterSeq: z.number() });
 export type RollbackResponse = z.infer<typeof RollbackResponse>;
+
+/** POST /v1/runs/:runId/story/:storyId/{nudge,retry}: a message to the story's agent; a failed story opened again, with a hint. */
+export const storyVerbs = ['nudge', 'retry'] as const;
+export type StoryVerb = (typeof storyVerbs)[number];
+export const TellStoryRequest = z.strictObject({ text: z.string().max(4_000) });
+export type TellStoryRequest = z.infer<typeof TellStoryRequest>;
 
 export const steerVerbs = ['pause', 'resume', 'stop', 'cancel'] as const;
 export type SteerVerb = (typeof steerVerbs)[number];
@@ -285,6 +293,23 @@ export type StoryDetailView = z.infer<typeof StoryDetailView>;
 /** GET /v1/runs/:runId/story/:storyId/logs/:hash: all that one of the story's checks wrote. */
 export const CheckLogView = z.object({ log: z.string() });
 export type CheckLogView = z.infer<typeof CheckLogView>;
+
+/** GET /v1/cleanup: what runs that are over have left behind. POST /v1/cleanup: the same, removed. */
+export const CleanupView = z.object({
+  entries: z.array(
+    z.object({
+      hostId: z.string(),
+      runId: z.string().nullable(),
+      path: z.string().nullable(),
+      branch: z.string().nullable(),
+      state: z.enum(['left-over', 'removed', 'failed', 'kept', 'unknown']),
+      error: z.string().exactOptional(),
+    }),
+  ),
+  /** How many more there are. */
+  more: z.number(),
+});
+export type CleanupView = z.infer<typeof CleanupView>;
 
 export const HostView = z.object({
   hostId: z.string(),

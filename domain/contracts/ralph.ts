@@ -151,7 +151,18 @@ export const workflowTypes = {
   ralphRun: 'ralphRun',
   ralphStory: 'ralphStory',
   ralphRollback: 'ralphRollback',
+  cleanUp: 'cleanUp',
 } as const;
+
+/** Its workflow id is {@link cleanUpId}: one at a time for a host. */
+export interface CleanUpInput {
+  readonly hostId: string;
+  readonly apply: boolean;
+}
+
+export function cleanUpId({ hostId, apply }: CleanUpInput): string {
+  return `clean-up:${hostId}:${apply ? 'apply' : 'preview'}`;
+}
 
 /** Argument of the update `rollback`: stories that have passed, with all that depend on them. */
 export interface RollbackRequest {
@@ -167,10 +178,37 @@ export interface RalphRollbackInput extends RollbackRequest {
 }
 
 /** Updates of `ralphRun`; each answers once the run has taken it, and is rejected when the run is ending. */
-export const runUpdates = { pause: 'pause', resume: 'resume', stop: 'stop', setCaps: 'set-caps', rollback: 'rollback' } as const;
+export const runUpdates = {
+  pause: 'pause',
+  resume: 'resume',
+  stop: 'stop',
+  setCaps: 'set-caps',
+  rollback: 'rollback',
+  nudge: 'nudge',
+  retry: 'retry',
+} as const;
+
+/** Argument of `nudge` and `retry`. */
+export interface StoryMessage {
+  readonly storyId: string;
+  /** At most 4,000 characters. */
+  readonly text: string;
+}
+
+/** A message to an agent; it is told once, whatever happens. */
+export interface Nudge {
+  readonly nudgeId: string;
+  readonly text: string;
+}
 
 /** Signals from a parent to its children. */
-export const childSignals = { pause: 'pause', resume: 'resume', stop: 'stop', baselineEnded: 'baselineEnded' } as const;
+export const childSignals = {
+  pause: 'pause',
+  resume: 'resume',
+  stop: 'stop',
+  baselineEnded: 'baselineEnded',
+  nudge: 'nudge',
+} as const;
 
 /** Query of every workflow: its state as JSON, for debugging. */
 export const stateQuery = 'state';

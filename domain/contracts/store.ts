@@ -131,6 +131,8 @@ export interface RunStore {
       readonly kinds?: readonly RunEventKind[];
     },
   ): Promise<readonly RunEvent[]>;
+  /** The newest event of each story among those kinds. */
+  newestRunEvents(runId: string, kinds: readonly RunEventKind[]): Promise<readonly RunEvent[]>;
   /** How many events have a key that begins so. */
   countRunEvents(runId: string, options: { readonly keyPrefix: string }): Promise<number>;
   /**
@@ -281,6 +283,7 @@ export interface WorkspaceStore {
   getWorkspace(workspaceId: string): Promise<WorkspaceRecord | undefined>;
   putWorkspace(workspace: WorkspaceRecord): Promise<void>;
   deleteWorkspace(workspaceId: string): Promise<void>;
+  listWorkspaces(of: { readonly hostId: string; readonly runId: string }): Promise<readonly WorkspaceRecord[]>;
   /**
    * One transaction: the tool's result in the transcript, the workspace's checkpoint (where it moved), events, and how the
    * call's effect, if it has one, was settled. The effect has the key of the transcript's row.

@@ -142,7 +142,10 @@ export type OwnPrices = { readonly [beginning: string]: ModelRates };
  * The price of a model: the user's own, else the table's, by the longest entry that its name begins with; {@link defaultPrice}
  * for all others. A router's folder (`openai-compatible/vendor/name`) is not part of the name. `scripted` costs what its file says.
  */
-export function priceOf(reference: Pick<ModelReference, 'model'> & Partial<ModelReference>, own: OwnPrices = {}): ModelPrice {
+export function priceOf(
+  reference: Pick<ModelReference, 'model'> & Partial<ModelReference>,
+  own: OwnPrices = {},
+): ModelPrice {
   const name = reference.model.slice(reference.model.lastIndexOf('/') + 1);
   const whole = reference.provider === undefined ? [] : [`${reference.provider}/${reference.model}`];
   const ownRates = own[longestBeginning(Object.keys(own), [...whole, reference.model, name])];

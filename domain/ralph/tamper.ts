@@ -122,7 +122,7 @@ function definitionFindings(
   }
   const gate = known.reached.files.get(path);
   if (gate !== undefined && before !== null && !known.product.has(path) && !isProductPath(path) && !isTestName(path))
-    return isSameText(before.text, after?.text) ? [] : say(`${gate} runs it, and it was ${what}`);
+    return isSameText(before.text, after?.text) ? [] : say(`${gate} runs or reads it, and it was ${what}`);
   const settings = (version: FileVersion | null) =>
     version === null ? null : (gateSettings(version.path, version.text) ?? null);
   const [was, is] = [settings(before), settings(after)];

@@ -40,7 +40,8 @@ const javascript: Language = {
 
 const python: Language = {
   comments: 'hash',
-  test: /^[ \t]*(?:async[ \t]+)?def[ \t]+(test\w*)[ \t]*\(/gm,
+  // With its decorators, also those that go over several lines.
+  test: /^(?:[ \t]*@[\w.]+(?:\([ \t]*\n[^@]{0,600}?\n[ \t]*\)|[^\n]*)[ \t]*\n)*[ \t]*(?:async[ \t]+)?def[ \t]+(test\w*)[ \t]*\(/gm,
   skip: /@(?:pytest\.mark\.|unittest\.)?(?:skip\w*|xfail|expectedFailure)\b|\bpytest\.(?:skip|xfail|importorskip|exit)\s*\(|\.skipTest\s*\(|\bpytestmark\s*=|\bSkipTest\b|\b__test__\s*=|\b(?:sys\.exit|os\._exit)\s*\(/g,
   assertion: /(?<=^[ \t]*)assert\b|\bself\.(?:assert\w+|fail)\s*\(|\bpytest\.raises\s*\(/gm,
   trivial:
@@ -120,12 +121,19 @@ export function readTests(path: string, text: string): TestText {
     ([word]) =>
       language !== javascript || !/\.(?:before|after|describe|use|extend|step|setTimeout|slow|mock|info)/.test(word),
   );
-  const isSkipped = ([word]: RegExpExecArray) => /^x(?:it|test|specify)|\.(?:skip|skipIf|todo|fixme)\b/.test(word);
+  const isSkipped = ([word]: RegExpExecArray) =>
+    /^x(?:it|test|specify)|\.(?:skip|skipIf|todo|fixme)\b|@[\w.]*(?:skip\w*|xfail|expectedFailure)\b|#\[ignore\b/.test(
+      word,
+    );
+  const rest = found.reduce(
+    (left, { 0: word, index }) => left.slice(0, index) + blanks(word) + left.slice(index + word.length),
+    code,
+  );
   const title = (match: RegExpExecArray) => match[1] ?? titleAfter(code, original, match.index + match[0].length);
   return {
     tests: found.filter((match) => !isSkipped(match)).map(title),
     skippedTests: found.filter(isSkipped).map(title),
-    skips: count(code, language.skip),
+    skips: count(rest, language.skip),
     only: language.only === undefined ? 0 : count(code, language.only),
     assertions: [...code.matchAll(language.assertion)].filter(
       ({ index }) => !matchesAt(language.trivial, original, index),

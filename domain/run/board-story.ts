@@ -154,6 +154,8 @@ export function reduceStory(
         problem: null,
         durationMs: story.durationMs + (run.isNew ? event.body.durationMs : 0),
       };
+    case 'story-reopened':
+      return { ...story, state: 'open', ...noLive, problem: event.body.hint === '' ? story.problem : event.body.hint };
     case 'story-failed':
       return {
         ...story,
@@ -176,6 +178,7 @@ export function reduceStory(
     case 'run-started':
     case 'baseline-gate-ended':
     case 'tool-ended':
+    case 'agent-nudged':
     case 'run-paused':
     case 'caps-changed':
     case 'run-resumed':

@@ -100,7 +100,10 @@ export function emptyBoard(run: RunDetailView): Board {
       since: createdAt,
       until: expiresAt,
     })),
-    stories: run.stories.map((story) => storyOf(story, run.endedAt !== null)),
+    stories: run.stories.map((story) => ({
+      ...storyOf(story, run.endedAt !== null),
+      waiting: run.waits.find(({ storyId }) => storyId === story.storyId) ?? null,
+    })),
     notice: null,
     ended: null,
     snapshotSeq: run.headSeq,
@@ -229,6 +232,8 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'step-started':
     case 'step-output':
     case 'model-waiting':
+    case 'agent-nudged':
+    case 'story-reopened':
     case 'tool-ended':
     case 'tool-interrupted':
     case 'story-failed':

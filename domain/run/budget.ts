@@ -41,8 +41,7 @@ export function budgetCaps(options: {
 }
 
 /** Which cap stopped a run; the name of the flag that raises it. */
-export const budgetNames = ['max-cost', 'max-tokens', 'max-total-steps'] as const;
-export type BudgetName = (typeof budgetNames)[number];
+export type BudgetName = 'max-cost' | 'max-tokens' | 'max-total-steps';
 
 /** What a person may change of a run's caps while it goes on or when it goes on again; absent: as it is. */
 export interface CapsChange {

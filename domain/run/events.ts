@@ -1,5 +1,5 @@
-import { approvalKinds } from './approval.ts';
 import { z } from 'zod';
+import { approvalKinds } from './approval.ts';
 import { runOutcomes } from './status.ts';
 
 /**
@@ -142,6 +142,10 @@ export const runEventBodies = {
     by: z.string(),
     note: z.string(),
   }),
+  /** A person has told the agent something. */
+  'agent-nudged': z.object({ text: z.string() }),
+  /** A person has opened a failed story again. */
+  'story-reopened': z.object({ hint: z.string() }),
   'run-paused': z.object({}),
   /** All caps as they are from now on. */
   'caps-changed': z.object({

@@ -34,8 +34,8 @@ export function withoutTimes(text: string): string {
   return text
     .replace(dateTime, '<time>')
     .replace(clock, '<time>')
-    .replace(durationField, '$1$2<duration>')
-    .replace(duration, '<duration>');
+    .replace(duration, '<duration>')
+    .replace(durationField, '$1$2<duration>');
 }
 
 /** A failure's summary without what differs between two runs of the same failure; the names of files stay. */

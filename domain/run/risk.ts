@@ -56,24 +56,12 @@ function split(line: string): string[][] {
 }
 
 /** Commands that run another one, and how many words of their own come before it. */
-const wrappers: { readonly [name: string]: number } = {
-  env: 0,
-  nice: 0,
-  nohup: 0,
-  setsid: 0,
-  time: 0,
-  timeout: 1,
-  stdbuf: 0,
-  xargs: 0,
-  command: 0,
-  exec: 0,
-  then: 0,
-  do: 0,
-  else: 0,
-  if: 0,
-  while: 0,
-  '!': 0,
-};
+const wrappers: ReadonlyMap<string, number> = new Map([
+  ...['env', 'nice', 'nohup', 'setsid', 'time', 'stdbuf', 'xargs', 'command', 'exec'].map((name) => [name, 0] as const),
+  // Words of the shell itself that stand before a command.
+  ...['if', 'then', 'elif', 'else', 'while', 'until', 'do', '!'].map((word) => [word, 0] as const),
+  ['timeout', 1],
+]);
 /** Options of wrappers that take a word. */
 const takesWord = /^-(?:[uCnsIkLPdE]|-unset|-chdir|-signal|-kill-after|-max-args|-max-procs|-adjustment)$/;
 const shells = /^(?:ba|da|z|k)?sh$/;
@@ -88,11 +76,12 @@ function unwrapped(words: readonly string[], depth: number): string[][] {
     return at < 0 ? [rest] : commandsOf(rest[at + 1] ?? '', depth + 1);
   }
   if (name === 'eval') return commandsOf(rest.slice(1).join(' '), depth + 1);
-  if (!Object.hasOwn(wrappers, name)) return [[name, ...rest.slice(1)]];
+  const own = wrappers.get(name);
+  if (own === undefined) return [[name, ...rest.slice(1)]];
   let index = 1;
   while (index < rest.length && /^(?:-|\w+=)/.test(rest[index] ?? ''))
     index += takesWord.test(rest[index] ?? '') ? 2 : 1;
-  const wrapped = rest.slice(index + (wrappers[name] ?? 0));
+  const wrapped = rest.slice(index + own);
   return wrapped.length === 0 ? [] : unwrapped(wrapped, depth + 1);
 }
 

@@ -56,7 +56,8 @@ function turnsOf(rows: readonly SessionEvent[]): (string | undefined)[] {
     const results = new Map<string, string>();
     for (const next of rows.slice(index + 1)) {
       if (next.kind === 'assistant') break;
-      if (next.kind === 'tool-result') results.set(next.body.callId, withoutTimes(`${next.body.ok} ${next.body.output}`));
+      if (next.kind === 'tool-result')
+        results.set(next.body.callId, withoutTimes(`${next.body.ok} ${next.body.output}`));
     }
     const { toolCalls } = row.body;
     const isWhole = toolCalls.length > 0 && toolCalls.every(({ id }) => results.has(id));

@@ -10,6 +10,7 @@ import { eventRoutes } from './event-routes.ts';
 import { requirePermissions } from './permissions.ts';
 import { answerWithProblems } from './problems.ts';
 import { runRoutes } from './run-routes.ts';
+import { storyRoutes } from './story-routes.ts';
 import { systemRoutes } from './system-routes.ts';
 
 /** How long a request waits for a database that is being prepared. */
@@ -35,6 +36,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(systemRoutes(deps));
   await app.register(runRoutes(deps));
   await app.register(approvalRoutes(deps));
+  await app.register(storyRoutes(deps));
   await app.register(rollbackRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));
   return app;

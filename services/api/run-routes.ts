@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { RunRecord } from '../../domain/contracts/store.ts';
 import {
   CheckLogView,
   ResumeRequest,
@@ -72,6 +73,7 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
           ...runView(run, ui),
           stories: stories.map(storyView),
           approvals: approvals.map(approvalView),
+          waits: await waitsOf(deps, run),
           spending: (await store.spending(run.runId)).map(spendingView),
         };
       },
@@ -138,6 +140,17 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       );
     }
   };
+}
+
+/** What happens next to a story whose model's provider is waited for is one of these. */
+const endsOfWaits = ['model-answered', 'attempt-failed', 'story-started', 'story-failed'] as const;
+
+async function waitsOf({ store }: ApiDeps, { runId, status }: RunRecord): Promise<RunDetailView['waits']> {
+  if (!isActive(status)) return [];
+  const newest = await store.newestRunEvents(runId, ['model-waiting', ...endsOfWaits]);
+  return newest.flatMap(({ kind, storyId, body }) =>
+    kind === 'model-waiting' && storyId !== null ? [{ storyId, ...body }] : [],
+  );
 }
 
 async function checksOf(deps: ApiDeps, runId: string, storyId: string): Promise<CheckView[]> {

@@ -1,4 +1,3 @@
-import { answerUpdate } from '../../domain/run/approval.ts';
 import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
@@ -7,8 +6,10 @@ import {
 } from '@temporalio/client';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { runUpdates, searchAttributes, workflowTypes } from '../../domain/contracts/ralph.ts';
-import type { RalphRollbackInput, RalphRunInput, RalphRunResult } from '../../domain/contracts/ralph.ts';
+import { answerUpdate } from '../../domain/run/approval.ts';
+import { cleanUpId, runUpdates, searchAttributes, workflowTypes } from '../../domain/contracts/ralph.ts';
+import type { CleanUpResult } from '../../domain/contracts/activities.ts';
+import type { CleanUpInput, RalphRollbackInput, RalphRunInput, RalphRunResult } from '../../domain/contracts/ralph.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { taskQueues } from '../../domain/run/ids.ts';
 import { engineError, grpcStatus } from '../temporal/engine-errors.ts';
@@ -18,6 +19,8 @@ import type { EngineEnd, EngineRun, RunEngine } from './engine.ts';
 
 const pingMs = 800;
 const answerMs = 5_000;
+/** Thousands of files may have to go. */
+const cleanUpMs = 110_000;
 /** A run takes an update between two of its steps' bookkeeping; a restarting worker needs a few seconds. */
 const defaultUpdateMs = 12_000;
 const invalidArgument = 3;
@@ -99,6 +102,14 @@ export function createTemporalEngine(
         throw steerError(error, workflowId, 'an answer');
       }
     },
+    tell: async (runId, verb, message) => {
+      const handle = client.workflow.getHandle(runId);
+      try {
+        await answered(updateMs, async () => await handle.executeUpdate(runUpdates[verb], { args: [message] }));
+      } catch (error) {
+        throw steerError(error, runId, verb);
+      }
+    },
     setCaps: async (runId, change) => {
       const handle = client.workflow.getHandle(runId);
       try {
@@ -136,6 +147,17 @@ export function createTemporalEngine(
         throw error;
       }
     },
+    cleanUp: async (input) =>
+      await answered(
+        cleanUpMs,
+        async () =>
+          await client.workflow.execute<(input: CleanUpInput) => Promise<CleanUpResult>>(workflowTypes.cleanUp, {
+            workflowId: cleanUpId(input),
+            taskQueue: taskQueues.workflows,
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            args: [input],
+          }),
+      ),
     close: async () => await connection.close(),
   };
 }

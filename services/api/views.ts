@@ -1,12 +1,24 @@
-import type { ApprovalView } from '../../domain/contracts/api.ts';
-import type { ApprovalRecord } from '../../domain/contracts/store.ts';
-import type { CheckView, HostListView, RunEventView, RunView, StoryView } from '../../domain/contracts/api.ts';
-import type { HostRecord, RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
-import type { CheckRecord, ModelSpending } from '../../domain/contracts/store.ts';
-import type { SpendingView } from '../../domain/contracts/api.ts';
+import type { z } from 'zod';
+import type {
+  ApprovalView,
+  CheckView,
+  HostListView,
+  RunEventView,
+  RunView,
+  StoryView,
+  SpendingView,
+} from '../../domain/contracts/api.ts';
+import type {
+  ApprovalRecord,
+  HostRecord,
+  RunPlan,
+  RunRecord,
+  StoryRecord,
+  CheckRecord,
+  ModelSpending,
+} from '../../domain/contracts/store.ts';
 import { budgetCaps, leftOf } from '../../domain/run/budget.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
-import type { z } from 'zod';
 
 /** A worker says every few seconds that it is there. */
 export const hostSeenMs = 15_000;

@@ -7,6 +7,7 @@ import type {
   AnswerApprovalRequest,
   ApprovalListView,
   ApprovalView,
+  CleanupView,
   HealthView,
   HostListView,
   ReadyView,
@@ -21,6 +22,7 @@ import type {
   SteerResponse,
   SteerVerb,
   StoryDetailView,
+  StoryVerb,
 } from '../../domain/contracts/api.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { runEvents } from './run-events.ts';
@@ -47,8 +49,11 @@ export interface Client {
   resume(runId: string, caps: ResumeRequest): Promise<ResumeResponse>;
   /** Returns when the rollback is under way, see {@link RollbackResponse}. */
   rollBack(runId: string, storyId: string, request: RollbackStoryRequest): Promise<RollbackResponse>;
+  tellStory(runId: string, storyId: string, verb: StoryVerb, text: string): Promise<SteerResponse>;
   listApprovals(): Promise<ApprovalListView>;
   answerApproval(id: string, answer: AnswerApprovalRequest): Promise<ApprovalView>;
+  /** @param apply remove what is of no use; else only look */
+  cleanUp(apply: boolean): Promise<CleanupView>;
   hosts(): Promise<HostListView>;
   health(): Promise<HealthView>;
   ready(): Promise<ReadyView>;
@@ -82,6 +87,10 @@ export function createClient(options: { readonly socketPath: string }): Client {
       const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/rollback`;
       return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: answerMs });
     },
+    tellStory: async (runId, storyId, verb, text) => {
+      const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/${verb}`;
+      return await requestJson({ socketPath, method: 'POST', path, body: { text }, timeoutMs: answerMs });
+    },
     listApprovals: async () => await get('/v1/approvals'),
     answerApproval: async (id, body) => {
       const path = `/v1/approvals/${encodeURIComponent(id)}`;
@@ -89,6 +98,8 @@ export function createClient(options: { readonly socketPath: string }): Client {
     },
     resume: async (runId, body) =>
       await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/resume`, body, timeoutMs: startMs }),
+    cleanUp: async (apply) =>
+      await requestJson({ socketPath, method: apply ? 'POST' : 'GET', path: '/v1/cleanup', timeoutMs: startMs }),
     hosts: async () => await get('/v1/hosts'),
     health: async () => await get('/health'),
     ready: async () =>

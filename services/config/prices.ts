@@ -40,7 +40,8 @@ async function versionOf(file: string): Promise<string | undefined> {
     const { mtimeMs, size, ino } = await stat(file);
     return `${mtimeMs}:${size}:${ino}`;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined;
     throw unusable(file, [error instanceof Error ? error.message : String(error)]);
   }
 }

@@ -4,7 +4,7 @@ import type { RecordInput, RunPatch, StoryPatch } from '../../domain/contracts/a
 import type { RunStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { cleanText, jsonText } from './json.ts';
-import { appendRunEvents, countRunEvents, readRunEvents } from './run-events.ts';
+import { appendRunEvents, countRunEvents, newestRunEvents, readRunEvents } from './run-events.ts';
 import { rememberFailure } from './failure-memory.ts';
 import { finishRun } from './run-finish.ts';
 import { openRun, releaseReservations } from './run-open.ts';
@@ -42,6 +42,7 @@ export function createRunStore(database: Kysely<Database>): Omit<RunStore, 'watc
     appendRunEvents: async (runId, events) => {
       await appendRunEvents(database, runId, events);
     },
+    newestRunEvents: async (runId, kinds) => await newestRunEvents(database, runId, kinds),
     countRunEvents: async (runId, { keyPrefix }) => await countRunEvents(database, runId, keyPrefix),
     readRunEvents: async (runId, options) => await readRunEvents(database, runId, options),
   };

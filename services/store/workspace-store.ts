@@ -28,6 +28,16 @@ export function createWorkspaceStore(database: Kysely<Database>): WorkspaceStore
     deleteWorkspace: async (workspaceId) => {
       await database.deleteFrom('workspace').where('workspace_id', '=', workspaceId).execute();
     },
+    listWorkspaces: async ({ hostId, runId }) => {
+      const rows = await database
+        .selectFrom('workspace')
+        .selectAll()
+        .where('host_id', '=', hostId)
+        .where('run_id', '=', runId)
+        .orderBy('workspace_id')
+        .execute();
+      return rows.map(workspaceRecord);
+    },
     recordToolResult: async (input) =>
       await inTransaction(database, async (transaction) => {
         await lockRun(transaction, input.runId);

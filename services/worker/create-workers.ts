@@ -10,19 +10,21 @@ import { createModelActivities } from '../../activities/model/model-activities.t
 import { createLauncher } from '../../activities/process/launcher.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
 import { createProgressActivities } from '../../activities/progress/create-progress-activities.ts';
+import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
+import { createHousekeepingActivities } from '../../activities/workspace/clean-up.ts';
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import { createGit } from '../../activities/workspace/git.ts';
 import type { HostActivities, ProjectionActivities } from '../../domain/contracts/activities.ts';
-import type { Store } from '../../domain/contracts/store.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
+import type { PostgresStore } from '../store/store.ts';
 import { interceptActivity } from './activity-interceptor.ts';
 import type { CrashPoints } from './crash-points.ts';
 import type { InFlightJournal } from './in-flight-journal.ts';
@@ -32,7 +34,7 @@ export interface WorkersOptions {
   readonly config: Config;
   readonly environment: Environment;
   readonly hostId: string;
-  readonly store: Store;
+  readonly store: PostgresStore;
   readonly connection: NativeConnection;
   readonly journal: InFlightJournal;
   /** Where commands that run are noted, see `killLeftovers`. */
@@ -67,12 +69,14 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const projections: ProjectionActivities = {
     readyStories: (input) => store.readyStories(input),
     record: (input) => store.record(input),
+    nudgeAgent: createNudgeAgent(store),
     requestApproval: (input) => store.requestApproval(input),
     settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
   };
   const host: HostActivities = {
     ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
+    ...createHousekeepingActivities({ store, hostId, repositories }),
     ...createToolActivities({ store, git, runCommand, cancellationSignal }),
     ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
     ...createProgressActivities({ store, git }),

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
+import { cleanUpId, workflowTypes } from '../../domain/contracts/ralph.ts';
+import type { CleanUpInput } from '../../domain/contracts/ralph.ts';
+import { taskQueues } from '../../domain/run/ids.ts';
 import { toProblem } from '../../domain/errors.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
@@ -56,7 +59,11 @@ async function main(): Promise<void> {
     crashPoints: crashPointFile === undefined ? undefined : createCrashPoints(crashPointFile),
   });
   const running = Promise.all(workers.map((worker) => worker.run()));
-  const tasks = [announceHost(config, hostId, store, stopping.signal), recover(config, store, leftovers)];
+  const tasks = [
+    announceHost(config, hostId, store, stopping.signal),
+    recover(config, store, leftovers),
+    sweep(config, hostId),
+  ];
   logger.info('worker is ready', { hostId, pid: process.pid });
 
   await Promise.race([running, untilAborted(stopping.signal)]);
@@ -90,6 +97,25 @@ async function recover(config: Config, store: PostgresStore, leftovers: readonly
     }
   } catch (error) {
     logger.warn('what the last worker was doing waits for its time-outs', { problem: toProblem(error).title });
+  } finally {
+    await connection.close();
+  }
+}
+
+/** What runs that are over have left on this host goes, by a workflow, as `codetether cleanup --apply` does it. */
+async function sweep(config: Config, hostId: string): Promise<void> {
+  if (config.temporalAddress === undefined) return;
+  const { client, connection } = openTemporal({ address: config.temporalAddress, namespace: config.temporalNamespace });
+  const input: CleanUpInput = { hostId, apply: true };
+  try {
+    await client.workflow.start(workflowTypes.cleanUp, {
+      workflowId: cleanUpId(input),
+      taskQueue: taskQueues.workflows,
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [input],
+    });
+  } catch (error) {
+    logger.warn('what earlier runs left behind is not looked for now', { problem: toProblem(error).title });
   } finally {
     await connection.close();
   }

@@ -18,5 +18,5 @@ test(
     expect(report.runs.reduce((sum, { kills }) => sum + kills.length, 0)).toBe(10);
   },
   // A stack is started anew for each run.
-  180_000,
+  300_000,
 );

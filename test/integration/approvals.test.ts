@@ -106,3 +106,39 @@ test('an answer that is none of the choices, comes too late or is to nothing is 
   await expect(give(approval.approvalId, 'approve')).rejects.toMatchObject({ code: 'approval-settled' });
   expect(api.engine.answers).toEqual([]);
 });
+
+test('a run tells which stories wait for a provider, until the answer is there', async () => {
+  const body = {
+    step: 1,
+    provider: 'openai',
+    reason: 'rate-limit',
+    message: 'm',
+    until: '2030-01-01T00:00:00.000Z',
+    refusals: 1,
+    mayHaveCost: false,
+    nextModel: null,
+  } as const;
+  await store.record({ runId, events: [], run: { status: 'running' } });
+  const at = { storyId: 'US-1', attempt: 1 };
+  await store.appendRunEvents(runId, [{ key: 'w', kind: 'model-waiting', ...at, body }]);
+  expect((await api.client.getRun(runId)).waits).toEqual([{ storyId: 'US-1', ...body }]);
+  const usage = { inputTokens: 1, outputTokens: 1, costUsd: 0, durationMs: 1 };
+  await store.appendRunEvents(runId, [
+    { key: 'a', kind: 'model-answered', ...at, body: { step: 1, ...usage, text: '', toolCalls: [] } },
+  ]);
+  expect((await api.client.getRun(runId)).waits).toEqual([]);
+});
+
+test('a message to a story is handed to the run, and refused for a story or run that does not take it', async () => {
+  await store.record({ runId, events: [], run: { status: 'running' } });
+  api.engine.runs.set(runId, { kind: 'running', execution: 1 });
+  await api.client.tellStory(runId, 'US-1', 'nudge', 'use the library');
+  await api.client.tellStory(runId, 'US-1', 'retry', '');
+  expect(api.engine.told).toEqual([
+    [runId, 'nudge', { storyId: 'US-1', text: 'use the library' }],
+    [runId, 'retry', { storyId: 'US-1', text: '' }],
+  ]);
+  await expect(api.client.tellStory(runId, 'US-9', 'nudge', 'x')).rejects.toMatchObject({ code: 'not-found' });
+  await store.finishRun({ runId, execution: 1, outcome: 'stopped', message: '', tip: null, commits: 0, durationMs: 1 });
+  await expect(api.client.tellStory(runId, 'US-1', 'nudge', 'x')).rejects.toMatchObject({ code: 'run-not-active' });
+});

@@ -55,8 +55,8 @@ async function makeWorld(options: {
   const story = { runId, storyId: 'US-001', attempt: 1 };
   const { path: folder } = await workspace.prepareWorkspace({ ...story, start: { kind: 'tip' } });
   const verify = () => gates.runVerification({ ...story, where: 'workspace' });
-  const gate = (name: string, where: 'workspace' | 'merged' = 'workspace') =>
-    gates.runGate({ ...story, gate: name, where });
+  const gate = (name: string, where: 'workspace' | 'merged' = 'workspace', commit?: string) =>
+    gates.runGate({ ...story, gate: name, where, commit });
   return { repository, store, workspace, gates, story, folder, verify, gate };
 }
 
@@ -113,8 +113,22 @@ describe('a gate', () => {
     if (commit.kind !== 'committed') throw new Error(commit.kind);
     await expect(world.gate('test', 'merged')).rejects.toMatchObject({ code: 'workspace-failed' });
     await world.workspace.mergeStory({ ...world.story, commit: commit.commit });
-    expect(await world.gate('test', 'merged')).toMatchObject({ ok: true });
+    expect(await world.gate('test', 'merged', commit.commit)).toMatchObject({ ok: true });
     expect(world.store.checks[0]?.tree).toBe(world.repository.git(['rev-parse', `${commit.commit}^{tree}`]));
+  });
+
+  test('on the merged tree sees nothing of what the checks before it have left or checked out', async () => {
+    const world = await makeWorld({
+      gates: { lint: 'echo x > left.txt; echo > a.txt; git checkout -q --force HEAD^; true', test: 'ls; cat a.txt' },
+    });
+    writeFileSync(path.join(world.folder, 'a.txt'), 'merged\n');
+    const commit = await world.workspace.commitStory(world.story);
+    if (commit.kind !== 'committed') throw new Error(commit.kind);
+    await world.workspace.mergeStory({ ...world.story, commit: commit.commit });
+    await world.gate('lint', 'merged', commit.commit);
+    await world.gate('test', 'merged', commit.commit);
+    expect(world.store.blobs.get(world.store.checks[1]?.log ?? '')).toBe('README.md\na.txt\nsrc\nmerged\n');
+    expect(world.store.checks.map((check) => check.commit)).toEqual([commit.commit, commit.commit]);
   });
 
   test('with node --test inside a test runner reports what failed', async () => {
@@ -260,7 +274,7 @@ describe('a red gate', () => {
     if (commit.kind !== 'committed') throw new Error(commit.kind);
     const merged = await world.workspace.mergeStory({ ...world.story, commit: commit.commit });
     if (merged.kind !== 'merged') throw new Error(merged.kind);
-    expect(await world.gate('test', 'merged')).toMatchObject({ verdict: 'ok' });
+    expect(await world.gate('test', 'merged', merged.commit)).toMatchObject({ verdict: 'ok' });
     const story = world.store.stories.get('US-001');
     if (story === undefined) throw new Error('no story');
     world.store.stories.set('US-001', { ...story, status: 'passed', commit: merged.commit });
@@ -347,7 +361,7 @@ describe('an inspection', () => {
     const commit = await world.workspace.commitStory(world.story);
     if (commit.kind !== 'committed') throw new Error(commit.kind);
     await world.workspace.mergeStory({ ...world.story, commit: commit.commit });
-    expect(await world.gates.inspectChange({ ...world.story, where: 'merged' })).toEqual({
+    expect(await world.gates.inspectChange({ ...world.story, where: 'merged', commit: commit.commit })).toEqual({
       ok: false,
       message: 'test/a.test.js: a test file was deleted',
     });

@@ -137,7 +137,7 @@ describe('a tool call', () => {
   test('that was recorded is not run again', async () => {
     await asked(1, [{ id: 'c1', name: 'bash', args: { command: 'echo x >> log; exit 1' } }]);
     expect(await tools.toolCall(input('c1'))).toMatchObject({ ok: false });
-    expect(await tools.toolCall(input('c1'))).toEqual({ ok: false, durationMs: 0 });
+    expect(await tools.toolCall(input('c1'))).toMatchObject({ ok: false, durationMs: 0 });
     expect(file('log')).toBe('x\n');
     expect(await results()).toHaveLength(1);
     expect(await tools.recoverToolCall({ ...input('c1'), risk: 'shell' })).toEqual({ kind: 'recorded' });
@@ -196,7 +196,7 @@ describe('a tool call', () => {
     await asked(1, [{ id: 'c1', name: 'list', args: {} }]);
     for (let step = 2; step < 80; step += 1) await asked(step, []);
     expect(await tools.toolCall(input('c1'))).toMatchObject({ ok: true });
-    expect(await tools.toolCall(input('c1'))).toEqual({ ok: true, durationMs: 0 });
+    expect(await tools.toolCall(input('c1'))).toMatchObject({ ok: true, durationMs: 0 });
     expect(await results()).toHaveLength(1);
   });
 });
@@ -222,7 +222,7 @@ describe('recovery of a lost call', () => {
       body: { step: 2, tool: 'bash', rerun: false },
     });
     expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'recorded' });
-    expect(await tools.toolCall(input('c2', 2))).toEqual({ ok: false, durationMs: 0 });
+    expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: false, durationMs: 0 });
     expect((await events()).filter(({ kind }) => kind === 'tool-interrupted')).toHaveLength(1);
   });
 
@@ -313,7 +313,14 @@ describe('opening a session', () => {
       durationMs: 1,
       summary: 's',
     } as const;
-    await store.recordCheck({ ...check, attempt: 0, ok: true, verdict: 'ok', exitCode: 0, log: await store.putBlob('green') });
+    await store.recordCheck({
+      ...check,
+      attempt: 0,
+      ok: true,
+      verdict: 'ok',
+      exitCode: 0,
+      log: await store.putBlob('green'),
+    });
     await store.recordCheck({ ...check, attempt: 0, ok: false, verdict: 'red', exitCode: 1, log });
     await store.record({
       runId,

@@ -1,7 +1,8 @@
-import type { Approval } from '../../domain/run/approval.ts';
 import { ApplicationFailure } from '@temporalio/common';
+import type { Approval } from '../../domain/run/approval.ts';
 import type {
   CheckResult,
+  CommitStoryResult,
   HostActivities,
   MergeStoryResult,
   ModelActivities,
@@ -12,6 +13,7 @@ import type {
   FinishRunInput,
   ToolCallInput,
 } from '../../domain/contracts/activities.ts';
+import type { CheckVerdict } from '../../domain/run/events.ts';
 import type { WorkspaceStart } from '../../domain/contracts/ralph.ts';
 import { spreadOut } from '../../domain/ralph/overlap.ts';
 import { fingerprintOf } from '../../domain/run/fingerprint.ts';
@@ -40,7 +42,15 @@ export interface Behaviour {
   readonly repeats?: (call: ToolCallInput) => number;
   /** Git tree that a failed attempt left; by default another one each time. */
   readonly tree?: (call: { storyId: string; attempt: number }) => string;
-  readonly gate?: (call: { storyId: string | undefined; attempt: number | undefined; where: string }) => boolean;
+  /** True is green, false is red. */
+  readonly gate?: (call: {
+    storyId: string | undefined;
+    attempt: number | undefined;
+    where: string;
+  }) => boolean | CheckVerdict | Promise<boolean>;
+  /** A message fails the attempt. */
+  readonly inspect?: (call: { storyId: string; attempt: number; where: string }) => string | undefined;
+  readonly commit?: (call: { storyId: string; attempt: number }) => CommitStoryResult | undefined;
   readonly revert?: (storyIds: readonly string[]) => RevertStoriesResult | undefined;
   readonly merge?: (call: { storyId: string; attempt: number; commit: string }) => MergeStoryResult | undefined;
 }
@@ -143,17 +153,21 @@ export class FakeWorld {
         note(`recover ${storyId}:${callId}`);
         return { kind: risk === 'write' ? 'rerun' : 'interrupted' };
       },
-      inspectChange: async () => ({ ok: true }),
+      inspectChange: async ({ storyId, attempt, where }) => {
+        const message = this.#behaviour.inspect?.({ storyId, attempt, where });
+        return message === undefined ? { ok: true } : { ok: false, message };
+      },
       runGate: async ({ storyId, attempt, where }) =>
         this.#check(`${where} ${storyId ?? '-'}:${attempt ?? '-'}`, { storyId, attempt, where }),
       runVerification: async ({ storyId, attempt, where }) =>
         this.#check(`verify ${where} ${storyId}:${attempt}`, { storyId, attempt, where }),
-      commitStory: async ({ storyId, attempt }) => ({
-        kind: 'committed',
-        commit: `c-${storyId}-${attempt}`,
-        filesChanged: 1,
-        files: [`${storyId}.txt`],
-      }),
+      commitStory: async ({ storyId, attempt }) =>
+        this.#behaviour.commit?.({ storyId, attempt }) ?? {
+          kind: 'committed',
+          commit: `c-${storyId}-${attempt}`,
+          filesChanged: 1,
+          files: [`${storyId}.txt`],
+        },
       mergeStory: async ({ storyId, attempt, commit }) => {
         note(`merge ${storyId}:${attempt}`);
         return (
@@ -191,8 +205,10 @@ export class FakeWorld {
         this.failures.set(storyId, failures);
         return judgeProgress(failures);
       },
+      cleanUp: async () => ({ entries: [], more: 0 }),
       syncPrdFiles: async () => undefined,
       denyToolCall: async ({ storyId, callId, reason }) => void note(`deny ${storyId}:${callId} ${reason}`),
+      nudgeAgent: async ({ storyId, text }) => void note(`nudge ${storyId} ${text}`),
       requestApproval: async (approval) => {
         this.approvals.set(approval.approvalId, approval);
         note(`ask ${approval.storyId} ${approval.kind}`);
@@ -210,10 +226,15 @@ export class FakeWorld {
     };
   }
 
-  #check(line: string, call: { storyId: string | undefined; attempt: number | undefined; where: string }): CheckResult {
+  async #check(
+    line: string,
+    call: { storyId: string | undefined; attempt: number | undefined; where: string },
+  ): Promise<CheckResult> {
+    const came = (await this.#behaviour.gate?.(call)) ?? true;
+    const verdict = came === true ? 'ok' : came === false ? 'red' : came;
     this.log.push(`gate ${line}`);
-    const ok = this.#behaviour.gate?.(call) ?? true;
-    return { ok, verdict: ok ? 'ok' : 'red', exitCode: ok ? 0 : 1, durationMs: 1, summary: ok ? '' : '1 of 2 tests' };
+    const ok = verdict === 'ok';
+    return { ok, verdict, exitCode: ok ? 0 : 1, durationMs: 1, summary: ok ? '' : '1 of 2 tests' };
   }
 
   #ready(inFlight: ReadonlySet<string>, limit: number) {

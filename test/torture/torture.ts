@@ -49,6 +49,8 @@ export async function torture(options: TortureOptions): Promise<TortureReport> {
   const reference = await tortureRun(options, { random, kills: 0, tree: undefined });
   options.say(`undisturbed: ${reference.seconds.toFixed(1)} s, tree ${reference.tree.hash.slice(0, 10)}`);
   const runs: TortureRun[] = [reference];
+  for (const violation of reference.violations) options.say(`  VIOLATION ${violation}`);
+  if (reference.violations.length > 0) return { runs, violations: reference.violations };
   for (let left = options.kills; left > 0;) {
     const run = await tortureRun(options, { random, kills: left, tree: reference.tree });
     runs.push(run);

@@ -4,7 +4,8 @@ import { passedDependents } from '../../domain/ralph/schedule.ts';
 
 const story = {
   title: 'Parse dates in src/dates.ts.',
-  description: 'As in `./lib/parse.js` (see https://example.com/a/b.html), with Node.js 24 and e.g. README.md; and/or v1.2.',
+  description:
+    'As in `./lib/parse.js` (see https://example.com/a/b.html), with Node.js 24 and e.g. README.md; and/or v1.2.',
   acceptanceCriteria: ['"test/dates.test.ts" is green', 'nothing else changes: package.json, for one'],
   verificationSteps: [
     { type: 'file_exists' as const, path: 'docs/dates.md', glob: false },
@@ -44,7 +45,10 @@ test('stories that overlap with one at work, or with a better one that starts no
 });
 
 test('the best story always starts when nothing is at work, and what does not fit is not called held', () => {
-  expect(spreadOut(candidates, { inFlight: [], footprints, limit: 1 })).toEqual({ start: [{ storyId: 'A' }], held: [] });
+  expect(spreadOut(candidates, { inFlight: [], footprints, limit: 1 })).toEqual({
+    start: [{ storyId: 'A' }],
+    held: [],
+  });
   const same = new Map(candidates.map(({ storyId }) => [storyId, { storyId, files: new Set(['x']) }]));
   expect(ids(spreadOut(candidates, { inFlight: [], footprints: same, limit: 4 }).start)).toEqual(['A']);
 });

@@ -27,15 +27,20 @@ test.each<[string, SessionEvent[], number]>([
   ['something else in between', transcript([read], [read], [test1], [read]), 1],
   ['two calls that take turns', transcript([read], [test1], [read], [test1], [read], [test1]), 3],
   ['a whole turn of two calls', transcript([read, test1], [read, test1], [read, test1]), 3],
-  ['the same result but for its time', transcript(
-    [['bash', { command: 'npm test' }, 'red in 1.2s']],
-    [['bash', { command: 'npm test' }, 'red in 3.4s']],
-  ), 2],
-  ['looking at something that changes', transcript(
-    [['bash', { command: 'tail log' }, '10% done']],
-    [['bash', { command: 'tail log' }, '20% done']],
-    [['bash', { command: 'tail log' }, '30% done']],
-  ), 1],
+  [
+    'the same result but for its time',
+    transcript([['bash', { command: 'npm test' }, 'red in 1.2s']], [['bash', { command: 'npm test' }, 'red in 3.4s']]),
+    2,
+  ],
+  [
+    'looking at something that changes',
+    transcript(
+      [['bash', { command: 'tail log' }, '10% done']],
+      [['bash', { command: 'tail log' }, '20% done']],
+      [['bash', { command: 'tail log' }, '30% done']],
+    ),
+    1,
+  ],
   ['a result that is missing', transcript([read, test1], [read, ['bash', { command: 'npm test' }, null]]), 0],
   ['no call at all', transcript([read], []), 0],
 ])('%s: %#', (_, rows, repeats) => {

@@ -184,7 +184,7 @@ describe('continuous integration, ignore lists and scripts', () => {
 
   test('a script that a gate runs is found, whoever calls it', () => {
     expect(becomes('tools/lint.js', 'check()', '')).toEqual([
-      'tools/lint.js: the gate lint runs it, and it was changed',
+      'tools/lint.js: the gate lint runs or reads it, and it was changed',
     ]);
     expect(becomes('scripts/test.sh', 'a', 'true', { gates: { test: './scripts/test.sh --all' } })).toHaveLength(1);
     expect(becomes('ci/check.py', 'a', 'pass', { gates: { lint: 'cd . && python3 -u ci/check.py' } })).toHaveLength(1);
@@ -336,6 +336,12 @@ describe('tests in other languages', () => {
 
   test.each([
     ['tests/test_a.py', python, `${python}\ndef test_c():\n    assert c()\n`],
+    ['tests/test_a.py', python, `${python}\n@pytest.mark.skipif(os.name != 'nt')\ndef test_c():\n    assert c()\n`],
+    [
+      'tests/test_a.py',
+      python,
+      `${python}\n@pytest.mark.skipif(\n    os.name != 'nt',\n)\ndef test_c():\n    assert c()\n`,
+    ],
     ['a_test.go', go, go.replace('a() != 1', 'a() != one')],
     ['src/lib.rs', rust, rust.replace('fn a() -> i32 { 1 }', 'fn a() -> i32 { debug_assert!(true); 1 }')],
     ['src/main.rs', 'fn main() { assert!(a()); }', 'fn main() {}'],

@@ -24,7 +24,10 @@ export interface RunChoice {
  * this repository. A run of somewhere else is taken only to look at, or when it is the only active one.
  * @throws `not-found` saying what there is
  */
-export async function findRunId(context: Context, { run, prd, active = false, orEnded = false }: RunChoice): Promise<string> {
+export async function findRunId(
+  context: Context,
+  { run, prd, active = false, orEnded = false }: RunChoice,
+): Promise<string> {
   if (run !== undefined) return run;
   const { runs } = await ask(context, (client) => client.listRuns({ limit: lookAmong }));
   const where = {

@@ -1,6 +1,6 @@
-import type { OnAsk } from '../../../domain/run/approval.ts';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import type { OnAsk } from '../../../domain/run/approval.ts';
 import type { StartRunRequest, StartRunResponse } from '../../../domain/contracts/api.ts';
 import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
 import { parseModelReference } from '../../../domain/model/reference.ts';
@@ -149,7 +149,19 @@ function requestOf(
   checked: { readonly prdPath: string; readonly model: string; readonly allowUnchecked: boolean },
   { cwd, stdin, stderr }: Context,
 ): StartRunRequest {
-  const { askTimeout, branch, fallbackModel, maxIterations, maxAttempts, maxSteps, maxConcurrent, maxCost, maxTokens, maxTotalSteps, maxTime } = options;
+  const {
+    askTimeout,
+    branch,
+    fallbackModel,
+    maxIterations,
+    maxAttempts,
+    maxSteps,
+    maxConcurrent,
+    maxCost,
+    maxTokens,
+    maxTotalSteps,
+    maxTime,
+  } = options;
   return {
     kind: 'ralph',
     ...checked,

@@ -4,7 +4,7 @@ import { effects } from './0002-effects.ts';
 import { approvals } from './0003-approvals.ts';
 import { budgets } from './0004-budgets.ts';
 import { evidence } from './0005-evidence.ts';
-import { storyFiles } from './0007-story-files.ts';
+import { storyFiles } from './0006-story-files.ts';
 
 export interface Migration {
   /** From 1, without gaps. A migration that was released is never edited. */
