@@ -134,7 +134,10 @@ export const errorCatalogue = {
     'Look at what stands in its way: codetether ralph status.',
   ),
   'run-not-active': state('The run is not being worked on.', 'Start it again with codetether ralph run.'),
-  'approval-settled': state('The question is not waited for any more.', 'List what is asked now: codetether approvals.'),
+  'approval-settled': state(
+    'The question is not waited for any more.',
+    'List what is asked now: codetether approvals.',
+  ),
   'provider-rejected': internal(
     'The model provider refused the request.',
     "Read the provider's message; check key, model name and account.",

@@ -41,7 +41,7 @@ const javascript: Language = {
 const python: Language = {
   comments: 'hash',
   // With its decorators, also those that go over several lines.
-  test: /^(?:[ \t]*@[\w.]+(?:\([ \t]*\n[^@]{0,600}?\n[ \t]*\)|[^\n]*)[ \t]*\n)*[ \t]*(?:async[ \t]+)?def[ \t]+(test\w*)[ \t]*\(/gm,
+  test: /^(?:[ \t]*@[\w.]+(?:\([ \t]*\n[^@]{0,600}?\n[ \t]*\)|(?![ \t]*\([ \t]*\n)[^\n]*)\n){0,8}[ \t]*(?:async[ \t]+)?def[ \t]+(test\w*)[ \t]*\(/gm,
   skip: /@(?:pytest\.mark\.|unittest\.)?(?:skip\w*|xfail|expectedFailure)\b|\bpytest\.(?:skip|xfail|importorskip|exit)\s*\(|\.skipTest\s*\(|\bpytestmark\s*=|\bSkipTest\b|\b__test__\s*=|\b(?:sys\.exit|os\._exit)\s*\(/g,
   assertion: /(?<=^[ \t]*)assert\b|\bself\.(?:assert\w+|fail)\s*\(|\bpytest\.raises\s*\(/gm,
   trivial:

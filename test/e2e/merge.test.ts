@@ -142,6 +142,8 @@ test('a passed story is taken off the branch with what was built on it, and the 
   });
   expect(await git(path, 'ls-tree', '--name-only', branch)).toBe('c.txt\nprd.json\nwords.txt');
   expect(await git(path, 'log', '-1', '--format=%s', branch)).toBe('revert(US-001): Story US-001');
+  // The event comes first; prd.json and the end of the integration worktree follow.
+  await until(async () => !(await git(path, 'worktree', 'list')).includes('\n'));
   expect(await passes(path)).toEqual([false, false, true]);
   await expectTidy(path);
 

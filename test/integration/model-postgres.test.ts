@@ -121,7 +121,8 @@ describe('model calls on PostgreSQL', () => {
         usage: { inputTokens: 20, outputTokens: 10, costUsd: 0.00035 },
       });
       const events = await store.readRunEvents('run-a', { afterSeq: 0, limit: 100 });
-      expect(events.map(({ kind }) => kind)).toEqual([
+      // Output lines come when the machine is slow.
+      expect(events.map(({ kind }) => kind).filter((kind) => kind !== 'step-output')).toEqual([
         'step-started',
         'warning',
         'model-answered',

@@ -31,8 +31,8 @@ export function planStories(count: number): readonly PlannedStory[] {
           { name: 'write', args: { path: `src/${name}.js`, content: `export const ${name} = (n) => n;\n` } },
           { name: 'write', args: { path: `test/${name}.test.js`, content: test } },
         ],
-        // Twice in the file when it is run twice.
-        [{ name: 'bash', args: { command: `mkdir -p log && echo ${id} >> log/chain-${chain}.txt` } }],
+        // Twice in the file when it is run twice; mostly killed when it has happened and has not ended.
+        [{ name: 'bash', args: { command: `mkdir -p log && echo ${id} >> log/chain-${chain}.txt && sleep 0.3` } }],
         [
           { name: 'read', args: { path: `src/${name}.js` } },
           { name: 'read', args: { path: `test/${name}.test.js` } },
