@@ -89,18 +89,27 @@ describe('committing a story', () => {
   test('a change that was taken back is no change', async () => {
     const world = await makeWorld();
     const { path: folder } = await world.workspace.prepareWorkspace({ ...attempt(world, 'US-001'), start: tip });
-    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toEqual({ kind: 'nothing-changed' });
+    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toMatchObject({
+      kind: 'nothing-changed',
+      isAllowed: false,
+    });
     world.repository.write({ 'README.md': 'x' }, folder);
     world.repository.git(['commit', '-q', '-a', '-m', 'x'], folder);
     world.repository.write({ 'README.md': '# sums\n' }, folder);
-    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toEqual({ kind: 'nothing-changed' });
+    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toMatchObject({
+      kind: 'nothing-changed',
+      isAllowed: false,
+    });
   });
 
   test('prd.json and progress.txt stay as they are in the base', async () => {
     const world = await makeWorld({ files: { 'prd.json': '{}\n' } });
     const { path: folder } = await world.workspace.prepareWorkspace({ ...attempt(world, 'US-001'), start: tip });
     world.repository.write({ 'prd.json': '{"passes":true}\n', 'progress.txt': 'done!' }, folder);
-    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toEqual({ kind: 'nothing-changed' });
+    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toMatchObject({
+      kind: 'nothing-changed',
+      isAllowed: false,
+    });
     world.repository.write({ 'a.txt': 'a' }, folder);
     const result = await world.workspace.commitStory(attempt(world, 'US-001'));
     expect(result).toMatchObject({ kind: 'committed', filesChanged: 1 });
