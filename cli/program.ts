@@ -24,6 +24,21 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'work through the stories of a PRD, durably: run, status, attach, …',
     load: async () => await import('./commands/ralph.ts'),
   },
+  approvals: {
+    group: work,
+    summary: 'what runs ask people now',
+    load: async () => await import('./commands/approvals.ts'),
+  },
+  approve: {
+    group: work,
+    summary: 'answer yes to a question of a run',
+    load: async () => ({ command: (await import('./commands/approvals.ts')).approveCommand }),
+  },
+  deny: {
+    group: work,
+    summary: 'answer no',
+    load: async () => ({ command: (await import('./commands/approvals.ts')).denyCommand }),
+  },
   ui: {
     group: work,
     summary: 'open a run, or all of them, in the Temporal UI',
@@ -58,6 +73,11 @@ const commands: { readonly [name: string]: Entry } = {
     group: stack,
     summary: 'check all that codetether needs, and name the mend',
     load: async () => await import('./commands/doctor.ts'),
+  },
+  cleanup: {
+    group: stack,
+    summary: 'show what runs have left behind, and remove it',
+    load: async () => await import('./commands/cleanup.ts'),
   },
   worker: {
     group: processes,

@@ -129,11 +129,28 @@ export const errorCatalogue = {
   ),
   'script-exhausted': internal('The model script has no answer for this call.', 'Add a turn for it to the script.'),
   'run-active': state('The run is being worked on.', 'Attach to it, or stop it first.'),
+  'rollback-refused': state(
+    'The story cannot be taken off the run branch.',
+    'Look at what stands in its way: codetether ralph status.',
+  ),
   'run-not-active': state('The run is not being worked on.', 'Start it again with codetether ralph run.'),
+  'approval-settled': state(
+    'The question is not waited for any more.',
+    'List what is asked now: codetether approvals.',
+  ),
   'provider-rejected': internal(
     'The model provider refused the request.',
     "Read the provider's message; check key, model name and account.",
   ),
+  'provider-quota': {
+    ...internal(
+      'The account at the model provider is used up.',
+      'Add credit or raise the limit there, then let the run try again.',
+    ),
+    http: 402,
+    grpc: 8,
+    jsonrpc: -32005,
+  },
   'provider-overloaded': temporary(
     'The model provider is overloaded or limits the rate.',
     'Wait; the call is tried again by itself.',
@@ -172,6 +189,10 @@ export const errorCatalogue = {
     ...temporary('The worker that ran this was lost.', 'Nothing; the work goes on by itself.'),
     exit: 1,
   },
+  'outcome-unknown': internal(
+    'Something that may not happen twice was begun before, and how it ended is not known.',
+    'Nothing; what it worked on is put back, and the work goes on by itself.',
+  ),
   'budget-exceeded': {
     retryable: false,
     exit: 5,

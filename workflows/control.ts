@@ -1,19 +1,23 @@
-import { condition, defineSignal, setHandler } from '@temporalio/workflow';
+import { CancellationScope, condition, defineSignal, setHandler, sleep } from '@temporalio/workflow';
 import { childSignals } from '../domain/contracts/ralph.ts';
+import type { Nudge } from '../domain/contracts/ralph.ts';
 
 export const pauseSignal = defineSignal(childSignals.pause);
 export const resumeSignal = defineSignal(childSignals.resume);
 export const stopSignal = defineSignal(childSignals.stop);
+export const nudgeSignal = defineSignal<[Nudge]>(childSignals.nudge);
 
 /** What a parent has asked of this workflow; looked at between steps. */
 export interface Control {
   paused: boolean;
   stopping: boolean;
+  /** What people want the agent to know before its next step, oldest first. */
+  nudges: Nudge[];
 }
 
 /** Registers the handlers; call it before the first await. */
 export function listenToParent(): Control {
-  const control: Control = { paused: false, stopping: false };
+  const control: Control = { paused: false, stopping: false, nudges: [] };
   setHandler(pauseSignal, () => {
     control.paused = true;
   });
@@ -23,7 +27,28 @@ export function listenToParent(): Control {
   setHandler(stopSignal, () => {
     control.stopping = true;
   });
+  setHandler(nudgeSignal, (nudge) => {
+    control.nudges.push(nudge);
+  });
   return control;
+}
+
+/** Runs `work`; when a stop comes and it has not ended `graceMs` later, it is cancelled. */
+export async function unlessStopped<T>(control: Control, graceMs: number, work: () => Promise<T>): Promise<T> {
+  const scope = new CancellationScope();
+  const watch = new CancellationScope();
+  const cancelLate = async () => {
+    await condition(() => control.stopping);
+    await sleep(graceMs);
+    scope.cancel();
+  };
+  // Ended by its own cancellation, which is no failure.
+  watch.run(cancelLate).catch(() => undefined);
+  try {
+    return await scope.run(work);
+  } finally {
+    watch.cancel();
+  }
 }
 
 /** Waits while paused; true when the workflow may go on, false when it is to stop. */

@@ -13,6 +13,7 @@ export interface GreenStory {
   readonly story: RalphStoryInput;
   readonly commit: string;
   readonly filesChanged: number;
+  readonly files: readonly string[];
   readonly usage: Usage;
   readonly durationMs: number;
 }
@@ -25,6 +26,17 @@ export type MergeResult =
       readonly message: string;
       readonly nextStart: WorkspaceStart;
     };
+
+export interface BranchMove<Closed> {
+  readonly runId: string;
+  readonly tip: string;
+  readonly commit: string;
+  readonly summary: string;
+  /** Called once when the branch cannot be moved, since it is checked out. */
+  whileWaiting(message: string): Promise<void>;
+  /** Records the move. */
+  close(): Promise<Closed>;
+}
 
 const checkedOutPollMs = 5_000;
 
@@ -62,6 +74,8 @@ export class MergeLane {
     const { story } = green;
     const attempt: AttemptRef = { runId: story.runId, storyId: story.storyId, attempt: story.attempt };
     const { workspaces } = this.#host;
+    // Nothing to merge: the story was green as things were.
+    if (green.filesChanged === 0) return await this.#close(green, attempt, green.commit);
     for (;;) {
       show('merging');
       const merged = await workspaces.mergeStory.executeWithOptions({ summary: `${story.storyId}: merge` }, [
@@ -72,55 +86,55 @@ export class MergeLane {
           kind: 'red',
           reason: 'conflict',
           message: `conflicts with the run branch in ${merged.files.slice(0, 5).join(', ')}`,
-          nextStart: { kind: 'tip' },
+          nextStart: { kind: 'conflict', commit: green.commit },
         };
       }
       if (merged.kind === 'already-merged') return await this.#close(green, attempt, merged.commit);
 
       const failed = await runChecks(
         this.#host,
-        { ...attempt, where: 'merged', gates: story.gates, verificationSteps: story.verificationSteps },
+        {
+          ...attempt,
+          where: 'merged',
+          commit: merged.commit,
+          gates: story.gates,
+          verificationSteps: story.verificationSteps,
+        },
         show,
       );
       if (failed !== undefined) return { kind: 'red', ...failed, nextStart: { kind: 'merged', commit: green.commit } };
 
-      const closed = await this.#advance(green, attempt, merged, show);
+      const closed = await this.advance({
+        runId: attempt.runId,
+        ...merged,
+        summary: `${story.storyId}: advance the branch`,
+        whileWaiting: (message) => {
+          show(message);
+          return recordWaiting(attempt, merged.tip, message);
+        },
+        close: () => this.#close(green, attempt, merged.commit),
+      });
       if (closed !== undefined) return closed;
     }
   }
 
-  /** Undefined when the branch was moved by somebody else and has to be merged with again. */
-  async #advance(
-    green: GreenStory,
-    attempt: AttemptRef,
-    merged: { readonly tip: string; readonly commit: string },
-    show: (note: string) => void,
-  ): Promise<MergeResult | undefined> {
+  /** What `close` gives, once the branch is moved; undefined when somebody else moved it: it is to be merged with again. */
+  async advance<Closed>(move: BranchMove<Closed>): Promise<Closed | undefined> {
+    const { runId, tip, commit } = move;
     for (let waits = 0; ; waits++) {
       // The branch and the record of it move together: a cancellation waits for both.
       const advanced = await CancellationScope.nonCancellable(async () => {
-        const result = await this.#host.workspaces.advanceBranch.executeWithOptions(
-          { summary: `${attempt.storyId}: advance the branch` },
-          [{ runId: attempt.runId, tip: merged.tip, commit: merged.commit }],
-        );
-        return result.kind === 'advanced' ? await this.#close(green, attempt, merged.commit) : result;
+        const result = await this.#host.workspaces.advanceBranch.executeWithOptions({ summary: move.summary }, [
+          { runId, tip, commit },
+        ]);
+        return result.kind === 'advanced' ? { kind: 'closed' as const, closed: await move.close() } : result;
       });
-      if (advanced.kind === 'passed') return advanced;
+      if (advanced.kind === 'closed') return advanced.closed;
       if (advanced.kind !== 'checked-out') return undefined;
       const message = `the run branch is checked out at ${advanced.path}; switch that checkout to another branch and the run goes on`;
-      show(message);
-      if (waits === 0) await this.#recordWaiting(attempt, merged.tip, message);
+      if (waits === 0) await move.whileWaiting(message);
       await sleep(checkedOutPollMs);
     }
-  }
-
-  async #recordWaiting(attempt: AttemptRef, tip: string, message: string): Promise<void> {
-    const { runId, storyId } = attempt;
-    const key = `${attemptId(runId, storyId, attempt.attempt)}:merge-waiting:${tip}`;
-    await record({
-      runId,
-      events: [{ key, kind: 'merge-waiting', storyId, attempt: attempt.attempt, body: { message } }],
-    });
   }
 
   async #close(
@@ -147,7 +161,7 @@ export class MergeLane {
           },
         },
       ],
-      run: { tip: commit },
+      ...(green.filesChanged === 0 ? {} : { run: { tip: commit } }),
       story: { storyId, status: 'passed', commit, feedback: null, addDurationMs: green.durationMs },
     });
     await syncPrdFiles(this.#host, runId);
@@ -156,4 +170,13 @@ export class MergeLane {
     ]);
     return { kind: 'passed', commit };
   }
+}
+
+async function recordWaiting(attempt: AttemptRef, tip: string, message: string): Promise<void> {
+  const { runId, storyId } = attempt;
+  const key = `${attemptId(runId, storyId, attempt.attempt)}:merge-waiting:${tip}`;
+  await record({
+    runId,
+    events: [{ key, kind: 'merge-waiting', storyId, attempt: attempt.attempt, body: { message } }],
+  });
 }

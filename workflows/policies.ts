@@ -7,8 +7,10 @@ import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow'
 import type { ActivityOptions } from '@temporalio/workflow';
 import type {
   GateActivities,
+  HousekeepingActivities,
   ModelActivities,
   PrdFileActivities,
+  ProgressActivities,
   ProjectionActivities,
   ToolActivities,
   WorkspaceActivities,
@@ -31,7 +33,7 @@ const modelPolicy: ActivityOptions = {
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 };
 
-/** Git, files, gates: found done when tried again. */
+/** Git, files, gates (which limit their commands themselves): found done when tried again. */
 const repeatable: ActivityOptions = {
   startToCloseTimeout: '30m',
   heartbeatTimeout,
@@ -55,7 +57,9 @@ export function onHost(hostId: string) {
     tools: proxyActivities<ToolActivities>({ ...repeatable, taskQueue }),
     toolsOnce: proxyActivities<Pick<ToolActivities, 'toolCall'>>({ ...once, taskQueue }),
     workspaces: proxyActivities<WorkspaceActivities>({ ...repeatable, taskQueue }),
-    gates: proxyActivities<GateActivities>({ ...repeatable, taskQueue }),
+    gates: proxyActivities<GateActivities>({ ...repeatable, taskQueue, startToCloseTimeout: '2h' }),
+    progress: proxyActivities<ProgressActivities>({ ...repeatable, taskQueue }),
+    housekeeping: proxyActivities<HousekeepingActivities>({ ...repeatable, taskQueue }),
     files: proxyActivities<PrdFileActivities>({ ...repeatable, taskQueue }),
   };
 }

@@ -14,20 +14,27 @@ import {
   sleep,
   startChild,
   upsertSearchAttributes,
+  uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
-import { childSignals, runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
+import { nudgeSignal } from './control.ts';
 import type {
+  StoryMessage,
   RalphRunInput,
   RalphRunResult,
   RalphRunState,
   RalphStoryInput,
   RalphStoryResult,
+  RollbackRequest,
   WorkspaceStart,
 } from '../domain/contracts/ralph.ts';
+import { defaultAskTimeoutMs } from '../domain/run/approval.ts';
+import { childSignals, runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
 import type { ReadyStory } from '../domain/contracts/activities.ts';
-import { noUsage } from '../domain/run/budget.ts';
+import type { HeldStory } from '../domain/ralph/overlap.ts';
+import { capsProblem, noUsage } from '../domain/run/budget.ts';
+import type { CapsChange } from '../domain/run/budget.ts';
 import type { NewRunEvent, RunOutcome, RunStatus } from '../domain/run/events.ts';
 import { attemptId } from '../domain/run/ids.ts';
 import { activityError } from './failure.ts';
@@ -36,6 +43,7 @@ import { onHost, workflowTaskTimeout } from './policies.ts';
 import type { Host } from './policies.ts';
 import { finishRun, readyStories, record, syncPrdFiles } from './projections.ts';
 import type { ralphStory } from './ralph-story.ts';
+import { rollBack } from './roll-back.ts';
 import { RunBoard } from './run-board.ts';
 
 const statusAttribute = defineSearchAttributeKey('CodetetherStatus', 'KEYWORD');
@@ -59,7 +67,8 @@ interface Ending {
 
 /** States: running ⇄ paused → ending (nothing new starts, what is in flight finishes) → finished. */
 class RalphRun {
-  readonly #input: RalphRunInput;
+  /** The caps in it change with `set-caps`. */
+  #input: RalphRunInput;
   readonly #host: Host;
   readonly #lane: MergeLane;
   readonly #board: RunBoard;
@@ -70,7 +79,12 @@ class RalphRun {
   /** Cancelled to end all work at once. */
   readonly #scope = new CancellationScope();
   readonly #nextStart = new Map<string, WorkspaceStart>();
+  /** Stories held back, and for whom. */
+  readonly #heldBy = new Map<string, string>();
+  #heldNotes = 0;
   readonly #startedAtMs: number;
+  #deadline: CancellationScope | undefined;
+  #baselineEnded: boolean;
   #iterations: number;
   #paused: boolean;
   #ending: Ending | undefined;
@@ -78,6 +92,8 @@ class RalphRun {
   /** Raised whenever something that the main loop waits for has happened. */
   #changes = 0;
   #steering = 0;
+  /** Rollbacks that are asked for and not over. */
+  #rollbacks = 0;
 
   constructor(input: RalphRunInput) {
     const resume = input.resume;
@@ -86,6 +102,8 @@ class RalphRun {
     this.#lane = new MergeLane(this.#host);
     this.#startedAtMs = resume?.startedAtMs ?? Date.now();
     this.#iterations = resume?.iterations ?? 0;
+    // Continue-as-new waits for it.
+    this.#baselineEnded = resume !== undefined;
     this.#paused = resume?.paused ?? false;
     this.#board = new RunBoard(input.runId, resume);
     for (const [storyId, start] of Object.entries(resume?.nextStarts ?? {})) this.#nextStart.set(storyId, start);
@@ -93,7 +111,7 @@ class RalphRun {
   }
 
   async execute(): Promise<RalphRunResult> {
-    const deadline = this.#deadline();
+    this.#setDeadline();
     let ending: Ending | undefined;
     try {
       await this.#scope.run(async () => {
@@ -104,7 +122,7 @@ class RalphRun {
       ending = this.#endingOf(error);
     }
     return await CancellationScope.nonCancellable(async () => {
-      deadline.cancel();
+      this.#deadline?.cancel();
       this.#scope.cancel();
       await Promise.all(this.#background);
       ending ??= this.#ending;
@@ -135,6 +153,31 @@ class RalphRun {
       await this.#end({ outcome: 'stopped', message: 'stopped by request' });
       return 'stopping' as const;
     });
+    setHandler(defineUpdate<void, [RollbackRequest]>(runUpdates.rollback), (request) => this.#startRollback(request), {
+      validator: ({ storyIds }) => {
+        unlessEnding.validator();
+        if (storyIds.length === 0) throw new Error('no story is named');
+      },
+    });
+    setHandler(defineUpdate<RunStatus, [CapsChange]>(runUpdates.setCaps), (change) => this.#setCaps(change), {
+      validator: (change) => {
+        unlessEnding.validator();
+        const problem = capsProblem(change);
+        if (problem !== null) throw new Error(problem);
+      },
+    });
+    setHandler(defineUpdate<void, [StoryMessage]>(runUpdates.nudge), (message) => this.#nudge(message), {
+      validator: ({ storyId }) => {
+        unlessEnding.validator();
+        if (this.#inFlight.get(storyId) === undefined) throw new Error(`nobody works on ${storyId} now`);
+      },
+    });
+    setHandler(defineUpdate<void, [StoryMessage]>(runUpdates.retry), (message) => this.#retry(message), {
+      validator: ({ storyId }) => {
+        unlessEnding.validator();
+        if (this.#board.statusOf(storyId) !== 'failed') throw new Error(`${storyId} has not failed`);
+      },
+    });
     setHandler(defineQuery<RalphRunState>(stateQuery), () => this.#state());
   }
 
@@ -150,6 +193,43 @@ class RalphRun {
     return status;
   }
 
+  /** From the next call on, and for the rest of the run; the caps that are not named stay. */
+  async #setCaps(change: CapsChange): Promise<RunStatus> {
+    const options = { ...this.#input.options, ...change };
+    this.#input = { ...this.#input, options };
+    if (change.maxTimeMs !== undefined) this.#setDeadline();
+    const { maxCostUsd, maxTokens, maxTotalSteps = null, maxTimeMs } = options;
+    await record({
+      runId: this.#input.runId,
+      events: [
+        { key: this.#steerKey(), kind: 'caps-changed', body: { maxCostUsd, maxTokens, maxTotalSteps, maxTimeMs } },
+      ],
+      run: { caps: change },
+    });
+    return this.#paused ? 'paused' : 'running';
+  }
+
+  /** The agent is told before its next step. */
+  async #nudge({ storyId, text }: StoryMessage): Promise<void> {
+    await this.#inFlight.get(storyId)?.signal(nudgeSignal, { nudgeId: uuid4(), text });
+  }
+
+  /** A failed story gets one more attempt, whose agent is told the hint. */
+  async #retry({ storyId, text }: StoryMessage): Promise<void> {
+    const before = this.#board.noteOf(storyId);
+    this.#board.note(storyId, { status: 'retry', note: text });
+    await record({
+      runId: this.#input.runId,
+      events: [{ key: this.#steerKey(), kind: 'story-reopened', storyId, body: { hint: text } }],
+      story: {
+        storyId,
+        status: 'open',
+        ...(text === '' ? {} : { feedback: { reason: 'failed', message: `${before}\n\nA person says: ${text}` } }),
+      },
+    });
+    this.#changed();
+  }
+
   /** Nothing new starts; what is in flight finishes its step. The first reason stands. */
   async #end(ending: Ending): Promise<void> {
     if (this.#ending !== undefined) return;
@@ -158,6 +238,21 @@ class RalphRun {
     this.#changed();
     await this.#record([{ key: this.#steerKey(), kind: 'run-stopping', body: { mode: 'stop' } }], 'stopping');
     await this.#signalChildren('stop');
+  }
+
+  /** Taken at once, done in the merge lane; how it ended is in the events. */
+  #startRollback(request: RollbackRequest): void {
+    this.#rollbacks++;
+    this.#inBackground(async () => {
+      try {
+        const { runId, gates } = this.#input;
+        const end = await rollBack(this.#lane, this.#host, { runId, gates, ...request });
+        // They are done anew from the branch as it is now.
+        if (end === 'rolled-back') for (const storyId of request.storyIds) this.#nextStart.delete(storyId);
+      } finally {
+        this.#rollbacks--;
+      }
+    });
   }
 
   async #signalChildren(signal: keyof typeof childSignals): Promise<void> {
@@ -209,9 +304,11 @@ class RalphRun {
     });
   }
 
-  /** Ends the run at its wall-clock cap, whatever it is doing. Cancel the returned scope to call it off. */
-  #deadline(): CancellationScope {
+  /** Ends the run at its wall-clock cap, whatever it is doing; the one that was set before is called off. */
+  #setDeadline(): void {
+    this.#deadline?.cancel();
     const timer = new CancellationScope();
+    this.#deadline = timer;
     const { maxTimeMs } = this.#input.options;
     if (maxTimeMs !== null) {
       const ring = async () => {
@@ -221,7 +318,6 @@ class RalphRun {
       };
       this.#background.push(timer.run(ring).catch(() => undefined));
     }
-    return timer;
   }
 
   async #work(): Promise<void> {
@@ -233,13 +329,30 @@ class RalphRun {
         const limit = Math.min(options.maxConcurrent - this.#inFlight.size, options.maxIterations - this.#iterations);
         const stories = await readyStories(runId, { inFlight: [...this.#inFlight.keys()], limit });
         this.#board.setCounts(stories);
+        await this.#noteHeld(stories.held);
         if (this.#mayStart()) for (const story of stories.ready) this.#inBackground(() => this.#attempt(story));
       }
       if (this.#failure !== undefined) throw this.#failure.error;
       const waitsToResume = this.#paused && this.#ending === undefined;
-      if (this.#inFlight.size === 0 && !waitsToResume) return;
+      if (this.#inFlight.size === 0 && this.#rollbacks === 0 && !waitsToResume) return;
       await condition(() => this.#changes !== seen);
     }
+  }
+
+  /** Says once for each story whom it waits for. */
+  async #noteHeld(held: readonly HeldStory[]): Promise<void> {
+    const { runId } = this.#input;
+    const news = held.filter(({ storyId, by }) => this.#heldBy.get(storyId) !== by);
+    for (const { storyId, by } of news) this.#heldBy.set(storyId, by);
+    if (news.length === 0) return;
+    const key = `held:${workflowInfo().runId}:${++this.#heldNotes}`;
+    const events = news.map(({ storyId, by, files }, index): NewRunEvent => ({
+      key: `${key}:${index}`,
+      kind: 'story-held',
+      storyId,
+      body: { by, files: [...files] },
+    }));
+    await record({ runId, events });
   }
 
   /** A failure that no story answers for ends the main loop; a cancellation does so by itself. */
@@ -273,11 +386,14 @@ class RalphRun {
         { runId, gate, where: 'baseline' },
       ]);
     }
+    this.#baselineEnded = true;
+    await this.#signalChildren('baselineEnded');
   }
 
   async #attempt(ready: ReadyStory): Promise<void> {
     const { storyId, title, attempt } = ready;
     this.#inFlight.set(storyId, undefined);
+    this.#heldBy.delete(storyId);
     this.#iterations++;
     this.#board.startAttempt({ storyId, title, attempt });
     const story = this.#storyInput(ready);
@@ -318,10 +434,14 @@ class RalphRun {
       attempt,
       hostId,
       model: options.model,
+      ...(options.fallbackModel === undefined ? {} : { fallbackModel: options.fallbackModel }),
+      onAsk: options.onAsk ?? 'deny',
+      askTimeoutMs: options.askTimeoutMs ?? defaultAskTimeoutMs,
       maxSteps: options.maxSteps,
       gates,
       verificationSteps,
       start,
+      baselineEnded: this.#baselineEnded,
     };
   }
 
@@ -337,6 +457,7 @@ class RalphRun {
     this.#inFlight.set(story.storyId, child);
     if (this.#paused) await signalChild(child, 'pause');
     if (this.#ending !== undefined) await signalChild(child, 'stop');
+    if (this.#baselineEnded && !story.baselineEnded) await signalChild(child, 'baselineEnded');
     try {
       return await child.result();
     } catch (error) {
@@ -358,7 +479,10 @@ class RalphRun {
       case 'green': {
         this.#board.note(storyId, { status: 'merging' });
         const merged = await this.#lane.merge({ story, ...result }, (note) => this.#board.note(storyId, { note }));
-        if (merged.kind === 'red') return await this.#red(story, merged, result.durationMs, tries, merged.nextStart);
+        if (merged.kind === 'red') {
+          const failed = { ...merged, files: result.files };
+          return await this.#red(story, failed, result.durationMs, tries, merged.nextStart);
+        }
         this.#board.passed++;
         this.#board.note(storyId, { status: 'passed', commit: merged.commit, note: '' });
         upsertSearchAttributes([
@@ -385,13 +509,22 @@ class RalphRun {
 
   async #red(
     story: RalphStoryInput,
-    failed: { readonly reason: Extract<RalphStoryResult, { kind: 'red' }>['reason']; readonly message: string },
+    failed: {
+      readonly reason: Extract<RalphStoryResult, { kind: 'red' }>['reason'];
+      readonly message: string;
+      readonly files?: readonly string[];
+    },
     durationMs: number,
     tries: number,
     nextStart: WorkspaceStart,
   ): Promise<void> {
     const { runId, storyId, attempt } = story;
-    const triesLeft = Math.max(0, this.#input.options.maxAttempts - tries);
+    const verdict = await this.#host.progress.judgeFailure.executeWithOptions(
+      { summary: `${storyId}: does it get anywhere` },
+      [{ runId, storyId, attempt, reason: failed.reason, message: failed.message }],
+    );
+    const diagnosis = verdict.kind === 'go-on' ? {} : { diagnosis: verdict.diagnosis };
+    const triesLeft = verdict.kind === 'blocked' ? 0 : Math.max(0, this.#input.options.maxAttempts - tries);
     const id = attemptId(runId, storyId, attempt);
     const events: NewRunEvent[] = [
       {
@@ -399,7 +532,7 @@ class RalphRun {
         kind: 'attempt-failed',
         storyId,
         attempt,
-        body: { reason: failed.reason, message: failed.message, triesLeft, durationMs },
+        body: { reason: failed.reason, message: failed.message, triesLeft, durationMs, ...diagnosis },
       },
     ];
     if (triesLeft === 0) {
@@ -408,14 +541,25 @@ class RalphRun {
         kind: 'story-failed',
         storyId,
         attempt,
-        body: { message: failed.message, attempts: attempt, workspace: null },
+        body: {
+          message: verdict.kind === 'blocked' ? `goes round in circles: ${verdict.diagnosis}` : failed.message,
+          attempts: attempt,
+          workspace: null,
+        },
       });
     }
-    this.#nextStart.set(storyId, nextStart);
+    // A resolver that did not make it is not asked again: the story is done anew on what is there now.
+    this.#nextStart.set(storyId, story.start.kind === 'conflict' ? { kind: 'tip' } : nextStart);
     await record({
       runId,
       events,
-      story: { storyId, status: triesLeft === 0 ? 'failed' : 'open', feedback: failed, addDurationMs: durationMs },
+      story: {
+        storyId,
+        status: triesLeft === 0 ? 'failed' : 'open',
+        feedback: { reason: failed.reason, message: failed.message, ...diagnosis },
+        ...(failed.files === undefined ? {} : { files: failed.files }),
+        addDurationMs: durationMs,
+      },
     });
     await syncPrdFiles(this.#host, runId);
     this.#board.note(storyId, { status: triesLeft === 0 ? 'failed' : 'retry', note: failed.message });

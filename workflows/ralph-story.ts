@@ -1,7 +1,16 @@
-import { continueAsNew, defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import { stateQuery } from '../domain/contracts/ralph.ts';
+import {
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import { listenToAnswers } from './approval.ts';
+import { childSignals, stateQuery } from '../domain/contracts/ralph.ts';
 import type { RalphStoryInput, RalphStoryResult, RalphStoryState } from '../domain/contracts/ralph.ts';
-import type { AttemptRef } from '../domain/contracts/activities.ts';
+import type { AttemptRef, StoryCheckInput } from '../domain/contracts/activities.ts';
 import { noUsage } from '../domain/run/budget.ts';
 import type { AttemptFailure } from '../domain/run/events.ts';
 import { attemptId } from '../domain/run/ids.ts';
@@ -13,7 +22,7 @@ import { onHost } from './policies.ts';
 import type { Host } from './policies.ts';
 
 /** No attempt does better before a person has mended the configuration. */
-const unusableCodes = ['model-unknown', 'provider-key-missing', 'script-invalid'];
+const unusableCodes = ['model-unknown', 'provider-key-missing', 'script-invalid', 'config-invalid', 'provider-quota'];
 
 /**
  * One attempt at one story: workspace, fresh agent, gates, verification, one commit. Its workflow id is the
@@ -22,6 +31,16 @@ const unusableCodes = ['model-unknown', 'provider-key-missing', 'script-invalid'
  */
 export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResult> {
   const control = listenToParent();
+  const approver = listenToAnswers({
+    runId: input.runId,
+    onAsk: input.onAsk,
+    timeoutMs: input.askTimeoutMs,
+    control,
+  });
+  let { baselineEnded } = input;
+  setHandler(defineSignal(childSignals.baselineEnded), () => {
+    baselineEnded = true;
+  });
   let details = '';
   setHandler(defineQuery<string>(stateQuery), () => details);
   const show = (text: string) => {
@@ -51,7 +70,7 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
         { ...attempt, start: input.start },
       ]);
       await host.tools.openSession.executeWithOptions({ summary: `${input.storyId}: write the prompt` }, [
-        { ...attempt, sessionId },
+        { ...attempt, sessionId, start: input.start },
       ]);
       state = { step: 1, startedAtMs, usage: noUsage } satisfies RalphStoryState;
     }
@@ -60,9 +79,11 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
         attempt,
         sessionId,
         model: input.model,
+        fallbackModel: input.fallbackModel,
         maxSteps: input.maxSteps,
         host,
         control,
+        approver,
         onStep: (step, what) => show(`step ${step} of ${input.maxSteps}: ${what}`),
       },
       state,
@@ -70,17 +91,28 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
     usage = loop.usage;
     switch (loop.kind) {
       case 'continue-as-new':
-        return await continueAsNew<typeof ralphStory>({ ...input, resume: { ...state, step: loop.step, usage } });
+        return await continueAsNew<typeof ralphStory>({
+          ...input,
+          baselineEnded,
+          resume: { ...state, step: loop.step, usage },
+        });
       case 'stopped':
         return { kind: 'stopped', usage, durationMs: durationMs() };
       case 'budget-exceeded':
         return { kind: 'budget-exceeded', budget: loop.budget, usage, durationMs: durationMs() };
+      case 'looping':
+        return red('looping', `the same ${loop.repeats} times with the same result: ${loop.label}`);
       case 'max-steps':
         return red('max-steps', `not finished after ${input.maxSteps} steps`);
       case 'finished':
         break;
     }
 
+    if (!baselineEnded) {
+      show('waiting for the baseline of the gates');
+      await condition(() => baselineEnded || control.stopping);
+      if (!baselineEnded) return { kind: 'stopped', usage, durationMs: durationMs() };
+    }
     const failed = await runChecks(
       host,
       { ...attempt, where: 'workspace', gates: input.gates, verificationSteps: input.verificationSteps },
@@ -92,9 +124,15 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
     const commit = await host.workspaces.commitStory.executeWithOptions({ summary: `${input.storyId}: commit` }, [
       attempt,
     ]);
+    if (commit.kind === 'nothing-changed' && commit.isAllowed) {
+      return { kind: 'green', commit: commit.base, filesChanged: 0, files: [], usage, durationMs: durationMs() };
+    }
     if (commit.kind === 'nothing-changed')
       return red('nothing-changed', 'the agent said it was done, but no file has changed');
-    return { kind: 'green', commit: commit.commit, filesChanged: commit.filesChanged, usage, durationMs: durationMs() };
+    if (commit.kind === 'conflict-markers')
+      return red('conflict-markers', `a conflict marker stands at ${commit.file}:${commit.line}`);
+    const { filesChanged, files } = commit;
+    return { kind: 'green', commit: commit.commit, filesChanged, files, usage, durationMs: durationMs() };
   } catch (error) {
     const failure = isCancellation(error) ? undefined : activityError(error);
     if (failure === undefined) throw error;
@@ -107,33 +145,38 @@ function isModelCode(code: string): boolean {
   return code.startsWith('provider-') || code.startsWith('script-');
 }
 
-export interface Checks extends AttemptRef {
-  readonly where: 'workspace' | 'merged';
+export interface Checks extends StoryCheckInput {
   readonly gates: readonly string[];
   readonly verificationSteps: number;
 }
 
-/** Runs the gates up to the first red one, then the verification steps; undefined when all are green. */
+/** Inspects the change, runs the gates up to the first that is red, then the verification steps; undefined when nothing stops the story. */
 export async function runChecks(
   host: Host,
   checks: Checks,
   show: (text: string) => void,
 ): Promise<{ readonly reason: AttemptFailure; readonly message: string } | undefined> {
-  const { runId, storyId, attempt, where } = checks;
+  const { runId, storyId, attempt, where, commit } = checks;
+  const check = { runId, storyId, attempt, where, ...(commit === undefined ? {} : { commit }) };
   const merged = where === 'merged';
+  const inspected = await host.gates.inspectChange.executeWithOptions(
+    { summary: `${storyId}: inspect the change${merged ? ' (merged)' : ''}` },
+    [check],
+  );
+  if (!inspected.ok) return { reason: 'tampered', message: inspected.message };
   for (const gate of checks.gates) {
     show(`gate ${gate}${merged ? ' on the merged tree' : ''}`);
     const result = await host.gates.runGate.executeWithOptions(
       { summary: `${storyId}: gate ${gate}${merged ? ' (merged)' : ''}` },
-      [{ runId, storyId, attempt, gate, where }],
+      [{ ...check, gate }],
     );
-    if (!result.ok)
+    if (result.verdict === 'red')
       return { reason: merged ? 'merged-gate-failed' : 'gate-failed', message: `gate ${gate}: ${result.summary}` };
   }
   if (checks.verificationSteps > 0) {
     show('verification steps');
     const result = await host.gates.runVerification.executeWithOptions({ summary: `${storyId}: verification` }, [
-      { runId, storyId, attempt, where },
+      check,
     ]);
     if (!result.ok) return { reason: merged ? 'merged-gate-failed' : 'verification-failed', message: result.summary };
   }

@@ -66,6 +66,14 @@ export class RunBoard {
     this.#show();
   }
 
+  noteOf(storyId: string): string {
+    return this.#rows.get(storyId)?.note ?? '';
+  }
+
+  statusOf(storyId: string): RalphBoardRow['status'] | undefined {
+    return this.#rows.get(storyId)?.status;
+  }
+
   /** What a continue-as-new carries: the newest rows, short. */
   carried(): readonly RalphBoardRow[] {
     return [...this.#rows.values()].slice(-carriedRows).map((row) => ({ ...row, note: row.note.slice(0, 80) }));

@@ -3,19 +3,32 @@ import type { CheckRecord, RunRecord, Store } from '../../domain/contracts/store
 import { CodetetherError } from '../../domain/errors.ts';
 import { gateNames } from '../../domain/ralph/prd.ts';
 import { attemptId } from '../../domain/run/ids.ts';
-import type { NewRunEvent } from '../../domain/run/events.ts';
+import type { CheckVerdict, NewRunEvent } from '../../domain/run/events.ts';
 import { startOutputLines } from '../model/output-lines.ts';
 import { worktreeEnvironment } from '../process/environment.ts';
-import type { RunCommand } from '../process/run-command.ts';
+import type { CommandResult, RunCommand } from '../process/run-command.ts';
 import { cleanLine, plainText } from '../tools/output-text.ts';
 import { requireRun, requireStory } from '../workspace/deps.ts';
 import type { Repositories } from '../workspace/repository.ts';
+import { snapshotTree } from '../workspace/snapshot.ts';
+import { isNoWorse, type RedGate } from './compare.ts';
+import { inspectChange } from './inspect-change.ts';
 import { findPlace, type Place } from './place.ts';
 import { longestSummary, summarise } from './summarise.ts';
 import { runStep } from './verification-steps.ts';
 
 export interface GateDeps {
-  readonly store: Pick<Store, 'getRun' | 'getStory' | 'getWorkspace' | 'recordCheck' | 'putBlob' | 'appendRunEvents'>;
+  readonly store: Pick<
+    Store,
+    | 'getRun'
+    | 'getStory'
+    | 'getWorkspace'
+    | 'recordCheck'
+    | 'referenceCheck'
+    | 'putBlob'
+    | 'getBlob'
+    | 'appendRunEvents'
+  >;
   /** The same as the workspace activities': baseline and merge lane use one worktree. */
   readonly repositories: Repositories;
   readonly runCommand: RunCommand;
@@ -34,6 +47,8 @@ export function createGateActivities(deps: GateDeps) {
   const timeoutMs = deps.timeoutMs ?? 15 * 60_000;
 
   return {
+    inspectChange: (input) => inspectChange(deps, input),
+
     async runGate(input) {
       const signal = deps.cancellationSignal();
       const run = await requireRun(deps.store, input.runId);
@@ -41,22 +56,39 @@ export function createGateActivities(deps: GateDeps) {
       const place = await findPlace(deps, run, input);
       const check = checkOf(input, input.gate);
       const lines = watchOutput(deps, check);
-      const result = await deps.runCommand({
-        command,
-        cwd: place.folder,
-        env: worktreeEnvironment(place.folder),
-        timeoutMs,
-        signal,
-        onLine: lines.add,
-      });
+      const runOnce = () =>
+        deps.runCommand({
+          command,
+          cwd: place.folder,
+          env: worktreeEnvironment(place.folder),
+          timeoutMs,
+          signal,
+          onLine: lines.add,
+        });
+      const first = await runOnce();
+      if (first.aborted) signal.throwIfAborted();
+      const again = isGreen(first) || (await treeNow(deps, place)) !== place.tree ? undefined : await runOnce();
       await lines.end();
-      if (result.aborted) signal.throwIfAborted();
-      const ok = result.exitCode === 0 && !result.timedOut;
-      const { exitCode, durationMs } = result;
-      const summary = summarise({ ...result, exitCode: ok ? 0 : exitCode === 0 ? null : exitCode }, timeoutMs);
+      if (again?.aborted === true) signal.throwIfAborted();
+      const red = { exitCode: isGreen(first) ? 0 : first.exitCode === 0 ? null : first.exitCode, output: first.output };
+      const verdict = isGreen(first)
+        ? 'ok'
+        : again !== undefined && isGreen(again)
+          ? 'flaky'
+          : (await isRedAsBefore(deps, { check, command, red }))
+            ? 'red-as-before'
+            : 'red';
+      const summary = cleanLine(
+        `${verdictWords[verdict]}${summarise({ ...first, exitCode: red.exitCode }, timeoutMs)}`,
+        longestSummary,
+      );
+      const log =
+        verdict === 'flaky'
+          ? `── first run: red\n${first.output.trimEnd()}\n── second run on the same files: green\n${again?.output ?? ''}`
+          : first.output;
       return await record(
-        { deps, run, place, check, command, log: result.output },
-        { ok, exitCode, durationMs, summary },
+        { deps, run, place, check, command, log },
+        { ok: verdict === 'ok', verdict, exitCode: red.exitCode, durationMs: first.durationMs, summary },
       );
     },
 
@@ -90,10 +122,40 @@ export function createGateActivities(deps: GateDeps) {
       await lines.end();
       const ok = reasons.length === 0;
       const durationMs = Math.round(performance.now() - startedAt);
-      const result = { ok, exitCode: ok ? 0 : 1, durationMs, summary: joinReasons(reasons) };
+      const verdict: CheckVerdict = ok ? 'ok' : 'red';
+      const result = { ok, verdict, exitCode: ok ? 0 : 1, durationMs, summary: joinReasons(reasons) };
       return await record({ deps, run, place, check, command: 'verification steps', log: logs.join('\n') }, result);
     },
   } satisfies GateActivities;
+}
+
+/** What stands before the summary of a gate that is not plainly green or red. */
+const verdictWords: { readonly [verdict in CheckVerdict]: string } = {
+  ok: '',
+  red: '',
+  flaky: 'red, then green on the same files: ',
+  'red-as-before': 'no worse than before the story: ',
+};
+
+function isGreen(result: CommandResult): boolean {
+  return result.exitCode === 0 && !result.timedOut;
+}
+
+/** What a gate leaves behind can make its second run another one, which then says nothing. */
+function treeNow({ repositories }: GateDeps, { worktree }: Place): Promise<string> {
+  return snapshotTree(repositories.git, worktree);
+}
+
+async function isRedAsBefore(
+  { store }: GateDeps,
+  { check, command, red }: { readonly check: CheckOf; readonly command: string; readonly red: RedGate },
+): Promise<boolean> {
+  if (check.where === 'baseline') return false;
+  const reference = await store.referenceCheck(check.runId, check.name, check.where);
+  if (reference === undefined || reference.command !== command) return false;
+  if (reference.verdict !== 'red' && reference.verdict !== 'red-as-before') return false;
+  const output = await store.getBlob(reference.log);
+  return output !== undefined && isNoWorse(red, { exitCode: reference.exitCode, output });
 }
 
 function gateCommand(run: RunRecord, gate: string): string {
@@ -144,7 +206,14 @@ async function record(
   const { store } = of.deps;
   const { runId } = of.check;
   const log = await store.putBlob(plainText(of.log));
-  await store.recordCheck({ ...of.check, ...result, command: of.command, tree: of.place.tree, log });
+  await store.recordCheck({
+    ...of.check,
+    ...result,
+    command: of.command,
+    tree: of.place.tree,
+    commit: of.place.commit,
+    log,
+  });
   await store.appendRunEvents(runId, [endedEvent(of, result)]);
   return result;
 }
@@ -156,7 +225,7 @@ function endedEvent(
 ): NewRunEvent {
   const { check, place, run } = of;
   const body = { gate: check.name, ...result };
-  const key = `${checkKey(check)}:${run.execution}:${place.tree}:${result.ok ? 'green' : 'red'}`;
+  const key = `${checkKey(check)}:${run.execution}:${place.tree}:${result.verdict}`;
   if (check.where === 'baseline') return { key, kind: 'baseline-gate-ended', body };
   const { storyId, attempt, where } = check;
   return {

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import type { GateInput } from '../../domain/contracts/activities.ts';
 import type { RunRecord, WorkspaceStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
@@ -7,23 +6,27 @@ import { checkOut } from '../workspace/create-worktree.ts';
 import { requireWorkspace } from '../workspace/deps.ts';
 import { integrationFolder } from '../workspace/names.ts';
 import type { Repositories } from '../workspace/repository.ts';
-import { requireWorktree } from '../workspace/worktree.ts';
+import { snapshotTree } from '../workspace/snapshot.ts';
+import { requireWorktree, type Worktree } from '../workspace/worktree.ts';
 
 /** Where a check runs. */
 export interface Place {
   readonly folder: string;
   /** The tree that is checked. */
   readonly tree: string;
+  /** The commit that has it; null for a story's files, which are in none yet. */
+  readonly commit: string | null;
+  readonly worktree: Worktree;
 }
 
 /**
- * The worktree that a check is about: the story's, the merge lane's as the last merge left it, or (baseline) the merge
- * lane's with the run's base checked out. Throws `workspace-failed` when there is none.
+ * The worktree that a check is about: the story's as it is, or the merge lane's with the merged commit or (baseline) the run's
+ * base checked out. Throws `workspace-failed` when there is none.
  */
 export async function findPlace(
   deps: { readonly store: Pick<WorkspaceStore, 'getWorkspace'>; readonly repositories: Repositories },
   run: RunRecord,
-  check: Pick<GateInput, 'where' | 'storyId'>,
+  check: Pick<GateInput, 'where' | 'storyId' | 'commit'>,
 ): Promise<Place> {
   const { repositories } = deps;
   const repository = await repositories.open(run.repoPath);
@@ -31,31 +34,18 @@ export async function findPlace(
     case 'workspace': {
       const workspace = await requireWorkspace(deps.store, { runId: run.runId, storyId: check.storyId ?? '' });
       const worktree = await requireWorktree(workspace.path);
-      return { folder: workspace.path, tree: await treeOf(repositories.git, worktree, workspace.checkpoint) };
+      return { folder: workspace.path, tree: await snapshotTree(repositories.git, worktree), commit: null, worktree };
     }
-    case 'merged': {
-      const folder = integrationFolder(run);
-      if (!(await isFolder(folder))) throw missing(folder);
-      return { folder, tree: await treeOf(repositories.git, await requireWorktree(folder), 'HEAD') };
-    }
+    case 'merged':
     case 'baseline': {
-      if (run.base === null) throw new CodetetherError('workspace-failed', `Run ${run.runId} has no base yet.`);
-      const commit = run.base;
+      const commit = check.where === 'merged' ? check.commit : run.base;
+      if (commit === undefined || commit === null)
+        throw new CodetetherError('workspace-failed', `Run ${run.runId} has no ${check.where} tree yet.`);
       const folder = integrationFolder(run);
       const worktree = await repositories.exclusively(repository, () =>
         checkOut(repositories.git, repository, { folder, commit }),
       );
-      return { folder, tree: await treeOf(repositories.git, worktree, commit) };
+      return { folder, tree: await treeOf(repositories.git, worktree, commit), commit, worktree };
     }
   }
-}
-
-function missing(folder: string): CodetetherError {
-  return new CodetetherError('workspace-failed', `There is no merged tree at ${folder}.`, {
-    next: 'Start the run again; it is made anew.',
-  });
-}
-
-async function isFolder(folder: string): Promise<boolean> {
-  return (await stat(folder).catch(() => undefined))?.isDirectory() === true;
 }

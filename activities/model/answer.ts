@@ -53,6 +53,7 @@ export function toModelCallAnswer(raw: ProviderAnswer, context: AnswerContext): 
     runId: input.runId,
     storyId: input.storyId,
     sessionId: input.sessionId,
+    model: input.model,
     result,
     sessionEvent: {
       key: `${key}:answer`,

@@ -89,15 +89,15 @@ export function toCallFailure(error: unknown, state: CallState): CodetetherError
   return callFailure(code, sentence(code, facts, words, state), details, adviceFor(code, facts, state));
 }
 
-function codeOf(facts: Facts): 'provider-rejected' | 'provider-overloaded' | 'provider-unreachable' {
+function codeOf(facts: Facts): 'provider-rejected' | 'provider-quota' | 'provider-overloaded' | 'provider-unreachable' {
   const { status } = facts;
+  if (status === 402 || isOutOfCredit(facts)) return 'provider-quota';
   if (ownFaults.test(facts.name) || tooLong.test(facts.kinds)) return 'provider-rejected';
   if (status === undefined) {
-    if (noCredit.test(facts.kinds) || refused.test(facts.kinds)) return 'provider-rejected';
+    if (refused.test(facts.kinds)) return 'provider-rejected';
     return overloaded.test(facts.kinds) ? 'provider-overloaded' : 'provider-unreachable';
   }
-  if (status === 429) return isOutOfCredit(facts) ? 'provider-rejected' : 'provider-overloaded';
-  if (status === 503 || status === 529) return 'provider-overloaded';
+  if (status === 429 || status === 503 || status === 529) return 'provider-overloaded';
   if (status === 408 || status === 409 || status === 425 || status >= 500) return 'provider-unreachable';
   return 'provider-rejected';
 }
@@ -120,6 +120,7 @@ function sentence(code: ErrorCode, facts: Facts, words: string, state: CallState
   if (code === 'provider-rejected' && isTooLong(facts))
     return `the conversation is too long for ${state.model}${status}: ${words}`;
   if (code === 'provider-rejected') return `${state.provider} refused the request${status}: ${words}`;
+  if (code === 'provider-quota') return `the ${state.provider} account is used up${status}: ${words}`;
   if (code === 'provider-overloaded')
     return `${state.provider} ${facts.status === 429 ? 'limits the rate' : 'is overloaded'}${status}: ${words}`;
   if (facts.status !== undefined) return `${state.provider} failed${status}: ${words}`;
@@ -128,9 +129,10 @@ function sentence(code: ErrorCode, facts: Facts, words: string, state: CallState
 }
 
 function adviceFor(code: ErrorCode, facts: Facts, state: CallState): { next?: string } {
+  if (code === 'provider-quota')
+    return { next: `Add credit to the ${state.provider} account, then let the run try again.` };
   if (code !== 'provider-rejected') return {};
   if (isTooLong(facts)) return { next: 'Use a model with a larger context, or make the story smaller.' };
-  if (isOutOfCredit(facts)) return { next: `Add credit to the ${state.provider} account, then start the run again.` };
   if (facts.status === 401 || facts.status === 403)
     return { next: `Check the key for ${state.provider} and what it may use.` };
   if (facts.status === 404)

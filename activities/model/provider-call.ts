@@ -1,5 +1,6 @@
 import type { ModelPrice, TokenCounts } from '../../domain/model/prices.ts';
-import type { ModelStepInput, ToolRisk } from '../../domain/contracts/activities.ts';
+import type { ModelStepInput, ToolCallRef } from '../../domain/contracts/activities.ts';
+import type { Usage } from '../../domain/run/budget.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
 import type { PartOptions } from './answer-parts.ts';
 
@@ -15,7 +16,7 @@ export interface ToolDefinition {
 export interface ToolCatalogue {
   readonly definitions: readonly ToolDefinition[];
   /** Also answers for tools that there are not; `label` has at most 100 characters. */
-  describe(name: string, args: unknown): { readonly risk: ToolRisk; readonly label: string };
+  describe(name: string, args: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask'>;
 }
 
 export type AnsweredPart =
@@ -48,8 +49,10 @@ export interface SendOptions {
 
 /** One model call, ready to be priced and sent. */
 export interface PreparedCall {
-  /** Estimate. */
+  /** Estimate; counted where the provider reports nothing. */
   readonly inputTokens: number;
+  /** What is reserved: the provider counts no more than that. */
+  readonly mostInputTokens: number;
   readonly maxOutputTokens: number;
   /** With fewer the call makes no sense. */
   readonly minOutputTokens: number;
@@ -64,6 +67,8 @@ export interface PrepareOptions {
   readonly input: ModelStepInput;
   /** Reads the session's transcript; called at most once. */
   readonly readSession: () => Promise<readonly SessionEvent[]>;
+  /** What the session's last call has used, when the same model answered it. */
+  readonly lastUsage: () => Promise<Usage | undefined>;
   /** From 1; counts the engine's tries of this call. */
   readonly tryNumber: number;
 }

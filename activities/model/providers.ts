@@ -1,8 +1,11 @@
 import type { LanguageModel } from 'ai';
 import { priceOf, pricesAsOf } from '../../domain/model/prices.ts';
+import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { RemoteProvider } from '../../domain/model/providers.ts';
 import type { ModelReference } from '../../domain/model/reference.ts';
-import { estimateTokens } from '../../domain/model/tokens.ts';
+import { estimateTokens, mostInputTokens } from '../../domain/model/tokens.ts';
+import { totalTokens } from '../../domain/run/budget.ts';
+import type { SessionEvent } from '../../domain/session/transcript.ts';
 import { toConversation } from './messages.ts';
 import type { PreparedCall, PrepareOptions, ToolDefinition } from './provider-call.ts';
 import { effortOptions, outputTokensWithThinking } from './reasoning.ts';
@@ -16,6 +19,8 @@ export interface RemoteOptions {
   /** Room for the answer, without thinking. */
   readonly answerTokens: number;
   readonly idleTimeoutMs: number;
+  /** The user's own; they come before the table's. */
+  readonly ownPrices: OwnPrices;
 }
 
 /** A reserve below that is not worth a call. */
@@ -24,17 +29,22 @@ const smallestAnswerTokens = 256;
 /** Prepares a call of a provider that is reached over HTTP. Loads no SDK before the call is sent. */
 export async function prepareRemoteCall(
   reference: ModelReference & { readonly provider: RemoteProvider },
-  { settings, tools, answerTokens, idleTimeoutMs }: RemoteOptions,
-  { readSession }: Pick<PrepareOptions, 'readSession'>,
+  { settings, tools, answerTokens, idleTimeoutMs, ownPrices }: RemoteOptions,
+  { readSession, lastUsage }: Pick<PrepareOptions, 'readSession' | 'lastUsage'>,
 ): Promise<PreparedCall> {
   const access = providerAccess(reference.provider, settings);
   const model = `${reference.provider}/${reference.model}`;
-  const conversation = toConversation(await readSession(), model);
+  const [rows, counted] = await Promise.all([readSession(), lastUsage()]);
+  const conversation = toConversation(rows, model);
   const toolBytes = Buffer.byteLength(JSON.stringify(tools));
-  const price = priceOf(reference);
+  const price = priceOf(reference, ownPrices);
   const isThinkingHard = reference.effort === 'high' || reference.effort === 'max';
   return {
     inputTokens: estimateTokens(conversation.bytes + toolBytes),
+    mostInputTokens: mostInputTokens(
+      { bytes: conversation.bytes + toolBytes, rows: rows.length + tools.length },
+      counted === undefined ? undefined : { countedTokens: totalTokens(counted), ...sinceLastCall(rows) },
+    ),
     maxOutputTokens: outputTokensWithThinking(reference, answerTokens),
     minOutputTokens: smallestAnswerTokens,
     price,
@@ -58,6 +68,12 @@ export async function prepareRemoteCall(
         options,
       ),
   };
+}
+
+/** The last answer and all after it: what the next request has more than the last one had. */
+function sinceLastCall(rows: readonly SessionEvent[]): { readonly bytes: number; readonly rows: number } {
+  const added = rows.slice(rows.findLastIndex((row) => row.kind === 'assistant'));
+  return { bytes: Buffer.byteLength(JSON.stringify(added)), rows: added.length };
 }
 
 function unknownPrice(model: string, inputUsd: number, outputUsd: number) {

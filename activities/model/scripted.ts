@@ -35,6 +35,7 @@ export async function prepareScriptedCall(
   const inputTokens = turn.usage?.inputTokens ?? estimateTokens(Buffer.byteLength(JSON.stringify(await readSession())));
   return {
     inputTokens,
+    mostInputTokens: inputTokens,
     maxOutputTokens: outputTokens,
     minOutputTokens: outputTokens,
     price: scriptPrice(script),
@@ -87,6 +88,8 @@ async function failAsTold(
       throw scriptedFault('provider-overloaded', 'limits the rate (429)', fault);
     case 'overloaded':
       throw scriptedFault('provider-overloaded', 'is overloaded (529)', fault);
+    case 'quota':
+      throw scriptedFault('provider-quota', 'has no quota left (402)', fault);
     case 'rejected':
       throw scriptedFault('provider-rejected', 'refused the request (400)', fault);
     case 'disconnect':
@@ -113,6 +116,7 @@ function scriptedFault(code: ErrorCode, what: string, fault: { readonly retryAft
   return callFailure(code, `scripted ${what}, as the script says`, {
     provider: 'scripted',
     mayHaveCost: false,
+    ...(what.endsWith('(429)') ? { status: 429 } : {}),
     ...(wait === undefined ? {} : { retryAfterMs: wait }),
   });
 }

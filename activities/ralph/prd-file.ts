@@ -14,7 +14,7 @@ import {
 } from '../../domain/ralph/progress.ts';
 import { attemptId } from '../../domain/run/ids.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
-import { markPassed, parsePrdText } from './prd-text.ts';
+import { markPasses, parsePrdText } from './prd-text.ts';
 import { updateFile } from './update-file.ts';
 
 const maxPrdBytes = 20 * 1024 * 1024;
@@ -95,26 +95,32 @@ export function createPrdFileActivities({ store }: PrdFileDeps) {
     async syncPrdFiles({ runId }) {
       const run = await store.getRun(runId);
       if (run === undefined) throw new CodetetherError('not-found', `There is no run ${runId}.`);
-      await orWarn(run, run.prdPath, () => syncPrd(run));
+      const events = await readEvents(run.runId);
+      await orWarn(run, run.prdPath, () => syncPrd(run, events));
       const path = progressPath(run.prdPath);
-      await orWarn(run, path, () => syncProgress(run, path));
+      await orWarn(run, path, () => syncProgress(run, path, events));
     },
   } satisfies PrdFileActivities;
 
-  async function syncPrd(run: RunRecord): Promise<void> {
+  async function syncPrd(run: RunRecord, events: readonly RunEvent[]): Promise<void> {
     const stories = await store.getStories(run.runId);
-    const passed = new Set(stories.filter((row) => row.status === 'passed').map((row) => row.story.id));
-    if (passed.size === 0) return;
+    const back = rolledBack(events);
+    const passes = new Map(
+      stories.flatMap(({ status, story }) =>
+        status === 'passed' || back.has(story.id) ? [[story.id, status === 'passed'] as const] : [],
+      ),
+    );
+    if (passes.size === 0) return;
     await updateFile(run.prdPath, (content) => {
       if (content === null) throw new CodetetherError('prd-missing', 'it is not there');
       const text = decode(content, run.prdPath);
-      const changed = markPassed(text, run.prdPath, passed);
+      const changed = markPasses(text, run.prdPath, passes);
       return changed === text ? null : changed;
     });
   }
 
-  async function syncProgress(run: RunRecord, path: string): Promise<void> {
-    const attempts = finishedAttempts(await readAttemptEnds(run.runId));
+  async function syncProgress(run: RunRecord, path: string, events: readonly RunEvent[]): Promise<void> {
+    const attempts = finishedAttempts(events);
     if (attempts.length === 0) return;
     const summaries = new Map<FinishedAttempt, string>();
     await updateFile(path, async (content) => {
@@ -133,11 +139,15 @@ export function createPrdFileActivities({ store }: PrdFileDeps) {
     });
   }
 
-  async function readAttemptEnds(runId: string): Promise<RunEvent[]> {
+  async function readEvents(runId: string): Promise<RunEvent[]> {
     const limit = 1000;
     const events: RunEvent[] = [];
     for (let afterSeq = 0; ;) {
-      const page = await store.readRunEvents(runId, { afterSeq, limit, kinds: attemptEndKinds });
+      const page = await store.readRunEvents(runId, {
+        afterSeq,
+        limit,
+        kinds: [...attemptEndKinds, 'story-rolled-back'],
+      });
       events.push(...page);
       const last = page.at(-1);
       if (last === undefined || page.length < limit) return events;
@@ -166,6 +176,17 @@ export function createPrdFileActivities({ store }: PrdFileDeps) {
       ]);
     }
   }
+}
+
+/** Stories whose commit was taken off the run branch and that have not passed again since. */
+function rolledBack(events: readonly RunEvent[]): Set<string> {
+  const stories = new Set<string>();
+  for (const { kind, storyId } of events) {
+    if (storyId === null) continue;
+    if (kind === 'story-rolled-back') stories.add(storyId);
+    if (kind === 'story-passed') stories.delete(storyId);
+  }
+  return stories;
 }
 
 /** Why the file cannot be written now; null for errors that are not about the user's file. */

@@ -62,28 +62,31 @@ function notReadable(path: string, format: string, problems: readonly string[]):
   return new CodetetherError('prd-invalid', `${path} is not ${format}.`, { problems });
 }
 
-/** A byte order mark is no part of the text; {@link markPassed} keeps it. */
+/** A byte order mark is no part of the text; {@link markPasses} keeps it. */
 function withoutMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
 const storyLists = ['user_stories', 'userStories'];
 
+/** What `passes` is to be, by story id; stories that are not named are left alone. */
+export type Passes = ReadonlyMap<string, boolean>;
+
 /**
- * The text with `passes: true` in the stories named, all else as it is: spaces, order, comments, unknown keys. Never
- * turns a `true` into `false`. The same text when there is nothing to change.
+ * The text with `passes` as wanted in the stories named, all else as it is: spaces, order, comments, unknown keys. A story
+ * without `passes` has not passed. The same text when there is nothing to change.
  * Throws `prd-invalid` when the text cannot be read, or cannot be changed without changing something else.
  */
-export function markPassed(text: string, path: string, passed: ReadonlySet<string>): string {
+export function markPasses(text: string, path: string, passes: Passes): string {
   const before = parsePrdText(text, path);
-  const wanted = withPasses(before.value, passed);
+  const wanted = withPasses(before.value, passes);
   if (isDeepStrictEqual(before.value, wanted)) return text;
   const mark = text.startsWith('\ufeff') ? '\ufeff' : '';
   const plain = withoutMark(text);
   const candidates =
     before.format === 'json'
-      ? [() => markJson(plain, passed)]
-      : [() => spliceYaml(plain, passed), () => rewriteYaml(plain, passed)];
+      ? [() => markJson(plain, passes)]
+      : [() => spliceYaml(plain, passes), () => rewriteYaml(plain, passes)];
   for (const candidate of candidates) {
     const changed = `${mark}${candidate()}`;
     if (isDeepStrictEqual(readBack(changed, path), wanted)) return changed;
@@ -99,17 +102,19 @@ function readBack(text: string, path: string): unknown {
   }
 }
 
-function withPasses(value: unknown, passed: ReadonlySet<string>): unknown {
+function withPasses(value: unknown, passes: Passes): unknown {
   if (!isRecord(value)) return value;
   const key = storyLists.find((name) => Array.isArray(value[name]));
   const stories = key === undefined ? undefined : value[key];
   if (key === undefined || !Array.isArray(stories)) return value;
-  const marked = stories.map((story: unknown) =>
-    isRecord(story) && typeof story['id'] === 'string' && passed.has(story['id']) && story['passes'] !== true
-      ? { ...story, passes: true }
-      : story,
-  );
+  const marked = stories.map((story: unknown) => (isRecord(story) ? withPassesOf(story, passes) : story));
   return { ...value, [key]: marked };
+}
+
+function withPassesOf(story: Record<string, unknown>, passes: Passes): Record<string, unknown> {
+  const wanted = typeof story['id'] === 'string' ? passes.get(story['id']) : undefined;
+  if (wanted === undefined || story['passes'] === wanted) return story;
+  return !wanted && story['passes'] === undefined ? story : { ...story, passes: wanted };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -133,24 +138,26 @@ function withChanges(text: string, changes: readonly Change[]): string {
   return [...pieces, text.slice(at)].join('');
 }
 
-function markJson(text: string, passed: ReadonlySet<string>): string {
+function markJson(text: string, passes: Passes): string {
   const located = locateJson(text);
   const root = located.kind === 'located' ? located.root : undefined;
   const list = storyLists.map((name) => memberOf(root, name)?.value).find((place) => place?.kind === 'array');
   const stories = list?.kind === 'array' ? list.items : [];
   return withChanges(
     text,
-    stories.flatMap((story) => jsonChange(text, story, passed)),
+    stories.flatMap((story) => jsonChange(text, story, passes)),
   );
 }
 
-function jsonChange(text: string, story: JsonPlace, passed: ReadonlySet<string>): Change[] {
+function jsonChange(text: string, story: JsonPlace, passes: Passes): Change[] {
   const id = memberOf(story, 'id')?.value;
   if (story.kind !== 'object' || id === undefined) return [];
   const storyId: unknown = JSON.parse(text.slice(id.start, id.end));
-  if (typeof storyId !== 'string' || !passed.has(storyId)) return [];
-  const passes = memberOf(story, 'passes')?.value;
-  if (passes !== undefined) return [{ start: passes.start, end: passes.end, text: 'true' }];
+  const wanted = typeof storyId === 'string' ? passes.get(storyId) : undefined;
+  if (wanted === undefined) return [];
+  const place = memberOf(story, 'passes')?.value;
+  if (place !== undefined) return [{ start: place.start, end: place.end, text: String(wanted) }];
+  if (!wanted) return [];
   const last = story.members.at(-1);
   if (last === undefined) return [];
   const previous = story.members.at(-2);
@@ -160,20 +167,21 @@ function jsonChange(text: string, story: JsonPlace, passed: ReadonlySet<string>)
 }
 
 /** Changes single places of the text, which keeps everything else as it is. */
-function spliceYaml(text: string, passed: ReadonlySet<string>): string {
-  const stories = yamlStories(parseDocument(text), passed);
+function spliceYaml(text: string, passes: Passes): string {
+  const stories = yamlStories(parseDocument(text), passes);
   return withChanges(
     text,
-    stories.flatMap((story) => yamlChange(text, story)),
+    stories.flatMap((story) => yamlChange(text, story, passes)),
   );
 }
 
-function yamlChange(text: string, story: YAMLMap): Change[] {
-  const passes: unknown = story.get('passes', true);
-  if (isScalar(passes) && passes.range !== undefined && passes.range !== null && passes.range[1] > passes.range[0])
-    return passes.value === true ? [] : [{ start: passes.range[0], end: passes.range[1], text: 'true' }];
+function yamlChange(text: string, story: YAMLMap, passes: Passes): Change[] {
+  const wanted = wantedOf(story, passes);
+  const place: unknown = story.get('passes', true);
+  if (isScalar(place) && place.range !== undefined && place.range !== null && place.range[1] > place.range[0])
+    return place.value === wanted ? [] : [{ start: place.range[0], end: place.range[1], text: String(wanted) }];
   const id = story.items.find((pair) => isScalar(pair.key) && pair.key.value === 'id');
-  if (passes !== undefined || id === undefined || !isScalar(id.key) || !isScalar(id.value)) return [];
+  if (wanted !== true || place !== undefined || id === undefined || !isScalar(id.key) || !isScalar(id.value)) return [];
   const from = id.key.range?.[0];
   const to = id.value.range?.[1];
   if (typeof from !== 'number' || typeof to !== 'number') return [];
@@ -186,17 +194,24 @@ function yamlChange(text: string, story: YAMLMap): Change[] {
 }
 
 /** Through the document: keeps comments, may change quotes and line breaks. */
-function rewriteYaml(text: string, passed: ReadonlySet<string>): string {
+function rewriteYaml(text: string, passes: Passes): string {
   const document = parseDocument(text);
-  for (const story of yamlStories(document, passed)) story.set('passes', true);
+  for (const story of yamlStories(document, passes)) {
+    const wanted = wantedOf(story, passes);
+    if (wanted === true || story.has('passes')) story.set('passes', wanted);
+  }
   return document.toString({ lineWidth: 0 });
 }
 
-function yamlStories(document: Document.Parsed, passed: ReadonlySet<string>): YAMLMap[] {
+function yamlStories(document: Document.Parsed, passes: Passes): YAMLMap[] {
   const list = storyLists.map((name): unknown => document.get(name)).find((node) => isSeq(node));
   if (!isSeq(list)) return [];
   return list.items.filter((item): item is YAMLMap => {
-    const id = isMap(item) ? item.get('id') : undefined;
-    return typeof id === 'string' && passed.has(id);
+    return isMap(item) && wantedOf(item, passes) !== undefined;
   });
+}
+
+function wantedOf(story: YAMLMap, passes: Passes): boolean | undefined {
+  const id: unknown = story.get('id');
+  return typeof id === 'string' ? passes.get(id) : undefined;
 }

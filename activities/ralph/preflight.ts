@@ -1,6 +1,7 @@
 import { realpath, stat, statfs } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { z } from 'zod';
+import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RalphOptions } from '../../domain/contracts/ralph.ts';
 import type { RunPlan } from '../../domain/contracts/store.ts';
@@ -53,6 +54,7 @@ export async function preflightRalph(
   const unchecked = requireChecked(prd, request);
   await requireGateCommands(prd, repository, deps.searchPath);
   await deps.checkModel(request.model);
+  if (request.fallbackModel !== undefined) await deps.checkModel(request.fallbackModel);
   const dirty = await requireClean(deps.git, repository, request);
   await requireSpace(repository.top, deps.freeBytes ?? freeBytesOf);
   return {
@@ -73,13 +75,17 @@ function optionsOf(request: Request, prd: Prd): RalphOptions {
   const open = prd.stories.filter((story) => !story.passes).length;
   return {
     model: request.model,
+    ...(request.fallbackModel === undefined ? {} : { fallbackModel: request.fallbackModel }),
     maxIterations: request.maxIterations ?? Math.max(10, 3 * open),
     maxAttempts: request.maxAttempts ?? 3,
     maxSteps: request.maxSteps ?? 50,
     maxConcurrent: request.maxConcurrent ?? 4,
     maxCostUsd: request.maxCostUsd ?? null,
     maxTokens: request.maxTokens ?? null,
+    ...(request.maxTotalSteps === undefined ? {} : { maxTotalSteps: request.maxTotalSteps }),
     maxTimeMs: request.maxTimeMs ?? null,
+    onAsk: request.onAsk ?? 'deny',
+    askTimeoutMs: request.askTimeoutMs ?? defaultAskTimeoutMs,
   };
 }
 

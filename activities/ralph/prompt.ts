@@ -1,4 +1,5 @@
 /** The words that an agent starts with. Pure: what is read for them comes from `read-prompt-inputs.ts`. */
+import type { Conflict } from './read-conflict.ts';
 import { prdGates, type Prd, type Story, type VerificationStep } from '../../domain/ralph/prd.ts';
 
 export interface InstructionFile {
@@ -12,6 +13,8 @@ export interface InstructionFile {
 export interface Feedback {
   readonly reason: string;
   readonly message: string;
+  /** Set when the attempts go round in circles. */
+  readonly diagnosis?: string | undefined;
   /** The check that failed, with the end of its output. */
   readonly check: {
     readonly name: string;
@@ -38,6 +41,8 @@ export interface PromptInputs {
   readonly learnings: readonly string[];
   /** Null for a first attempt. */
   readonly feedback: Feedback | null;
+  /** Null unless the workspace holds a merge that is to be resolved. */
+  readonly conflict: Conflict | null;
 }
 
 const rules = `You are a software engineer who implements one story of a larger plan in a git repository, alone and unattended.
@@ -90,12 +95,18 @@ export function buildStoryPrompt(inputs: PromptInputs): string {
     titled('Acceptance criteria', bullets(story.acceptanceCriteria)),
     titled('Verified afterwards by', bullets(story.verificationSteps.map(describeStep))),
     inputs.feedback === null ? '' : feedbackSection(inputs.feedback),
-    `Implement story ${story.id} now.`,
+    ...(inputs.conflict === null
+      ? [`Implement story ${story.id} now.`]
+      : [conflictSection(inputs.conflict), `Resolve the conflicts of story ${story.id} now.`]),
   ]);
 }
 
-function feedbackSection({ reason, message, check }: Feedback): string {
-  const what = `It did not pass (${reason}): ${message.trim()}`;
+const putBack =
+  'Put these files back as they were and make the code right instead: what checks the work is not part of this story.';
+
+function feedbackSection({ reason, message, diagnosis, check }: Feedback): string {
+  const failed = `It did not pass (${reason}): ${message.trim()}${reason === 'tampered' ? `\n\n${putBack}` : ''}`;
+  const what = diagnosis === undefined ? failed : `${failed}\n\n${circles} ${diagnosis}`;
   if (check === null) return titled('The last attempt', what);
   const where = check.where === 'merged' ? ', on the tree merged with the other stories' : '';
   const exit = check.exitCode === null ? '' : ` (exit code ${check.exitCode})`;
@@ -105,6 +116,26 @@ function feedbackSection({ reason, message, check }: Feedback): string {
     `${what}\n\nOutput of ${check.name}, \`${check.command}\`${exit}${where}:\n\n${fence}\n${check.output.trim()}\n${fence}`,
   );
 }
+
+function conflictSection({ files, branchDiff, storyDiff }: Conflict): string {
+  const shown = (title: string, diff: string): string => {
+    const fence = fenceFor(diff);
+    return `${title}:\n\n${fence}diff\n${diff}\n${fence}`;
+  };
+  return titled(
+    'Conflicts to resolve',
+    [
+      `The story was done already, on an older state of the run branch. The workspace holds the branch as it is now with the story's work merged into it; both changed these files at the same places:\n${bullets(files)}`,
+      'Between `<<<<<<<` and `=======` stands what the run branch has, up to `>>>>>>>` what the story has. Where one side deleted a file, or it is binary, there are no markers. Make of each file what does the story and keeps what the others did, leave no marker behind, and run the checks. Change nothing that the conflict does not ask for.',
+      shown('What the run branch did', branchDiff),
+      shown('What the story did', storyDiff),
+    ].join('\n\n'),
+  );
+}
+
+const circles =
+  'The attempts at this story go round in circles. Before you change anything, find out why what was tried cannot work; then ' +
+  'do something else. When the same comes out once more, the story is given up.';
 
 /** Longer than any run of backticks in the text. */
 function fenceFor(text: string): string {

@@ -3,6 +3,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import type { AttemptRef } from '../../domain/contracts/activities.ts';
 import type { RunRecord, Store, StoryRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import type { WorkspaceStart } from '../../domain/contracts/ralph.ts';
 import type { AttemptFailure } from '../../domain/run/events.ts';
 import { learnings } from '../../domain/ralph/progress.ts';
 import { listFiles } from '../tools/list-files.ts';
@@ -11,6 +12,7 @@ import { isInside, resolveWorkspacePath } from '../tools/workspace-path.ts';
 import type { Git } from '../workspace/git.ts';
 import { requireWorktree } from '../workspace/worktree.ts';
 import { progressPath } from './prd-file.ts';
+import { readConflict } from './read-conflict.ts';
 import type { Feedback, InstructionFile, PromptInputs } from './prompt.ts';
 
 const maxInstructionCharacters = 32 * 1024;
@@ -37,17 +39,27 @@ export interface PromptInputDeps {
 /** Everything that an attempt's prompts are made of, bounded. Throws `not-found`, `workspace-failed`. */
 export async function readPromptInputs(
   { store, git }: PromptInputDeps,
-  input: AttemptRef & { readonly workspacePath: string },
+  input: AttemptRef & {
+    readonly workspacePath: string;
+    /** The commit that the workspace stands on. */
+    readonly base: string;
+    readonly start?: WorkspaceStart;
+  },
 ): Promise<PromptInputs> {
   const [run, story] = await Promise.all([store.getRun(input.runId), store.getStory(input.runId, input.storyId)]);
   if (run === undefined || story === undefined)
     throw new CodetetherError('not-found', `There is no story ${input.storyId} in run ${input.runId}.`);
   const folders = await foldersToPrd(run);
-  const [instructions, otherInstructions, progress, feedback] = await Promise.all([
+  const { start } = input;
+  const mergedCommit = start?.kind === 'merged' || start?.kind === 'conflict' ? start.commit : null;
+  const [instructions, otherInstructions, progress, feedback, conflict] = await Promise.all([
     readInstructions(input.workspacePath, folders),
     findOtherInstructions(git, input.workspacePath, folders),
     readProgress(run.prdPath),
     readFeedback(store, story, input.attempt),
+    mergedCommit === null
+      ? null
+      : readConflict(git, { folder: input.workspacePath, base: input.base, commit: mergedCommit }),
   ]);
   return {
     workspacePath: input.workspacePath,
@@ -61,6 +73,7 @@ export async function readPromptInputs(
       .slice(-maxLearnings)
       .map((line) => line.slice(0, maxLearningCharacters).toWellFormed()),
     feedback,
+    conflict,
   };
 }
 
@@ -144,7 +157,7 @@ async function readFeedback(
   // Reasons of other kinds (no change, too many steps) have no output, and an older check's would mislead.
   if (!checkReasons.includes(feedback.reason)) return { ...feedback, check: null };
   const failed = (await store.listChecks(runId, story.id)).findLast(
-    (check) => !check.ok && check.attempt !== null && check.attempt < attempt,
+    (check) => check.verdict === 'red' && check.attempt !== null && check.attempt < attempt,
   );
   if (failed === undefined) return { ...feedback, check: null };
   const output = plainText((await store.getBlob(failed.log)) ?? failed.summary);

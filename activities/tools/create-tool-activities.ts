@@ -4,7 +4,9 @@ import type { Store, WorkspaceRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
-import type { NewSessionEvent, RequestedToolCall } from '../../domain/session/transcript.ts';
+import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
+import type { NewSessionEvent, RequestedToolCall, SessionEvent } from '../../domain/session/transcript.ts';
+import { beginOnce } from '../effects/ledger.ts';
 import { startOutputLines } from '../model/output-lines.ts';
 import { untilStored } from '../model/until-stored.ts';
 import { createQueues } from '../one-at-a-time.ts';
@@ -33,6 +35,9 @@ export interface ToolActivitiesDeps {
     | 'appendRunEvents'
     | 'getWorkspace'
     | 'recordToolResult'
+    | 'beginEffect'
+    | 'getEffect'
+    | 'settleEffect'
   >;
   readonly git: Git;
   readonly runCommand: RunCommand;
@@ -63,7 +68,14 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const storyKey = `${input.sessionId}:story`;
       if (await store.hasSessionEvent(input.sessionId, storyKey)) return;
       const workspace = await workspaceOf(input);
-      const inputs = await readPromptInputs({ store, git }, { ...input, workspacePath: workspace.path });
+      const inputs = await readPromptInputs(
+        { store, git },
+        {
+          ...input,
+          workspacePath: workspace.path,
+          base: workspace.base,
+        },
+      );
       await store.appendSessionEvents(input.sessionId, [
         { key: systemKey, kind: 'system', body: { text: buildSystemPrompt(inputs) } },
         { key: storyKey, kind: 'user', body: { text: buildStoryPrompt(inputs) } },
@@ -72,21 +84,35 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
 
     async toolCall(input) {
       const call = await findCall(input);
-      if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0 };
+      if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0, repeats: await tellRepeats(input, call.rows) };
       const { risk, label } = registry.describe(call.request.name, call.request.args);
       const work = () => runCall(input, { request: call.request, risk, label });
-      return risk === 'read' ? work() : inTurn(workspaceId(input.runId, input.storyId), work);
+      const result = await (risk === 'read' ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
+      return { ...result, repeats: await tellRepeats(input, call.rows) };
+    },
+
+    async denyToolCall(input) {
+      const call = await findCall(input);
+      if (call.kind === 'recorded') return;
+      const { runId, storyId, attempt, step } = input;
+      const key = toolCallKey(input.sessionId, step, input.callId);
+      const { label } = registry.describe(call.request.name, call.request.args);
+      const output = `error: not run: it was denied (${input.reason}). Do without it.`;
+      await store.appendSessionEvents(input.sessionId, [resultEvent(key, call.request, { ok: false, output })]);
+      const ended = { step, tool: cleanLine(call.request.name, 100), label, ok: false, durationMs: 0 };
+      await store.appendRunEvents(runId, [{ key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body: ended }]);
     },
 
     async recoverToolCall(input) {
       return inTurn(workspaceId(input.runId, input.storyId), async () => {
         const call = await findCall(input);
         if (call.kind === 'recorded') return { kind: 'recorded' };
-        if (input.risk === 'read') return { kind: 'rerun' };
-        const workspace = await workspaceOf(input);
-        await restoreCheckpoint(git, workspace);
         const { runId, storyId, attempt, step } = input;
         const key = toolCallKey(input.sessionId, step, input.callId);
+        const isBegun = (await store.getEffect(key)) !== undefined;
+        if (input.risk === 'read' || !isBegun) return { kind: 'rerun' };
+        const workspace = await workspaceOf(input);
+        await restoreCheckpoint(git, workspace);
         const rerun = input.risk === 'write';
         const tool = cleanLine(call.request.name, 100);
         const event: NewRunEvent = {
@@ -98,6 +124,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         };
         if (rerun) {
           await store.appendRunEvents(runId, [event]);
+          await store.settleEffect(key, { state: 'interrupted' });
           return { kind: 'rerun' };
         }
         await store.recordToolResult({
@@ -107,6 +134,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
           checkpoint: null,
           runId,
           runEvents: [event],
+          effect: { state: 'interrupted' },
         });
         return { kind: 'interrupted' };
       });
@@ -126,26 +154,41 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
   async function findCall(
     input: ToolCallInput,
   ): Promise<
-    | { readonly kind: 'recorded'; readonly ok: boolean }
-    | { readonly kind: 'asked'; readonly request: RequestedToolCall }
+    | { readonly kind: 'recorded'; readonly ok: boolean; readonly rows: readonly SessionEvent[] }
+    | { readonly kind: 'asked'; readonly request: RequestedToolCall; readonly rows: readonly SessionEvent[] }
   > {
     for (const options of [{ last: usualTail }, {}]) {
       const rows = await store.readSession(input.sessionId, options);
       for (const row of rows.toReversed()) {
         if (row.kind === 'tool-result' && row.body.callId === input.callId)
-          return { kind: 'recorded', ok: row.body.ok };
+          return { kind: 'recorded', ok: row.body.ok, rows };
         if (row.kind !== 'assistant') continue;
         const request = row.body.toolCalls.find((call) => call.id === input.callId);
-        if (request !== undefined) return { kind: 'asked', request };
+        if (request !== undefined) return { kind: 'asked', request, rows };
       }
     }
     throw new CodetetherError('internal', `session ${input.sessionId} has no tool call ${input.callId}`);
   }
 
+  /**
+   * How often the step has repeated itself, once all of its results are there (see `repeatsOf`); the model is told from
+   * {@link repeatsToTell} on. Looks again at the transcript only when the same was asked before.
+   * @param rows its end, as it was before the call
+   */
+  async function tellRepeats(input: ToolCallInput, rows: readonly SessionEvent[]): Promise<number> {
+    if (!mayRepeat(rows)) return 0;
+    const repeats = repeatsOf(await store.readSession(input.sessionId, { last: usualTail }));
+    if (repeats >= repeatsToTell) {
+      const key = `${input.sessionId}:${input.step}:repeats`;
+      await store.appendSessionEvents(input.sessionId, [{ key, kind: 'user', body: { text: repeatsNotice(repeats) } }]);
+    }
+    return repeats;
+  }
+
   async function runCall(
     input: ToolCallInput,
     call: { readonly request: RequestedToolCall; readonly risk: 'read' | 'write' | 'shell'; readonly label: string },
-  ): Promise<ToolCallResult> {
+  ): Promise<Omit<ToolCallResult, 'repeats'>> {
     const { runId, storyId, attempt, step } = input;
     const signal = deps.cancellationSignal();
     signal.throwIfAborted();
@@ -158,6 +201,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       ...frame,
       body: { step, label: call.label },
     };
+    if (call.risk !== 'read') await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
     const announcement = announceLater(() => store.appendRunEvents(runId, [started]));
     const lines = startOutputLines({
       intervalMs: outputLineIntervalMs,
@@ -190,6 +234,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
           checkpoint: checkpoint === workspace.checkpoint ? null : checkpoint,
           runId,
           runEvents: [started, { key: `${key}:end`, kind: 'tool-ended', ...frame, body: ended }],
+          effect: { state: 'done', outcome: { ok: outcome.ok, durationMs } },
         }),
       signal,
     );

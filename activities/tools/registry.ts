@@ -1,4 +1,5 @@
-import type { ToolRisk } from '../../domain/contracts/activities.ts';
+import type { ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
+import { askAbout } from '../../domain/run/risk.ts';
 import { nearest } from '../../domain/text/nearest.ts';
 import { createBashTool } from './bash.ts';
 import { createEditTool } from './edit.ts';
@@ -24,7 +25,7 @@ export interface ToolRegistry {
   /** A name that no tool has is an outcome too: it tells the names there are. */
   readonly call: (name: string, rawArguments: unknown, context: ToolContext) => Promise<ToolOutcome>;
   /** Never throws. An unknown tool has the risk `read`: calling it does nothing. */
-  readonly describe: (name: string, rawArguments: unknown) => { readonly risk: ToolRisk; readonly label: string };
+  readonly describe: typeof describeToolCall;
 }
 
 const tools: readonly Tool[] = [
@@ -48,14 +49,17 @@ export const toolDefinitions: readonly ToolDefinition[] = tools.map(({ name, des
   risk,
 }));
 
-/** Risk and label (one line, at most 100 characters) of a call before it runs. Never throws. */
-export function describeToolCall(
-  name: string,
-  rawArguments: unknown,
-): { readonly risk: ToolRisk; readonly label: string } {
+/** Risk and label (one line, at most 100 characters) of a call before it runs, and whether a person is to be asked. Never throws. */
+export function describeToolCall(name: string, rawArguments: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask'> {
   const tool = byName.get(name);
   if (tool === undefined) return { risk: 'read', label: cleanLine(`${name} (no such tool)`, 100) };
-  return { risk: tool.risk, label: tool.label(rawArguments) };
+  const ask = name === 'bash' ? askAbout(commandOf(rawArguments)) : undefined;
+  return { risk: tool.risk, label: tool.label(rawArguments), ...(ask === undefined ? {} : { ask }) };
+}
+
+function commandOf(rawArguments: unknown): string {
+  const isObject = typeof rawArguments === 'object' && rawArguments !== null;
+  return isObject && 'command' in rawArguments ? String(rawArguments.command) : '';
 }
 
 export function createToolRegistry(): ToolRegistry {

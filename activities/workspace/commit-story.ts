@@ -4,6 +4,7 @@ import type { CommitStoryInput, CommitStoryResult } from '../../domain/contracts
 import type { RunRecord, WorkspaceRecord } from '../../domain/contracts/store.ts';
 import { forgetOperations, pointHead } from './checkpoint.ts';
 import { requireRun, requireStory, requireWorkspace, type WorkspaceDeps } from './deps.ts';
+import { findConflictMarkers } from './conflict-markers.ts';
 import { removeStaleLocks } from './git-locks.ts';
 import type { Git } from './git.ts';
 import { parentOf } from './merge.ts';
@@ -29,7 +30,7 @@ export async function commitStory(deps: WorkspaceDeps, input: CommitStoryInput):
   const changes = await changesSince(git, worktree, workspace.base);
   const own = await orchestratorFiles(run, repository);
   const files = changes.filter((change) => !own.includes(change.file));
-  if (files.length === 0) return { kind: 'nothing-changed' };
+  if (files.length === 0) return { kind: 'nothing-changed', isAllowed: story.noChangeOk, base: workspace.base };
   if (files.length < changes.length) {
     await putBack(
       git,
@@ -37,6 +38,8 @@ export async function commitStory(deps: WorkspaceDeps, input: CommitStoryInput):
       changes.filter((change) => own.includes(change.file)),
     );
   }
+  const markers = await findConflictMarkers(git, worktree, workspace.base);
+  if (markers !== undefined) return { kind: 'conflict-markers', ...markers };
   const tree = await writeTree(git, worktree);
   const commit = await commitTree(git, {
     repository,
@@ -47,7 +50,18 @@ export async function commitStory(deps: WorkspaceDeps, input: CommitStoryInput):
   await forgetOperations(worktree);
   await pointHead(git, worktree, { branch: workspace.branch, commit });
   await copyIndex(checkpointIndex(worktree), path.join(worktree.gitDir, 'index'));
-  return { kind: 'committed', commit, filesChanged: files.length };
+  return committed(
+    commit,
+    files.map((change) => change.file),
+  );
+}
+
+const namedFiles = 40;
+const longestName = 200;
+
+function committed(commit: string, files: readonly string[]): CommitStoryResult {
+  const named = files.filter((file) => file.length <= longestName).slice(0, namedFiles);
+  return { kind: 'committed', commit, filesChanged: files.length, files: named };
 }
 
 async function commitMadeBefore(
@@ -64,7 +78,7 @@ async function commitMadeBefore(
   const isOurs = isSameAttempt(attemptOf(original), input) && parentOf(original) === workspace.base;
   if (answer.exitCode !== 0 || !isOurs) return undefined;
   const diff = await git(['diff-tree', '-r', '-z', '--name-only', '--no-renames', workspace.base, commit], at);
-  return { kind: 'committed', commit, filesChanged: diff.stdout.split('\0').length - 1 };
+  return committed(commit, diff.stdout.split('\0').slice(0, -1));
 }
 
 interface Change {

@@ -11,6 +11,7 @@ import type { Git } from './git.ts';
 import { advanceBranch, mergeStory } from './merge-lane.ts';
 import { checkpointRef, integrationFolder, runFolder, worktreesFolder } from './names.ts';
 import { prepareWorkspace } from './prepare-workspace.ts';
+import { revertStories } from './revert-stories.ts';
 import { branchRef, readRunBranch, resolveCommit } from './run-branch.ts';
 
 /**
@@ -23,6 +24,7 @@ export function createWorkspaceActivities(deps: WorkspaceDeps) {
     prepareWorkspace: (input) => prepareWorkspace(deps, input),
     commitStory: (input) => commitStory(deps, input),
     mergeStory: (input) => mergeStory(deps, input),
+    revertStories: (input) => revertStories(deps, input),
     advanceBranch: (input) => advanceBranch(deps, input),
     removeWorkspace: (input) => removeWorkspace(deps, input),
     closeRepository: (input) => closeRepository(deps, input.runId),

@@ -10,7 +10,7 @@ export interface Merge {
 /** Merges a commit into another in git's object store alone: no checkout, branch or index is touched. */
 export async function mergeTrees(
   git: Git,
-  repository: Repository,
+  repository: Pick<Repository, 'top'>,
   commits: { readonly onto: string; readonly commit: string },
 ): Promise<Merge> {
   const answer = await git(

@@ -48,7 +48,8 @@ export function checkpointRef(workspace: StoryPlace): string {
   return `refs/codetether/${runName(workspace.runId)}/${name}`;
 }
 
-function runName(runId: string): string {
+/** Name of a run's folder and of its part of the branches' names. */
+export function runName(runId: string): string {
   return slug(shortRunId(runId));
 }
 

@@ -73,7 +73,7 @@ async function makeAnew(
   const names = row === undefined ? await newNames(deps, run, input.storyId) : { folder: row.path, branch: row.branch };
   const tip = await requireTip(git, repository, run);
   const merge =
-    input.start.kind === 'merged'
+    input.start.kind === 'merged' || input.start.kind === 'conflict'
       ? await mergeTrees(git, repository, {
           onto: tip,
           commit: await requireCommit(deps, repository, input.start.commit),

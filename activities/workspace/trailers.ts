@@ -13,13 +13,40 @@ export function storyMessage(story: AttemptRef & { readonly title: string }): st
   ].join('\n');
 }
 
+/** The commit message of a story's rollback; it names the commit that it takes off the branch. */
+export function revertMessage(story: {
+  readonly runId: string;
+  readonly storyId: string;
+  readonly title: string;
+  readonly reverts: string;
+}): string {
+  const title = oneLine(story.title);
+  return [
+    `revert(${story.storyId}): ${title === '' ? story.storyId : title}`,
+    '',
+    `Codetether-Run: ${story.runId}`,
+    `Codetether-Story: ${story.storyId}`,
+    `Codetether-Reverts: ${story.reverts}`,
+    '',
+  ].join('\n');
+}
+
+/** The commit that a rollback of the run with this message takes off the branch. */
+export function revertedBy(message: string, runId: string): string | undefined {
+  return trailer(message, 'Run') === runId ? trailer(message, 'Reverts') : undefined;
+}
+
 /** The attempt that a commit message names in its last paragraph, undefined when it names none. */
 export function attemptOf(message: string): AttemptRef | undefined {
-  const last = message.trimEnd().split(/\n\n+/).at(-1) ?? '';
-  const value = (key: string): string | undefined => new RegExp(`^Codetether-${key}: (.+)$`, 'm').exec(last)?.[1];
-  const [runId, storyId, attempt] = [value('Run'), value('Story'), Number(value('Attempt'))];
+  const [runId, storyId] = [trailer(message, 'Run'), trailer(message, 'Story')];
+  const attempt = Number(trailer(message, 'Attempt'));
   if (runId === undefined || storyId === undefined || !Number.isInteger(attempt)) return undefined;
   return { runId, storyId, attempt };
+}
+
+function trailer(message: string, key: string): string | undefined {
+  const last = message.trimEnd().split(/\n\n+/).at(-1) ?? '';
+  return new RegExp(`^Codetether-${key}: (.+)$`, 'm').exec(last)?.[1];
 }
 
 export function isSameAttempt(a: AttemptRef | undefined, b: AttemptRef): boolean {

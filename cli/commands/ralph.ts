@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { onAskPolicies } from '../../domain/run/approval.ts';
 import type { SteerVerb } from '../../domain/contracts/api.ts';
 import {
   concurrency,
@@ -13,8 +14,11 @@ import {
   withHelpEnd,
 } from './ralph/options.ts';
 import type { RunOptions } from './ralph/run.ts';
+import type { RollbackOptions } from './ralph/rollback.ts';
 import type { AttachOptions } from './ralph/attach.ts';
 import type { LogsOptions } from './ralph/logs.ts';
+import type { ShowOptions } from './ralph/show.ts';
+import type { ResumeOptions } from './ralph/resume.ts';
 import type { CreatePrdOptions } from './ralph/create-prd.ts';
 
 const runArgument = ['[run]', "id of a run, or the beginning of one; default: this repository's newest"] as const;
@@ -35,11 +39,15 @@ export function command(): Command {
     .addCommand(statusCommand())
     .addCommand(listCommand())
     .addCommand(logsCommand())
+    .addCommand(showCommand())
     .commandsGroup('Steer:')
     .addCommand(steerCommand('pause', 'start nothing new; steps under way finish'))
-    .addCommand(steerCommand('resume', 'go on after a pause'))
+    .addCommand(resumeCommand())
     .addCommand(steerCommand('stop', 'end the run after the steps under way'))
     .addCommand(steerCommand('cancel', 'end the run now'))
+    .addCommand(nudgeCommand())
+    .addCommand(retryCommand())
+    .addCommand(rollbackCommand())
     .commandsGroup('Write a PRD:')
     .addCommand(validateCommand())
     .addCommand(createPrdCommand());
@@ -61,6 +69,7 @@ function runCommand(): Command {
     )
     .option('-p, --prd <file>', 'the PRD: JSON or YAML', 'prd.json')
     .option('-m, --model <provider/model>', 'default: CODETETHER_DEFAULT_MODEL or defaultModel in config.yaml')
+    .option('--fallback-model <provider/model>', 'answers a step that the model was asked for three times in vain')
     .option('--branch <name>', "the run branch, instead of the PRD's")
     .optionsGroup('Limits:')
     .option(
@@ -73,10 +82,17 @@ function runCommand(): Command {
     .option('--max-concurrent <n>', 'stories worked on at the same time (default: 4)', concurrency)
     .option('--max-cost <usd>', 'US dollars, e.g. 2 or 0.50', dollars)
     .option('--max-tokens <n>', 'tokens, e.g. 400k or 1.5M', tokenCount)
+    .option('--max-total-steps <n>', 'model calls of all stories together', wholeNumber)
     .option('--max-time <time>', 'wall clock, e.g. 2h30m', timeSpan)
     .optionsGroup('What to do:')
     .option('--detach', 'start the run, print its id and leave it running')
     .option('--dry-run', 'check everything and print the plan; start nothing')
+    .addOption(
+      new Option('--on-ask <policy>', 'when something has to be asked; default: wait on a terminal, else deny').choices(
+        onAskPolicies,
+      ),
+    )
+    .option('--ask-timeout <time>', 'how long a person is waited for; default: 24h', timeSpan)
     .option('--allow-unchecked', 'accept stories that nothing checks')
     .option('--allow-dirty', 'start although the checkout has uncommitted changes; they are left alone')
     .optionsGroup('Output:');
@@ -180,7 +196,58 @@ function logsCommand(): Command {
   });
 }
 
-function steerCommand(verb: SteerVerb, summary: string): Command {
+function showCommand(): Command {
+  const show = new Command('show')
+    .summary("one story's attempts and the evidence for each")
+    .description(
+      'Prints what came of each attempt at a story, and every check of it: commit, tree, command, exit code, time, log.',
+    )
+    .argument('<story>', 'id of a story')
+    .argument(...runArgument)
+    .option(...prdOption)
+    .option('--log <check>', 'only what the newest check of that name has written: a gate, verification, or change')
+    .option('--json', 'as one JSON object');
+  return withHelpEnd(show, {
+    examples: [
+      ['codetether ralph show US-007', "a story of this repository's newest run"],
+      ['codetether ralph show US-007 due-dates', 'of a run by the last part of its id'],
+      ['codetether ralph show US-007 --log test', 'the whole output of the gate test'],
+    ],
+    exitCodes: shortExitCodes,
+  }).action(async (story: string, run: string | undefined, options: ShowOptions) => {
+    process.exitCode = await (await import('./ralph/show.ts')).show(story, run, options);
+  });
+}
+
+function resumeCommand(): Command {
+  const resume = new Command('resume')
+    .summary('go on after a pause or an end, with other caps if wanted')
+    .description(
+      'Goes on with a run that is paused, or that has ended and is not done: with the model and limits it had, and the caps given here. What has passed is kept, and what was spent counts.',
+    )
+    .argument('[run]', "id of a run, or the beginning of one; default: this repository's newest")
+    .option(...prdOption)
+    .optionsGroup('Caps from now on:')
+    .option('--max-cost <usd>', 'US dollars, e.g. 2 or 0.50', dollars)
+    .option('--max-tokens <n>', 'tokens, e.g. 400k or 1.5M', tokenCount)
+    .option('--max-total-steps <n>', 'model calls of all stories together', wholeNumber)
+    .option('--max-time <time>', 'wall clock, e.g. 2h30m', timeSpan)
+    .optionsGroup('Output:')
+    .option('--json', 'the run as one JSON object')
+    .option('-q, --quiet', 'print nothing');
+  return withHelpEnd(resume, {
+    examples: [
+      ['codetether ralph resume', "this repository's run"],
+      ['codetether ralph resume due-dates --max-cost 5', 'one that has used up its budget'],
+      ['codetether ralph resume --max-time 8h', 'with more time'],
+    ],
+    exitCodes: [...shortExitCodes, [5, 'the caps leave no room: give a larger one']],
+  }).action(async (run: string | undefined, options: ResumeOptions) => {
+    process.exitCode = await (await import('./ralph/resume.ts')).resume(run, options);
+  });
+}
+
+function steerCommand(verb: Exclude<SteerVerb, 'resume'>, summary: string): Command {
   const sentence = `${summary[0]?.toUpperCase()}${summary.slice(1)}. What has passed is kept.`;
   const steer = new Command(verb)
     .summary(summary)
@@ -204,6 +271,77 @@ function steerCommand(verb: SteerVerb, summary: string): Command {
       process.exitCode = await (await import('./ralph/steer.ts')).steer(verb, run, options);
     },
   );
+}
+
+const tellOptions = (command: Command) =>
+  command
+    .option(...prdOption)
+    .option('--json', 'the run as one JSON object')
+    .option('-q, --quiet', 'print nothing');
+
+function nudgeCommand(): Command {
+  const nudge = new Command('nudge')
+    .summary('tell the agent of a story something')
+    .description('Tells the agent that works on a story something; it reads it before its next step.')
+    .argument('<story>', 'id of a story that is worked on')
+    .argument('<text>', 'what it is told')
+    .argument(...runArgument);
+  return withHelpEnd(tellOptions(nudge), {
+    examples: [
+      ['codetether ralph nudge US-003 "use the date library"', "a story of this repository's run"],
+      ['codetether ralph nudge US-003 "no new files" due-dates', 'of a run by the last part of its id'],
+    ],
+    exitCodes: shortExitCodes,
+  }).action(async (storyId: string, text: string, run: string | undefined, options: { readonly prd?: string }) => {
+    process.exitCode = await (await import('./ralph/tell.ts')).tell('nudge', { storyId, text, run }, options);
+  });
+}
+
+function retryCommand(): Command {
+  const retry = new Command('retry')
+    .summary('open a failed story again')
+    .description(
+      'Gives a story that has failed one more attempt, while the run goes on. A run that has ended tries its failed stories again when it is started again.',
+    )
+    .argument('<story>', 'id of a story that has failed')
+    .argument(...runArgument)
+    .option('--hint <text>', 'what its agent is told');
+  return withHelpEnd(tellOptions(retry), {
+    examples: [
+      ['codetether ralph retry US-003', "a story of this repository's run"],
+      ['codetether ralph retry US-003 --hint "the parser is in lib/"', 'with a hint'],
+    ],
+    exitCodes: shortExitCodes,
+  }).action(
+    async (storyId: string, run: string | undefined, options: { readonly hint?: string; readonly prd?: string }) => {
+      const message = { storyId, text: options.hint ?? '', run };
+      process.exitCode = await (await import('./ralph/tell.ts')).tell('retry', message, options);
+    },
+  );
+}
+
+function rollbackCommand(): Command {
+  const rollback = new Command('rollback')
+    .summary('take a passed story off the run branch')
+    .description(
+      'Puts a commit on the run branch that takes back what a passed story did, once the gates are green without it. The story is open again: the run, or its next start, does it anew.',
+    )
+    .argument('<story>', 'id of a story that has passed')
+    .argument(...runArgument)
+    .option(...prdOption)
+    .option('--cascade', 'also the stories that have passed and depend on it')
+    .option('--json', 'as one JSON object')
+    .option('-q, --quiet', 'print nothing');
+  return withHelpEnd(rollback, {
+    examples: [
+      ['codetether ralph rollback US-003', "a story of this repository's newest run"],
+      ['codetether ralph rollback US-003 due-dates', 'of a run by the last part of its id'],
+      ['codetether ralph rollback US-003 --cascade', 'with all that were built on it'],
+    ],
+    exitCodes: shortExitCodes,
+  }).action(async (story: string, run: string | undefined, options: RollbackOptions) => {
+    process.exitCode = await (await import('./ralph/rollback.ts')).rollback(story, run, options);
+  });
 }
 
 function validateCommand(): Command {

@@ -16,10 +16,13 @@ const words: { readonly [reason in AttemptFailure]: string } = {
   'verification-failed': 'verification failed',
   'nothing-changed': 'changed nothing',
   'max-steps': 'ran out of steps',
+  looping: 'repeated itself',
   conflict: 'conflicted',
+  'conflict-markers': 'left conflict markers',
   'merged-gate-failed': 'a gate failed after the merge',
   'model-failed': 'the model failed',
   'tool-failed': 'a tool failed',
+  tampered: 'weakened its checks',
 };
 
 function gateWords({ reason, gate }: BoardFailure): string {

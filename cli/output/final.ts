@@ -5,6 +5,7 @@ import type { BoardStory } from '../../domain/run/board-story.ts';
 import type { RunOutcome } from '../../domain/run/status.ts';
 import { exitCodes } from '../../domain/errors.ts';
 import { formatCost, formatDuration, formatTokens, shortCommit, unknown } from './format.ts';
+import { gateNotes } from './gate-notes.ts';
 import { inSigns } from './signs.ts';
 import { paint } from './terminal.ts';
 import type { Look, Style } from './terminal.ts';
@@ -48,7 +49,7 @@ export function finalLines(board: Board, { look, prdPath, handle }: FinalContext
     headline(board, look),
     ...limited(failed, (story) => failedLines(story, handle, look), handle, look),
     ...limited(others, (story) => [otherLine(board, story, look)], handle, look),
-    ...resultLines(board, open.length > 0, prdPath, look),
+    ...resultLines(board, open.length > 0, { look, prdPath, handle }),
   ].map((line) => inSigns(line, look.signs));
 }
 
@@ -111,31 +112,36 @@ function limited(
   return [...shown.flatMap(lines), ...more];
 }
 
-function resultLines(board: Board, isIncomplete: boolean, prdPath: string, look: Look): string[] {
+function resultLines(board: Board, isIncomplete: boolean, { look, prdPath, handle }: FinalContext): string[] {
   const commits = board.ended?.commits ?? null;
-  const gates = commits !== 0 && board.tip !== null && (board.gates?.length ?? 0) > 0 ? ', gates green on its tip' : '';
+  const isGreen = (board.gates?.length ?? 0) > 0 && gateNotes(board).length === 0;
+  const gates = commits !== 0 && board.tip !== null && isGreen ? ', gates green on its tip' : '';
   const branch = cleanLine(board.branch);
   const tip = board.tip === null ? '' : ` ${shortCommit(board.tip)}`;
   const result =
     commits === 0 ? 'no commit' : `${commits === null ? `${unknown} commits` : counted(commits, 'commit')}${gates}`;
   return [
     `branch ${branch}${tip}, ${result}`,
+    ...gateNotes(board).map(([name, text]) => `${name.padEnd(6)} ${text}`),
     ...(board.uiUrl === null ? [] : [`ui     ${paint(board.uiUrl, 'dim', look)}`]),
     ...(commits === 0 ? [] : [`next   git merge ${shellWord(branch)}`]),
     ...(isIncomplete
       ? [
-          `${commits === 0 ? 'next   ' : '  or   '}codetether ralph run --prd ${shellWord(prdPath)}${moreOf(board)}     goes on with what has not passed`,
+          `${commits === 0 ? 'next   ' : '  or   '}${goOnCommand(board, prdPath, handle)}     goes on with what has not passed`,
         ]
       : []),
   ];
 }
 
-/** The flag that a further execution needs to come further than this one. */
-function moreOf(board: Board): string {
-  if (board.status === 'max-iterations') return ' --max-iterations <more>';
-  if (board.status !== 'budget-exceeded') return '';
-  const cap = ['max-tokens', 'max-time', 'max-cost'].find((name) => board.message.includes(name)) ?? 'max-cost';
-  return ` --${cap} <more>`;
+/** With the flag that a further execution needs to come further than this one. */
+function goOnCommand(board: Board, prdPath: string, handle: string): string {
+  if (board.status === 'budget-exceeded') {
+    const caps = ['max-tokens', 'max-time', 'max-total-steps', 'max-cost'];
+    const cap = caps.find((name) => board.message.includes(name)) ?? 'max-cost';
+    return `codetether ralph resume ${handle} --${cap} <more>`;
+  }
+  const more = board.status === 'max-iterations' ? ' --max-iterations <more>' : '';
+  return `codetether ralph run --prd ${shellWord(prdPath)}${more}`;
 }
 
 /** Quoted for a shell where it has to be. */
@@ -161,6 +167,8 @@ export function finalJson(board: Board): { readonly [key: string]: unknown } {
     cost_usd: ended?.costUsd ?? board.spentUsd,
     duration_ms: ended?.durationMs ?? null,
     ui_url: board.uiUrl,
+    flaky_gates: board.flakyGates,
+    red_gates: board.redGates,
     stories: board.stories.map((story) => ({
       story_id: story.storyId,
       title: story.title,

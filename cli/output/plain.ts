@@ -1,6 +1,7 @@
-import { recoveredText } from '../../domain/run/board.ts';
-import type { RunEvent } from '../../domain/run/events.ts';
-import { formatClock, formatCost, formatDuration, formatTokens, shortCommit } from './format.ts';
+import { answerCommands, recoveredText, rollbackFailedText } from '../../domain/run/board.ts';
+import type { CheckVerdict, RunEvent, RunEventBody } from '../../domain/run/events.ts';
+import { formatClock, formatCost, formatDuration, formatTokens, formatUsd, shortCommit } from './format.ts';
+import { heldText } from './held-text.ts';
 import { cleanLine, counted } from './text.ts';
 
 /**
@@ -10,6 +11,17 @@ import { cleanLine, counted } from './text.ts';
 export function plainLine(runId: string, event: RunEvent, options: { readonly verbose: boolean }): string | undefined {
   const text = sentence(runId, event, options.verbose);
   return text === undefined ? undefined : `${formatClock(event.at)} ${cleanLine(text)}`;
+}
+
+/** `caps of $5.00, 400k tokens`. */
+function capsText({ maxCostUsd, maxTokens, maxTotalSteps, maxTimeMs }: RunEventBody<'caps-changed'>): string {
+  const caps = [
+    ...(maxCostUsd === null ? [] : [formatUsd(maxCostUsd)]),
+    ...(maxTokens === null ? [] : [`${formatTokens(maxTokens)} tokens`]),
+    ...(maxTotalSteps === null ? [] : [`${maxTotalSteps} steps`]),
+    ...(maxTimeMs === null ? [] : [formatDuration(maxTimeMs)]),
+  ];
+  return caps.length === 0 ? 'no cap' : `caps of ${caps.join(', ')}`;
 }
 
 function sentence(runId: string, event: RunEvent, verbose: boolean): string | undefined {
@@ -27,7 +39,7 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
     case 'baseline-gate-ended':
       return event.body.ok
         ? `baseline: gate ${event.body.gate} is green, ${formatDuration(event.body.durationMs)}`
-        : `baseline: gate ${event.body.gate} is red before any story: ${event.body.summary}`;
+        : `baseline: gate ${event.body.gate} is ${event.body.verdict === 'flaky' ? 'flaky' : 'red'} before any story: ${event.body.summary}`;
     case 'story-started':
       return `${story} attempt ${event.attempt ?? 1} started: ${event.body.title}`;
     case 'step-started':
@@ -43,6 +55,14 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       const asks = toolCalls.length === 0 ? 'asks for no tool' : `asks for ${toolCalls.join(', ')}`;
       return `${story} step ${step}: answered in ${formatDuration(durationMs)}, ${formatTokens(tokens)} tokens, cost ${formatCost({ usd: costUsd, tokens })}, ${asks}`;
     }
+    case 'model-waiting': {
+      const { step, message, until, mayHaveCost, nextModel } = event.body;
+      const then =
+        nextModel === null
+          ? `asks again at ${formatClock(until)}${mayHaveCost ? '' : ' (nothing is spent)'}`
+          : `asks ${nextModel} instead`;
+      return `${story} step ${step}: ${message}; ${then}`;
+    }
     case 'tool-ended': {
       if (event.body.ok && !verbose) return undefined;
       const { step, label, ok, durationMs } = event.body;
@@ -51,13 +71,13 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
     case 'tool-interrupted':
       return `${story} step ${event.body.step}: ${event.body.tool} was interrupted, ${event.body.rerun ? 'runs again' : 'the model was told'}`;
     case 'gate-ended': {
-      const { gate, where, ok, durationMs, summary } = event.body;
+      const { gate, where, ok, verdict, durationMs, summary } = event.body;
       const name = gate === 'verification' ? 'verification' : `gate ${gate}`;
       const tree = where === 'merged' ? ' on the merged tree' : '';
-      return `${story} ${name} is ${ok ? 'green' : 'red'}${tree}, ${formatDuration(durationMs)}${ok ? '' : `: ${summary}`}`;
+      return `${story} ${name} is ${verdictWords[verdict]}${tree}, ${formatDuration(durationMs)}${ok ? '' : `: ${summary}`}`;
     }
     case 'attempt-failed':
-      return `${story} attempt ${event.attempt ?? 1} failed: ${event.body.message}${event.body.triesLeft > 0 ? '; trying again with that' : ''}`;
+      return `${story} attempt ${event.attempt ?? 1} failed: ${event.body.message}${event.body.triesLeft > 0 ? `; ${event.body.diagnosis === undefined ? 'trying again with that' : 'the same as before: trying once more with a diagnosis'}` : ''}`;
     case 'story-passed': {
       const { attempts, durationMs, tokens, commit } = event.body;
       return `${story} passed, attempt ${attempts}, ${formatDuration(durationMs)}, ${formatTokens(tokens)} tokens, commit ${shortCommit(commit)}`;
@@ -66,10 +86,30 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return `${story} failed after ${counted(event.body.attempts, 'attempt')}: ${event.body.message}${event.body.workspace === null ? '' : `; kept in ${event.body.workspace}`}`;
     case 'story-blocked':
       return `${story} blocked by ${event.body.by.join(', ')}`;
+    case 'story-rolled-back':
+      return `${story} was taken off the run branch, commit ${shortCommit(event.body.commit)}; it is open again`;
+    case 'rollback-failed':
+      return rollbackFailedText(event.body.storyIds, event.body.message);
+    case 'story-held':
+      return `${story} ${heldText(event.body.by, event.body.files)}`;
     case 'merge-waiting':
       return `${story} waits to be merged: ${event.body.message}`;
+    case 'approval-requested': {
+      const { id, question, defaultChoice, expiresAt } = event.body;
+      return `${story} waits for an answer: ${question}; ${answerCommands(id)}; without one ${defaultChoice} at ${formatClock(expiresAt)}`;
+    }
+    case 'approval-answered': {
+      const { id, choice, by, note } = event.body;
+      return `${story} ${id}: ${choice} (${by})${note === '' ? '' : `: ${note}`}`;
+    }
+    case 'agent-nudged':
+      return `${story} is told: ${event.body.text}`;
+    case 'story-reopened':
+      return `${story} is open again${event.body.hint === '' ? '' : `: ${event.body.hint}`}`;
     case 'run-paused':
       return 'run paused: steps under way finish, nothing new starts';
+    case 'caps-changed':
+      return `run goes on under ${capsText(event.body)}`;
     case 'run-resumed':
       return 'run goes on';
     case 'run-stopping':
@@ -84,3 +124,10 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
     }
   }
 }
+
+const verdictWords: { readonly [verdict in CheckVerdict]: string } = {
+  ok: 'green',
+  red: 'red',
+  flaky: 'flaky',
+  'red-as-before': 'red as before',
+};

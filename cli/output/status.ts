@@ -1,9 +1,18 @@
-import { passedCount, waitsFor } from '../../domain/run/board.ts';
+import { answerCommands, passedCount, waitingText, waitsFor } from '../../domain/run/board.ts';
 import { isWorkedOn } from '../../domain/run/board-story.ts';
 import type { Board } from '../../domain/run/board.ts';
 import type { BoardStory } from '../../domain/run/board-story.ts';
 import { isActive } from '../../domain/run/status.ts';
-import { formatDuration, formatElapsed, formatSpent, formatTokens, shortCommit, unknown } from './format.ts';
+import {
+  formatClock,
+  formatDuration,
+  formatElapsed,
+  formatSpent,
+  formatTokens,
+  shortCommit,
+  unknown,
+} from './format.ts';
+import { gateNotes } from './gate-notes.ts';
 import { inSigns } from './signs.ts';
 import { markdownTable } from './table.ts';
 import type { Look } from './terminal.ts';
@@ -27,6 +36,11 @@ export function statusLines(board: Board, { look, nowMs }: { readonly look: Look
     `- ${board.status}: ${passedCount(board)} of ${stories.length} passed, ${elapsed}, ${spent}`,
     ...(board.message === '' ? [] : [`- ${cleanLine(board.message)}`]),
     `- branch ${cleanLine(board.branch)}${board.tip === null ? '' : ` ${shortCommit(board.tip)}`}, model ${cleanLine(board.model)}`,
+    ...board.approvals.map(
+      ({ id, storyId, question, defaultChoice, since, until }) =>
+        `- **${storyId} waits for an answer** since ${formatClock(since)}: ${cleanLine(question)}; ${answerCommands(id)}; without one ${defaultChoice} at ${formatClock(until)}`,
+    ),
+    ...gateNotes(board).map(([name, text]) => `- ${name}: ${text}`),
     ...(board.uiUrl === null ? [] : [`- engine ui ${board.uiUrl}`]),
     '',
     ...markdownTable([
@@ -39,7 +53,7 @@ export function statusLines(board: Board, { look, nowMs }: { readonly look: Look
         cells: stories.map((story) => (story.durationMs === 0 ? unknown : formatDuration(story.durationMs))),
       },
       { title: 'tokens', cells: stories.map((story) => (story.tokens === 0 ? unknown : formatTokens(story.tokens))) },
-      { title: 'state', cells: stories.map((story) => stateOf(board, story)) },
+      { title: 'state', cells: stories.map((story) => stateOf(board, story, nowMs)) },
     ]),
   ].map((line) => inSigns(line, look.signs));
 }
@@ -50,7 +64,7 @@ function signOf(story: BoardStory, { signs }: Look): string {
   return isWorkedOn(story) ? signs.running : signs.waiting;
 }
 
-function stateOf(board: Board, story: BoardStory): string {
+function stateOf(board: Board, story: BoardStory, nowMs: number): string {
   const problem = story.problem === null ? '' : `: ${story.problem}`;
   switch (story.state) {
     case 'passed':
@@ -62,6 +76,7 @@ function stateOf(board: Board, story: BoardStory): string {
     case 'running':
     case 'checking':
     case 'merging':
+      if (story.waiting !== null) return waitingText(story.waiting, nowMs);
       return `worked on${problem === '' ? '' : `, before${problem}`}`;
     case 'open': {
       if (!isActive(board.status)) return story.attempts === 0 ? 'not started' : `not finished${problem}`;

@@ -1,4 +1,4 @@
-import { passedCount, waitsFor } from '../../domain/run/board.ts';
+import { answerCommands, heldBy, passedCount, waitingText, waitsFor } from '../../domain/run/board.ts';
 import { isWorkedOn } from '../../domain/run/board-story.ts';
 import type { Board } from '../../domain/run/board.ts';
 import type { BoardStory } from '../../domain/run/board-story.ts';
@@ -12,6 +12,7 @@ import {
   shortCommit,
 } from '../output/format.ts';
 import { failuresNote } from '../output/failures-note.ts';
+import { heldText } from '../output/held-text.ts';
 import { inSigns } from '../output/signs.ts';
 import { paint } from '../output/terminal.ts';
 import type { Look, Style } from '../output/terminal.ts';
@@ -36,7 +37,7 @@ export function boardLines(board: Board, view: BoardView): string[] {
   const widths = columnWidths(board, shown, look.columns);
   return [
     header(board, view),
-    ...shown.map((story) => storyLine(board, story, widths, look)),
+    ...shown.map((story) => storyLine(board, story, widths, view)),
     ...(hidden.length > 0 ? [dimLine(`  ${look.signs.ellipsis} ${hiddenSummary(hidden)}`, look)] : []),
     ...below,
   ];
@@ -111,12 +112,12 @@ function columnWidths(board: Board, shown: readonly BoardStory[], columns: numbe
   return { id, title, detail: Math.max(0, columns - 4 - id - 2 - title - 2), wide, wordy: columns >= 120 };
 }
 
-function storyLine(board: Board, story: BoardStory, widths: Widths, look: Look): string {
+function storyLine(board: Board, story: BoardStory, widths: Widths, { look, nowMs }: BoardView): string {
   const { sign, style } = signOf(story, look);
   const { ellipsis } = look.signs;
   const id = pad(truncate(cell(story.storyId, look), widths.id, ellipsis), widths.id);
   const title = pad(truncate(cell(story.title, look), widths.title, ellipsis), widths.title);
-  const detail = detailOf(board, story, widths, look);
+  const detail = detailOf(board, story, widths, { look, nowMs });
   const main = truncate(detail.main, widths.detail, ellipsis);
   const room = widths.detail - displayWidth(main) - 2;
   const note = detail.note === '' || room < 8 ? '' : truncate(cell(detail.note, look), room, ellipsis);
@@ -145,7 +146,7 @@ function detailOf(
   board: Board,
   story: BoardStory,
   { wide, wordy }: Widths,
-  look: Look,
+  { look, nowMs }: Pick<BoardView, 'look' | 'nowMs'>,
 ): { readonly main: string; readonly note: string } {
   const problem = story.problem ?? '';
   switch (story.state) {
@@ -164,7 +165,8 @@ function detailOf(
     case 'merging': {
       const attempt = `attempt ${Math.max(1, story.attempts)}`;
       const step = story.step === null || story.state !== 'running' ? '' : `step ${story.step}`;
-      const what = cell(story.activity ?? 'at work', look);
+      const waiting = story.waiting === null ? null : waitingText(story.waiting, nowMs);
+      const what = cell(waiting ?? story.activity ?? 'at work', look);
       return {
         main: wide
           ? `${pad(`${attempt} `, 11)}${step === '' ? '' : pad(`${step} `, 8)}${what}`
@@ -184,6 +186,8 @@ function detailOf(
         return { main: story.attempts === 0 ? 'not started' : 'not finished', note: problem };
       const waits = waitsFor(board, story);
       if (waits.length > 0) return { main: `waits for ${cell(listed(waits), look)}`, note: '' };
+      const held = heldBy(board, story);
+      if (held !== null) return { main: cell(heldText(held.storyId, held.files), look), note: problem };
       if (story.attempts === 0) return { main: 'ready', note: '' };
       return { main: `${wide ? pad(`attempt ${story.attempts} `, 11) : ''}tries again`, note: problem };
     }
@@ -202,6 +206,13 @@ function noticeLines(board: Board, { look, connection, nowMs }: BoardView): stri
   const { notice } = board;
   const isShown = notice !== null && !(notice.isPast && nowMs - Date.parse(notice.at) > pastShownMs);
   const texts = [
+    ...board.approvals
+      .slice(0, 3)
+      .map(
+        ({ id, storyId, question, defaultChoice, until }) =>
+          `? ${cell(storyId, look)} ${cell(question, look)}: ${answerCommands(id)} (${defaultChoice} at ${formatClock(until)})`,
+      ),
+    ...(board.approvals.length > 3 ? [`? ${board.approvals.length - 3} more: codetether approvals`] : []),
     ...(isShown ? [`${sign} ${formatClock(notice.at)} ${cell(notice.text, look)}`] : []),
     ...(connection === null ? [] : [`${sign} ${cell(connection, look)}`]),
     ...(board.status === 'paused' ? [`${look.signs.paused} paused: steps under way finish, nothing new starts`] : []),

@@ -6,9 +6,12 @@
  * Every activity may run twice (a worker can die after the effect and before the answer): each says
  * what makes the second run harmless.
  */
-import type { NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
-import type { Usage } from '../run/budget.ts';
-import type { WorkspaceStart } from './ralph.ts';
+import type { Nudge, WorkspaceStart } from './ralph.ts';
+import type { Approval, ApprovalSettlement } from '../run/approval.ts';
+import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
+import type { BudgetName, CapsChange, Usage } from '../run/budget.ts';
+import type { ProgressVerdict } from '../run/progress.ts';
+import type { HeldStory } from '../ralph/overlap.ts';
 
 export interface AttemptRef {
   readonly runId: string;
@@ -24,6 +27,8 @@ export interface ModelStepInput extends AttemptRef {
   readonly step: number;
   /** `provider/model[:effort]`. */
   readonly model: string;
+  /** Answers in its place after three refused tries. */
+  readonly fallbackModel?: string;
 }
 
 /**
@@ -38,6 +43,15 @@ export interface ToolCallRef {
   readonly risk: ToolRisk;
   /** What a person would say: `bash npm test`. At most 100 characters. */
   readonly label: string;
+  /** A person is to be asked before it runs. */
+  readonly ask?: AskReason | undefined;
+}
+
+export interface AskReason {
+  /** What it does, for people: `it sends data to another machine`. */
+  readonly why: string;
+  /** It can be undone on this machine. */
+  readonly isSafe: boolean;
 }
 
 export type ModelStepResult =
@@ -48,13 +62,14 @@ export type ModelStepResult =
       readonly toolCalls: readonly ToolCallRef[];
       readonly usage: Usage;
     }
-  | { readonly kind: 'budget-exceeded'; readonly budget: 'max-cost' | 'max-tokens' };
+  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName };
 
 export interface ModelActivities {
   /**
    * Reserves the call's price, sends the session's transcript to the model and appends the answer.
    * Twice: an answer that was stored under the step's key is returned without a call.
-   * Throws `provider-*`, `model-unknown`, `provider-key-missing`, `script-*`.
+   * A provider that is busy or away is waited for by failing with `details.retryAfterMs` (the engine's timer is the wait), after
+   * the event `model-waiting`. Throws `provider-*`, `model-unknown`, `provider-key-missing`, `script-*`.
    */
   modelStep(input: ModelStepInput): Promise<ModelStepResult>;
 }
@@ -63,6 +78,8 @@ export interface ModelActivities {
 
 export interface OpenSessionInput extends AttemptRef {
   readonly sessionId: string;
+  /** What the workspace was prepared from: conflicts that came with it are shown to the agent. */
+  readonly start?: WorkspaceStart;
 }
 
 export interface ToolCallInput extends AttemptRef {
@@ -74,6 +91,8 @@ export interface ToolCallInput extends AttemptRef {
 export interface ToolCallResult {
   readonly ok: boolean;
   readonly durationMs: number;
+  /** How many times in a row the step's calls gave the same results, see `repeatsOf`; below 2 it is none. */
+  readonly repeats: number;
 }
 
 export interface RecoverToolCallResult {
@@ -86,13 +105,15 @@ export interface ToolActivities {
   openSession(input: OpenSessionInput): Promise<void>;
   /**
    * Runs one tool call of the transcript in the story's workspace and appends its result; a tool's own failure is a
-   * result (`ok: false`), not an error. Twice: a recorded result is returned as it is; a mutating tool is
+   * result (`ok: false`), not an error. A call that repeats itself is told to the model. Twice: a recorded result is returned as it is; a mutating tool is
    * never tried again by itself (one attempt).
    */
   toolCall(input: ToolCallInput): Promise<ToolCallResult>;
+  /** Tells the model, as the call's result, that a person (or the run's policy) has denied it. Twice: told once. */
+  denyToolCall(input: ToolCallInput & { readonly reason: string }): Promise<void>;
   /**
-   * After a mutating tool call was lost: puts the workspace back to its checkpoint, then either asks for a
-   * rerun (`write`) or tells the model that the call was interrupted (`shell`).
+   * After a mutating tool call was lost: asks for a rerun when it had not begun. Else puts the workspace back to its checkpoint, then
+   * either asks for a rerun (`write`) or tells the model that the call was interrupted (`shell`).
    */
   recoverToolCall(input: ToolCallInput & { readonly risk: ToolRisk }): Promise<RecoverToolCallResult>;
 }
@@ -112,8 +133,17 @@ export interface PrepareWorkspaceResult {
 export interface CommitStoryInput extends AttemptRef {}
 
 export type CommitStoryResult =
-  | { readonly kind: 'committed'; readonly commit: string; readonly filesChanged: number }
-  | { readonly kind: 'nothing-changed' };
+  /** `files` are the first of the changed files, at most 40. */
+  | {
+      readonly kind: 'committed';
+      readonly commit: string;
+      readonly filesChanged: number;
+      readonly files: readonly string[];
+    }
+  /** `base` is where the story started; `isAllowed` when the story may pass like that. */
+  | { readonly kind: 'nothing-changed'; readonly isAllowed: boolean; readonly base: string }
+  /** A changed file holds a block of conflict markers that its base has not; `line` is where it begins. */
+  | { readonly kind: 'conflict-markers'; readonly file: string; readonly line: number };
 
 export type MergeStoryResult =
   /** `commit` lies on `tip`; the integration worktree holds its tree, ready for the gates. */
@@ -129,6 +159,28 @@ export type AdvanceBranchResult =
   /** The branch is checked out at `path`: it is not moved under somebody's feet. */
   | { readonly kind: 'checked-out'; readonly path: string };
 
+export interface RevertStoriesInput {
+  readonly runId: string;
+  /** At most 50. */
+  readonly storyIds: readonly string[];
+}
+
+export type RevertStoriesResult =
+  /**
+   * `commit` lies on `tip` (or is it, where all is reverted already); the integration worktree holds its tree, ready for the
+   * gates. `reverts` names each story with the commit that takes `reverted` off the branch.
+   */
+  | {
+      readonly kind: 'reverted';
+      readonly tip: string;
+      readonly commit: string;
+      readonly reverts: readonly { readonly storyId: string; readonly commit: string; readonly reverted: string }[];
+    }
+  /** What came later changed the same places. */
+  | { readonly kind: 'conflict'; readonly storyId: string; readonly files: readonly string[] }
+  /** The story's commit is not on the run branch any more: somebody rewrote it. */
+  | { readonly kind: 'not-on-branch'; readonly storyId: string };
+
 export interface WorkspaceActivities {
   /** Makes sure of the run branch and of `.codetether-worktrees/` being ignored. Twice: finds both there. */
   openRepository(input: { readonly runId: string }): Promise<OpenRepositoryResult>;
@@ -141,6 +193,8 @@ export interface WorkspaceActivities {
   commitStory(input: CommitStoryInput): Promise<CommitStoryResult>;
   /** Puts the story's commit onto the run branch's tip without moving the branch; checks it out for the gates. */
   mergeStory(input: AttemptRef & { readonly commit: string }): Promise<MergeStoryResult>;
+  /** Makes the commits that take stories off the run branch, without moving the branch. Twice: finds those that are on the branch. */
+  revertStories(input: RevertStoriesInput): Promise<RevertStoriesResult>;
   /** Moves the run branch from `tip` to `commit` by compare-and-swap. Twice: `advanced`, since it is there. */
   advanceBranch(input: {
     readonly runId: string;
@@ -164,24 +218,53 @@ export interface GateInput {
   /** Absent for the baseline. */
   readonly storyId?: string;
   readonly attempt?: number;
+  /** For `merged` only: what is checked; it is checked out anew, whatever the checks before have left. */
+  readonly commit?: string | undefined;
+}
+
+export interface StoryCheckInput extends AttemptRef, Pick<GateInput, 'commit'> {
+  readonly where: 'workspace' | 'merged';
 }
 
 export interface CheckResult {
+  /** It was green. */
   readonly ok: boolean;
+  /** Only `red` stops a story. */
+  readonly verdict: CheckVerdict;
   readonly exitCode: number | null;
   readonly durationMs: number;
   /** What failed, for people: at most 300 characters. The whole output is in the store. */
   readonly summary: string;
 }
 
+export type InspectChangeResult = { readonly ok: true } | { readonly ok: false; readonly message: string };
+
 export interface GateActivities {
   /**
-   * Runs one of the PRD's quality checks and appends `gate-ended` (or `baseline-gate-ended`) to the run's events; its output is kept for the
+   * Compares a story's files with what they started from: whether what defines the gates, or a test that was there, was changed
+   * other than the story allows. A message names each such file and why. May run any number of times.
+   */
+  inspectChange(input: StoryCheckInput): Promise<InspectChangeResult>;
+  /**
+   * Runs one of the PRD's quality checks, a second time when it was red and has left the files alone, and compares it with the
+   * run's baseline, which must have been recorded. Appends `gate-ended` (or `baseline-gate-ended`) to the run's events; its output is kept for the
    * next attempt. A gate may be run any number of times.
    */
   runGate(input: GateInput): Promise<CheckResult>;
   /** Runs the story's verification steps, all of them, and appends `gate-ended` with the gate `verification`; failures are joined as `step N: reason`. */
-  runVerification(input: AttemptRef & { readonly where: 'workspace' | 'merged' }): Promise<CheckResult>;
+  runVerification(input: StoryCheckInput): Promise<CheckResult>;
+}
+
+// ── progress (on the host) ───────────────────────────────────────────────────
+
+export interface ProgressActivities {
+  /**
+   * Remembers a failed attempt for its story, with the tree that it left, and says whether the story gets anywhere; see
+   * `judgeProgress`. Never fails for want of a workspace. Twice: the attempt is remembered once.
+   */
+  judgeFailure(
+    input: AttemptRef & { readonly reason: AttemptFailure; readonly message: string },
+  ): Promise<ProgressVerdict>;
 }
 
 // ── PRD file (on the host) ───────────────────────────────────────────────────
@@ -194,7 +277,42 @@ export interface PrdFileActivities {
   syncPrdFiles(input: { readonly runId: string }): Promise<void>;
 }
 
-export type HostActivities = ToolActivities & WorkspaceActivities & GateActivities & PrdFileActivities;
+// ── housekeeping (on the host) ───────────────────────────────────────────────
+
+/** A worktree, or a branch or other ref, that is named as those of runs are. */
+export interface Leftover {
+  /** Null for a run that this database does not know. */
+  readonly runId: string | null;
+  readonly path: string | null;
+  readonly branch: string | null;
+  /**
+   * - `left-over`: of a run that is over, and of no use: it can be removed
+   * - `kept`: a story that has not passed goes on there, or somebody has the branch checked out
+   * - `unknown`: of no run that this database knows; never removed
+   */
+  readonly state: 'left-over' | 'removed' | 'failed' | 'kept' | 'unknown';
+  /** Why it could not be removed. */
+  readonly error?: string;
+}
+
+export interface CleanUpResult {
+  /** At most 50. */
+  readonly entries: readonly Leftover[];
+  /** How many more there are. */
+  readonly more: number;
+}
+
+export interface HousekeepingActivities {
+  /** Finds what runs that are over have left behind, and removes it if told to. Nothing of a run that is active is looked at. */
+  cleanUp(input: { readonly apply: boolean }): Promise<CleanUpResult>;
+}
+
+export type HostActivities = ToolActivities &
+  HousekeepingActivities &
+  WorkspaceActivities &
+  GateActivities &
+  ProgressActivities &
+  PrdFileActivities;
 
 // ── projections (quick, idempotent database work) ───────────────────────────
 
@@ -211,6 +329,8 @@ export interface ReadyStory {
 
 export interface ReadyStoriesResult {
   readonly ready: readonly ReadyStory[];
+  /** Stories that could start but are likely to change what another one is changing; the best 20. */
+  readonly held: readonly HeldStory[];
   readonly total: number;
   readonly passed: number;
   /** Neither passed, nor failed, nor blocked, nor in flight. */
@@ -222,15 +342,19 @@ export interface RunPatch {
   readonly base?: string;
   readonly tip?: string;
   readonly outcomeMessage?: string;
+  readonly caps?: CapsChange;
 }
 
 export interface StoryPatch {
   readonly storyId: string;
   readonly status?: 'open' | 'running' | 'passed' | 'failed';
   readonly attempts?: number;
-  readonly commit?: string;
-  /** What the next attempt is told; `null` clears it. */
-  readonly feedback?: { readonly reason: string; readonly message: string } | null;
+  /** `null`: the story has none on the run branch any more. */
+  readonly commit?: string | null;
+  /** What the next attempt is told; `null` clears it. `diagnosis`: it goes round in circles. */
+  readonly feedback?: { readonly reason: string; readonly message: string; readonly diagnosis?: string } | null;
+  /** Files that the attempt's commit changes, some of them where they are many. */
+  readonly files?: readonly string[];
   /** Time that the attempt took; added to the story's. */
   readonly addDurationMs?: number;
 }
@@ -261,6 +385,12 @@ export interface ProjectionActivities {
     readonly limit: number;
   }): Promise<ReadyStoriesResult>;
   record(input: RecordInput): Promise<void>;
+  /** Appends a person's message to an attempt's transcript, as the user's, and `agent-nudged`. Twice: told once. */
+  nudgeAgent(input: AttemptRef & Nudge & { readonly sessionId: string }): Promise<void>;
+  /** Writes a pending approval and `approval-requested`. Twice: the row that is there stays. */
+  requestApproval(input: Approval): Promise<void>;
+  /** Ends a pending approval and writes `approval-answered`. Twice: the first answer stays. */
+  settleApproval(input: ApprovalSettlement): Promise<void>;
   /** Marks stories that can never start as blocked, writes `run-ended` and the run's final state. */
   finishRun(input: FinishRunInput): Promise<void>;
 }

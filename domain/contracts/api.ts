@@ -3,7 +3,8 @@
  * Errors are RFC 9457 problems (`application/problem+json`) with the catalogue's `code`.
  */
 import { z } from 'zod';
-import { runEventBodies, runStatuses } from '../run/events.ts';
+import { approvalKinds, approvalStates, onAskPolicies } from '../run/approval.ts';
+import { attemptFailures, checkVerdicts, runEventBodies, runStatuses } from '../run/events.ts';
 
 export const apiVersion = 1;
 
@@ -17,6 +18,8 @@ export const StartRunRequest = z.strictObject({
   /** Absolute path of any folder in the repository; default: the PRD's folder. */
   repoPath: z.string().min(1).optional(),
   model: z.string().min(1),
+  /** Answers a step whose model was refused three times. */
+  fallbackModel: z.string().min(1).optional(),
   /** Run branch instead of the PRD's. */
   branch: z.string().min(1).optional(),
   maxIterations: positive.optional(),
@@ -25,7 +28,12 @@ export const StartRunRequest = z.strictObject({
   maxConcurrent: positive.max(64).optional(),
   maxCostUsd: z.number().positive().optional(),
   maxTokens: positive.optional(),
+  /** Model calls of all stories together. */
+  maxTotalSteps: positive.optional(),
   maxTimeMs: positive.optional(),
+  /** When something has to be asked; default `deny`: nobody may be there. */
+  onAsk: z.enum(onAskPolicies).optional(),
+  askTimeoutMs: positive.optional(),
   allowUnchecked: z.boolean().default(false),
   allowDirty: z.boolean().default(false),
   /** Check everything and say what would be done; start nothing. */
@@ -73,22 +81,97 @@ export const RunView = z.object({
   total: z.number(),
   maxCostUsd: z.number().nullable(),
   maxTokens: z.number().nullable(),
+  maxTotalSteps: z.number().nullable(),
   maxTimeMs: z.number().nullable(),
   spentUsd: z.number(),
   spentTokens: z.number(),
   reservedUsd: z.number(),
   reservedTokens: z.number(),
+  /** Model calls that were answered or are under way, over all executions. */
+  steps: z.number(),
+  /** What the caps leave; null where there is none. */
+  leftUsd: z.number().nullable(),
+  leftTokens: z.number().nullable(),
+  leftSteps: z.number().nullable(),
   message: z.string(),
   createdAt: z.string(),
   startedAt: z.string(),
   endedAt: z.string().nullable(),
   headSeq: z.number(),
   uiUrl: z.string().nullable(),
+  /** Gates that were red and then green on the same files. */
+  flakyGates: z.array(z.string()),
+  /** Gates that were red before the run and no worse with a story's change. */
+  redGates: z.array(z.string()),
 });
 export type RunView = z.infer<typeof RunView>;
 
+export const ApprovalView = z.object({
+  id: z.string(),
+  runId: z.string(),
+  storyId: z.string(),
+  kind: z.enum(approvalKinds),
+  question: z.string(),
+  choices: z.array(z.string()),
+  /** Counts when nobody answers until `expiresAt`. */
+  defaultChoice: z.string(),
+  expiresAt: z.string(),
+  state: z.enum(approvalStates),
+  answer: z.string().nullable(),
+  answeredBy: z.string().nullable(),
+  note: z.string(),
+  createdAt: z.string(),
+});
+export type ApprovalView = z.infer<typeof ApprovalView>;
+
+/** GET /v1/approvals: what people are asked now, oldest first. */
+export const ApprovalListView = z.object({ approvals: z.array(ApprovalView) });
+export type ApprovalListView = z.infer<typeof ApprovalListView>;
+
+/** POST /v1/approvals/:id. One answer about a used-up account answers all of the run's. */
+export const AnswerApprovalRequest = z.strictObject({
+  choice: z.string().min(1).max(100),
+  note: z.string().max(1_000).default(''),
+});
+export type AnswerApprovalRequest = z.input<typeof AnswerApprovalRequest>;
+
+const ratesView = {
+  inputUsd: z.number(),
+  cachedInputUsd: z.number(),
+  cacheWriteUsd: z.number(),
+  outputUsd: z.number(),
+};
+
+/** What one story has used one model for. */
+export const SpendingView = UsageView.extend({
+  storyId: z.string(),
+  model: z.string(),
+  /** Answered or under way. */
+  calls: z.number(),
+  reservedUsd: z.number(),
+  reservedTokens: z.number(),
+  /** US dollars per million tokens that the newest call was counted at; `default`: the price is not known. */
+  price: z
+    .object({
+      ...ratesView,
+      source: z.enum(['table', 'file', 'default', 'script']),
+      /** Rates of a call whose input is longer than that. */
+      longInput: z.object({ ...ratesView, aboveTokens: z.number() }).exactOptional(),
+    })
+    .nullable(),
+});
+export type SpendingView = z.infer<typeof SpendingView>;
+
 /** GET /v1/runs/:runId. `:runId` may be any unique prefix of an id or of its last part. */
-export const RunDetailView = RunView.extend({ stories: z.array(StoryView) });
+export const RunDetailView = RunView.extend({
+  stories: z.array(StoryView),
+  /** What people are asked now, oldest first. */
+  approvals: z.array(ApprovalView),
+  /** Stories whose model's provider is waited for. */
+  waits: z.array(runEventBodies['model-waiting'].extend({ storyId: z.string() })),
+  /** By story and model. */
+  spending: z.array(SpendingView),
+});
 export type RunDetailView = z.infer<typeof RunDetailView>;
 
 /** GET /v1/runs?limit= */
@@ -107,9 +190,39 @@ export const StartRunResponse = z.object({
 });
 export type StartRunResponse = z.infer<typeof StartRunResponse>;
 
-/** POST /v1/runs/:runId/{pause,resume,stop,cancel}: the run as it is then. */
+/** POST /v1/runs/:runId/{pause,stop,cancel}: the run as it is then. `resume` has a body and an answer of its own. */
 export const SteerResponse = z.object({ run: RunView });
 export type SteerResponse = z.infer<typeof SteerResponse>;
+
+/** Body of POST /v1/runs/:runId/resume; all optional, and so is the body. */
+export const ResumeRequest = z.strictObject({
+  maxCostUsd: z.number().positive().optional(),
+  maxTokens: positive.optional(),
+  maxTotalSteps: positive.optional(),
+  maxTimeMs: positive.optional(),
+});
+export type ResumeRequest = z.infer<typeof ResumeRequest>;
+
+/** Answer of POST /v1/runs/:runId/resume. `started`: the run had ended, and goes on as a further execution. */
+export const ResumeResponse = SteerResponse.extend({ started: z.boolean(), warnings: z.array(z.string()) });
+export type ResumeResponse = z.infer<typeof ResumeResponse>;
+
+/** Body of POST /v1/runs/:runId/story/:storyId/rollback. */
+export const RollbackStoryRequest = z.strictObject({
+  /** With the stories that have passed and depend on it; without it, such stories are an error. */
+  cascade: z.boolean().default(false),
+});
+export type RollbackStoryRequest = z.input<typeof RollbackStoryRequest>;
+
+/** The rollback is under way; it ends with `story-rolled-back` for each story, or `rollback-failed`, after `afterSeq`. */
+export const RollbackResponse = SteerResponse.extend({ storyIds: z.array(z.string()), afterSeq: z.number() });
+export type RollbackResponse = z.infer<typeof RollbackResponse>;
+
+/** POST /v1/runs/:runId/story/:storyId/{nudge,retry}: a message to the story's agent; a failed story opened again, with a hint. */
+export const storyVerbs = ['nudge', 'retry'] as const;
+export type StoryVerb = (typeof storyVerbs)[number];
+export const TellStoryRequest = z.strictObject({ text: z.string().max(4_000) });
+export type TellStoryRequest = z.infer<typeof TellStoryRequest>;
 
 export const steerVerbs = ['pause', 'resume', 'stop', 'cancel'] as const;
 export type SteerVerb = (typeof steerVerbs)[number];
@@ -131,25 +244,72 @@ export const RunEventView = z.object({
 });
 export type RunEventView = z.infer<typeof RunEventView>;
 
-/** One gate or verification of a story, newest last. */
+/** One gate, verification or inspection (`change`) of a story, newest last. */
 export const CheckView = z.object({
   attempt: z.number().nullable(),
   where: z.enum(['baseline', 'workspace', 'merged']),
   name: z.string(),
   command: z.string(),
+  tree: z.string(),
+  /** Null for files that were in no commit yet. */
+  commit: z.string().nullable(),
+  /** It was green. */
   ok: z.boolean(),
+  verdict: z.enum(checkVerdicts),
   exitCode: z.number().nullable(),
   durationMs: z.number(),
   summary: z.string(),
   /** The last 16 KB of what a red check of the newest attempt wrote; null for all others. */
   output: z.string().nullable(),
+  /** SHA-256 of the whole output, which {@link CheckLogView} gives. */
+  log: z.string(),
   at: z.string(),
 });
 export type CheckView = z.infer<typeof CheckView>;
 
+export const AttemptView = z.object({
+  attempt: z.number(),
+  /** `unfinished`: it goes on, or was ended with the run. */
+  outcome: z.enum(['passed', 'failed', 'unfinished']),
+  reason: z.enum(attemptFailures).nullable(),
+  message: z.string(),
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+  durationMs: z.number().nullable(),
+  /** Of the commit, when it passed. */
+  filesChanged: z.number().nullable(),
+});
+export type AttemptView = z.infer<typeof AttemptView>;
+
 /** GET /v1/runs/:runId/story/:storyId */
-export const StoryDetailView = StoryView.extend({ runId: z.string(), checks: z.array(CheckView) });
+export const StoryDetailView = StoryView.extend({
+  runId: z.string(),
+  /** Oldest first. */
+  attempted: z.array(AttemptView),
+  checks: z.array(CheckView),
+});
 export type StoryDetailView = z.infer<typeof StoryDetailView>;
+
+/** GET /v1/runs/:runId/story/:storyId/logs/:hash: all that one of the story's checks wrote. */
+export const CheckLogView = z.object({ log: z.string() });
+export type CheckLogView = z.infer<typeof CheckLogView>;
+
+/** GET /v1/cleanup: what runs that are over have left behind. POST /v1/cleanup: the same, removed. */
+export const CleanupView = z.object({
+  entries: z.array(
+    z.object({
+      hostId: z.string(),
+      runId: z.string().nullable(),
+      path: z.string().nullable(),
+      branch: z.string().nullable(),
+      state: z.enum(['left-over', 'removed', 'failed', 'kept', 'unknown']),
+      error: z.string().exactOptional(),
+    }),
+  ),
+  /** How many more there are. */
+  more: z.number(),
+});
+export type CleanupView = z.infer<typeof CleanupView>;
 
 export const HostView = z.object({
   hostId: z.string(),

@@ -1,10 +1,13 @@
 /** Workflow inputs, results and message names of Ralph. Wire format: fields are only added. */
+import type { OnAsk } from '../run/approval.ts';
 import type { RunOutcome } from '../run/events.ts';
-import type { Usage } from '../run/budget.ts';
+import type { BudgetName, Usage } from '../run/budget.ts';
 
 export interface RalphOptions {
   /** `provider/model[:effort]`. */
   readonly model: string;
+  /** Answers a step whose model was refused three times; absent: the model is waited for. */
+  readonly fallbackModel?: string | undefined;
   /** Attempts that one execution may start. */
   readonly maxIterations: number;
   /** Attempts that one story may have in one execution before it counts as failed. */
@@ -14,8 +17,14 @@ export interface RalphOptions {
   readonly maxConcurrent: number;
   readonly maxCostUsd: number | null;
   readonly maxTokens: number | null;
+  /** Model calls of all stories together, over all executions; absent: no cap. */
+  readonly maxTotalSteps?: number | undefined;
   /** Wall clock of one execution. */
   readonly maxTimeMs: number | null;
+  /** Default: `deny`. */
+  readonly onAsk?: OnAsk | undefined;
+  /** How long a person is waited for. */
+  readonly askTimeoutMs?: number | undefined;
 }
 
 export interface RalphRunInput {
@@ -73,11 +82,16 @@ export interface RalphStoryInput {
   readonly attempt: number;
   readonly hostId: string;
   readonly model: string;
+  readonly fallbackModel?: string;
+  readonly onAsk: OnAsk;
+  readonly askTimeoutMs: number;
   readonly maxSteps: number;
   readonly gates: readonly string[];
   readonly verificationSteps: number;
   /** What the workspace starts from, see `prepareWorkspace`. */
   readonly start: WorkspaceStart;
+  /** The baseline of all gates is recorded; else the gates wait for the signal that it is. */
+  readonly baselineEnded: boolean;
   /** Set by continue-as-new only. */
   readonly resume?: RalphStoryState;
 }
@@ -92,17 +106,20 @@ export interface RalphStoryState {
  * - `tip`: a fresh worktree on the run branch's tip; whatever was there is thrown away
  * - `keep`: the worktree as the last attempt left it, or `tip` where there is none
  * - `merged`: the tip's tree with the story's last commit merged on top, uncommitted
+ * - `conflict`: the same, where the two conflict: the files hold both sides between conflict markers, for the agent to resolve
  */
 export type WorkspaceStart =
   | { readonly kind: 'tip' }
   | { readonly kind: 'keep' }
-  | { readonly kind: 'merged'; readonly commit: string };
+  | { readonly kind: 'merged' | 'conflict'; readonly commit: string };
 
 export type RalphStoryResult =
   | {
       readonly kind: 'green';
       readonly commit: string;
       readonly filesChanged: number;
+      /** The first of them, see `commitStory`. */
+      readonly files: readonly string[];
       readonly usage: Usage;
       readonly durationMs: number;
     }
@@ -116,7 +133,7 @@ export type RalphStoryResult =
   | { readonly kind: 'stopped'; readonly usage: Usage; readonly durationMs: number }
   | {
       readonly kind: 'budget-exceeded';
-      readonly budget: 'max-cost' | 'max-tokens';
+      readonly budget: BudgetName;
       readonly usage: Usage;
       readonly durationMs: number;
     }
@@ -130,13 +147,68 @@ export type RalphStoryResult =
     };
 
 /** Workflow types. */
-export const workflowTypes = { ralphRun: 'ralphRun', ralphStory: 'ralphStory' } as const;
+export const workflowTypes = {
+  ralphRun: 'ralphRun',
+  ralphStory: 'ralphStory',
+  ralphRollback: 'ralphRollback',
+  cleanUp: 'cleanUp',
+} as const;
+
+/** Its workflow id is {@link cleanUpId}: one at a time for a host. */
+export interface CleanUpInput {
+  readonly hostId: string;
+  readonly apply: boolean;
+}
+
+export function cleanUpId({ hostId, apply }: CleanUpInput): string {
+  return `clean-up:${hostId}:${apply ? 'apply' : 'preview'}`;
+}
+
+/** Argument of the update `rollback`: stories that have passed, with all that depend on them. */
+export interface RollbackRequest {
+  readonly rollbackId: string;
+  readonly storyIds: readonly string[];
+}
+
+/** A rollback of a run that nobody works on; its workflow has the run's id, so that nobody else works on the run meanwhile. */
+export interface RalphRollbackInput extends RollbackRequest {
+  readonly runId: string;
+  readonly hostId: string;
+  readonly gates: readonly string[];
+}
 
 /** Updates of `ralphRun`; each answers once the run has taken it, and is rejected when the run is ending. */
-export const runUpdates = { pause: 'pause', resume: 'resume', stop: 'stop' } as const;
+export const runUpdates = {
+  pause: 'pause',
+  resume: 'resume',
+  stop: 'stop',
+  setCaps: 'set-caps',
+  rollback: 'rollback',
+  nudge: 'nudge',
+  retry: 'retry',
+} as const;
+
+/** Argument of `nudge` and `retry`. */
+export interface StoryMessage {
+  readonly storyId: string;
+  /** At most 4,000 characters. */
+  readonly text: string;
+}
+
+/** A message to an agent; it is told once, whatever happens. */
+export interface Nudge {
+  readonly nudgeId: string;
+  readonly text: string;
+}
 
 /** Signals from a parent to its children. */
-export const childSignals = { pause: 'pause', resume: 'resume', stop: 'stop' } as const;
+export const childSignals = {
+  pause: 'pause',
+  resume: 'resume',
+  stop: 'stop',
+  baselineEnded: 'baselineEnded',
+  nudge: 'nudge',
+} as const;
 
 /** Query of every workflow: its state as JSON, for debugging. */
 export const stateQuery = 'state';

@@ -2,8 +2,11 @@
  * What activities, API and worker need of PostgreSQL; implemented once, in `services/store`.
  * All methods throw `database-unreachable` (retryable) when the database does not answer.
  */
-import type { BudgetCaps, BudgetLedger, Usage } from '../run/budget.ts';
-import type { NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
+import type { Approval, ApprovalSettlement, ApprovalState } from '../run/approval.ts';
+import type { ModelPrice } from '../model/prices.ts';
+import type { BudgetCaps, BudgetLedger, BudgetName, Usage } from '../run/budget.ts';
+import type { RememberedFailure } from '../run/progress.ts';
+import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
 import type { FinishRunInput, ModelStepResult, ReadyStoriesResult, RecordInput } from './activities.ts';
@@ -42,6 +45,10 @@ export interface RunRecord {
   readonly passed: number;
   /** Stories of the PRD. */
   readonly total: number;
+  /** Gates that were red and then green on the same files. */
+  readonly flakyGates: readonly string[];
+  /** Gates that were red before the run and no worse with a story's change. */
+  readonly redGates: readonly string[];
 }
 
 export interface StoryRecord {
@@ -55,7 +62,11 @@ export interface StoryRecord {
   /** Attempts started by the present execution. */
   readonly tries: number;
   readonly commit: string | null;
-  readonly feedback: { readonly reason: string; readonly message: string } | null;
+  readonly feedback: {
+    readonly reason: string;
+    readonly message: string;
+    readonly diagnosis?: string | undefined;
+  } | null;
   readonly usage: Usage;
   readonly durationMs: number;
   readonly startedAt: Date | null;
@@ -99,6 +110,15 @@ export interface RunStore {
   }): Promise<ReadyStoriesResult>;
   record(input: RecordInput): Promise<void>;
   finishRun(input: FinishRunInput): Promise<void>;
+  /**
+   * Remembers a failed attempt of a story and returns the newest of those that are remembered, oldest first. They are
+   * forgotten when the story passes or its text changes, not by a further execution. Twice: remembered once.
+   */
+  rememberFailure(input: {
+    readonly runId: string;
+    readonly storyId: string;
+    readonly failure: RememberedFailure;
+  }): Promise<readonly RememberedFailure[]>;
   /** Appends in order, skipping keys that are there; wakes readers. */
   appendRunEvents(runId: string, events: readonly NewRunEvent[]): Promise<void>;
   /** Events with `seq > afterSeq`, in order. */
@@ -111,6 +131,10 @@ export interface RunStore {
       readonly kinds?: readonly RunEventKind[];
     },
   ): Promise<readonly RunEvent[]>;
+  /** The newest event of each story among those kinds. */
+  newestRunEvents(runId: string, kinds: readonly RunEventKind[]): Promise<readonly RunEvent[]>;
+  /** How many events have a key that begins so. */
+  countRunEvents(runId: string, options: { readonly keyPrefix: string }): Promise<number>;
   /**
    * Calls back (without payload) after events of any run were appended, with the run's id; with `null` when it cannot
    * know (it has just connected, or connected again): any run may have new events. Never fails: it connects again by itself
@@ -133,8 +157,30 @@ export interface ModelCallReservation {
   readonly storyId: string;
   readonly sessionId: string;
   readonly model: string;
+  /** The most that the call can use and cost. */
   readonly tokens: number;
   readonly usd: number;
+  readonly price: ModelPrice;
+}
+
+export type ReserveResult =
+  /** So many tokens are held: fewer than asked for where an earlier try under this key got fewer. */
+  | { readonly kind: 'reserved'; readonly tokens: number }
+  /** Somebody else has stored an answer meanwhile. */
+  | { readonly kind: 'answered' }
+  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName };
+
+/** What one model was used for by one story. */
+export interface ModelSpending {
+  readonly storyId: string;
+  readonly model: string;
+  /** Answered or under way. */
+  readonly calls: number;
+  readonly usage: Usage;
+  readonly reservedUsd: number;
+  readonly reservedTokens: number;
+  /** What the newest call was counted at. */
+  readonly price: ModelPrice | null;
 }
 
 export interface ModelCallAnswer {
@@ -142,6 +188,8 @@ export interface ModelCallAnswer {
   readonly runId: string;
   readonly storyId: string;
   readonly sessionId: string;
+  /** The one that answered. */
+  readonly model: string;
   readonly result: Extract<ModelStepResult, { kind: 'answered' }>;
   readonly sessionEvent: NewSessionEvent;
   readonly runEvents: readonly NewRunEvent[];
@@ -152,18 +200,68 @@ export interface ModelCallStore {
   getModelCall(key: string): Promise<Extract<ModelStepResult, { kind: 'answered' }> | undefined>;
   /**
    * Reserves under the run's row lock, so that calls racing for the last cent cannot both win. A call that was
-   * reserved before under the same key (and never answered) keeps its one reservation.
+   * reserved before under the same key (and never answered) keeps its one reservation; for another model it is made anew.
    */
-  reserveModelCall(
-    call: ModelCallReservation,
-  ): Promise<
-    { readonly kind: 'reserved' } | { readonly kind: 'budget-exceeded'; readonly budget: 'max-cost' | 'max-tokens' }
-  >;
+  reserveModelCall(call: ModelCallReservation): Promise<ReserveResult>;
+  /** What an answered call has used, to size the next one of its session by. */
+  modelCallUsage(key: string): Promise<{ readonly model: string; readonly usage: Usage } | undefined>;
+  /** In the order of stories and models. */
+  spending(runId: string): Promise<readonly ModelSpending[]>;
   /** One transaction: transcript, usage of run and story, the reservation's end, events. Twice: nothing more. */
   answerModelCall(answer: ModelCallAnswer): Promise<void>;
   /** Gives the reservation back after an error that is known not to have cost anything. */
   releaseModelCall(key: string): Promise<void>;
   caps(runId: string): Promise<BudgetCaps>;
+}
+
+/** What happens outside of the store and must not happen twice. Model calls have their own table, with their reservation. */
+export type EffectKind = 'tool-call' | 'commit' | 'merge' | 'worktree-removal';
+
+export interface EffectIdentity {
+  /** Made of the workflow's inputs, see `domain/run/ids.ts`: the same for every try. */
+  readonly key: string;
+  readonly runId: string;
+  readonly storyId: string | null;
+  readonly kind: EffectKind;
+}
+
+export type EffectSettlement =
+  | { readonly state: 'done'; readonly outcome: unknown }
+  | { readonly state: 'interrupted' };
+
+/**
+ * - `sent`: it may have happened: it is under way, or whoever began it died
+ * - `done`: it has happened; the outcome is frozen
+ * - `interrupted`: it did not happen, or was cut off and undone as far as it can be; it may be begun again
+ */
+export type EffectState = 'sent' | 'done' | 'interrupted';
+
+export type EffectBeginning =
+  /** Nobody has begun it, or it was cut off and undone: it is `sent` now. */
+  | { readonly kind: 'begun' }
+  /** It was `sent` before and not settled: whether it has happened has to be found out. */
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'done'; readonly outcome: unknown };
+
+export interface EffectRecord extends EffectIdentity {
+  readonly state: EffectState;
+  /** How often it was begun. */
+  readonly tries: number;
+  /** JSON; null unless `done`. */
+  readonly outcome: unknown;
+  readonly sentAt: Date;
+  readonly settledAt: Date | null;
+}
+
+export interface EffectStore {
+  /** Call it before the effect: once it has returned `begun`, the effect is known to everybody after a crash. */
+  beginEffect(effect: EffectIdentity): Promise<EffectBeginning>;
+  /** The first outcome is frozen: settling a `done` effect changes nothing. */
+  settleEffect(key: string, settlement: EffectSettlement): Promise<void>;
+  /** Undefined when nobody has begun it. */
+  getEffect(key: string): Promise<EffectRecord | undefined>;
+  /** In the order of their newest beginning. */
+  listEffects(runId: string): Promise<readonly EffectRecord[]>;
 }
 
 export interface WorkspaceRecord {
@@ -185,7 +283,11 @@ export interface WorkspaceStore {
   getWorkspace(workspaceId: string): Promise<WorkspaceRecord | undefined>;
   putWorkspace(workspace: WorkspaceRecord): Promise<void>;
   deleteWorkspace(workspaceId: string): Promise<void>;
-  /** One transaction: the tool's result in the transcript, the workspace's checkpoint (where it moved), events. */
+  listWorkspaces(of: { readonly hostId: string; readonly runId: string }): Promise<readonly WorkspaceRecord[]>;
+  /**
+   * One transaction: the tool's result in the transcript, the workspace's checkpoint (where it moved), events, and how the
+   * call's effect, if it has one, was settled. The effect has the key of the transcript's row.
+   */
   recordToolResult(input: {
     readonly sessionId: string;
     readonly sessionEvent: NewSessionEvent;
@@ -193,6 +295,7 @@ export interface WorkspaceStore {
     readonly checkpoint: string | null;
     readonly runId: string;
     readonly runEvents: readonly NewRunEvent[];
+    readonly effect: EffectSettlement;
   }): Promise<void>;
 }
 
@@ -205,7 +308,11 @@ export interface CheckRecord {
   readonly name: string;
   readonly command: string;
   readonly tree: string;
+  /** The commit that has the tree; null for a workspace, whose files are in no commit yet. */
+  readonly commit: string | null;
+  /** It was green. */
   readonly ok: boolean;
+  readonly verdict: CheckVerdict;
   readonly exitCode: number | null;
   readonly durationMs: number;
   readonly summary: string;
@@ -217,6 +324,11 @@ export interface CheckStore {
   recordCheck(check: CheckRecord): Promise<void>;
   /** Newest last. */
   listChecks(runId: string, storyId: string | null): Promise<readonly (CheckRecord & { readonly at: Date })[]>;
+  /**
+   * What a red gate is held against: the newest check of it on the run's base or, for `merged`, on the newest merge that has reached
+   * the run branch, so that what a story has mended stays mended. Undefined when the gate was not run there.
+   */
+  referenceCheck(runId: string, gate: string, where: 'workspace' | 'merged'): Promise<CheckRecord | undefined>;
 }
 
 export interface BlobStore {
@@ -240,4 +352,29 @@ export interface HostStore {
   listHosts(): Promise<readonly HostRecord[]>;
 }
 
-export type Store = RunStore & SessionStore & ModelCallStore & WorkspaceStore & CheckStore & BlobStore & HostStore;
+export interface ApprovalRecord extends Approval {
+  readonly state: ApprovalState;
+  readonly answer: string | null;
+  readonly answeredBy: string | null;
+  readonly note: string;
+  readonly createdAt: Date;
+  readonly answeredAt: Date | null;
+}
+
+export interface ApprovalStore {
+  requestApproval(approval: Approval): Promise<void>;
+  settleApproval(settlement: ApprovalSettlement): Promise<void>;
+  getApproval(approvalId: string): Promise<ApprovalRecord | undefined>;
+  /** Oldest first. */
+  listPendingApprovals(options?: { readonly runId?: string }): Promise<readonly ApprovalRecord[]>;
+}
+
+export type Store = ApprovalStore &
+  RunStore &
+  SessionStore &
+  ModelCallStore &
+  EffectStore &
+  WorkspaceStore &
+  CheckStore &
+  BlobStore &
+  HostStore;

@@ -1,7 +1,7 @@
 import type { ModelReference } from './reference.ts';
 
 /** US dollars per million tokens. */
-interface ModelRates {
+export interface ModelRates {
   readonly inputUsd: number;
   /** Input that the provider read from its cache. */
   readonly cachedInputUsd: number;
@@ -11,8 +11,8 @@ interface ModelRates {
 }
 
 export interface ModelPrice extends ModelRates {
-  /** Where the price is from; `default` is a guess that should be said. */
-  readonly source: 'table' | 'default' | 'script';
+  /** Where the price is from: `file` is the user's own, `default` is a guess that should be said. */
+  readonly source: 'table' | 'file' | 'default' | 'script';
   /** Rates of the whole call when its input is longer than that. */
   readonly longInput?: ModelRates & { readonly aboveTokens: number };
 }
@@ -135,19 +135,33 @@ const table: { readonly [beginning: string]: Row } = {
   'gemini-flash-lite-latest': gemini(0.3, 0.03, 2.5),
 };
 
+/** The user's own prices by model name, its beginning, or `provider/model`; they come before the table's. */
+export type OwnPrices = { readonly [beginning: string]: ModelRates };
+
 /**
- * The price of a model, by the longest entry of the table that its name begins with; {@link defaultPrice} for
- * all others. A router's folder (`openai-compatible/vendor/name`) is not part of the name. `scripted` costs what its file says.
+ * The price of a model: the user's own, else the table's, by the longest entry that its name begins with; {@link defaultPrice}
+ * for all others. A router's folder (`openai-compatible/vendor/name`) is not part of the name. `scripted` costs what its file says.
  */
-export function priceOf(reference: Pick<ModelReference, 'model'>): ModelPrice {
+export function priceOf(
+  reference: Pick<ModelReference, 'model'> & Partial<ModelReference>,
+  own: OwnPrices = {},
+): ModelPrice {
   const name = reference.model.slice(reference.model.lastIndexOf('/') + 1);
+  const whole = reference.provider === undefined ? [] : [`${reference.provider}/${reference.model}`];
+  const ownRates = own[longestBeginning(Object.keys(own), [...whole, reference.model, name])];
+  if (ownRates !== undefined) return { ...ownRates, source: 'file' };
+  const row = table[longestBeginning(Object.keys(table), [name])];
+  return row === undefined ? defaultPrice : { ...row, source: 'table' };
+}
+
+/** Empty when none fits; a name's beginning goes up to a dash or its end. */
+function longestBeginning(beginnings: readonly string[], names: readonly string[]): string {
   let best = '';
-  for (const beginning of Object.keys(table)) {
-    const fits = name === beginning || name.startsWith(`${beginning}-`);
+  for (const beginning of beginnings) {
+    const fits = names.some((name) => name === beginning || name.startsWith(`${beginning}-`));
     if (fits && beginning.length > best.length) best = beginning;
   }
-  const row = table[best];
-  return row === undefined ? defaultPrice : { ...row, source: 'table' };
+  return best;
 }
 
 /** What a call costs. Cached input and cache writes are parts of the input. */

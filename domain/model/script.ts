@@ -30,7 +30,7 @@ export const ScriptTurn = z.strictObject({
   /** Instead of an answer, the first `times` tries of this call fail; then the turn answers. */
   fault: z
     .strictObject({
-      kind: z.enum(['rate-limit', 'overloaded', 'rejected', 'disconnect', 'hang']),
+      kind: z.enum(['rate-limit', 'overloaded', 'quota', 'rejected', 'disconnect', 'hang']),
       times: z.number().int().positive().default(1),
       retryAfterMs: z.number().int().nonnegative().optional(),
     })

@@ -2,3 +2,22 @@
 export function estimateTokens(bytes: number): number {
   return Math.ceil(bytes / 3.2);
 }
+
+/** Frames around messages, tool calls and results, which are in no text. */
+const frameTokens = 16;
+const requestTokens = 256;
+
+/**
+ * Tokens that a request has at most. A token of the providers' encodings is one byte or more, so a text has no more tokens
+ * than bytes; what the session's last call has sent was counted by the provider, so only what is new since is guessed.
+ * @param whole all that is sent
+ * @param since what was added after the last call was sent; undefined where there was none, or by another model
+ */
+export function mostInputTokens(
+  whole: { readonly bytes: number; readonly rows: number },
+  since?: { readonly countedTokens: number; readonly bytes: number; readonly rows: number },
+): number {
+  const bound = ({ bytes, rows }: { readonly bytes: number; readonly rows: number }) =>
+    bytes + rows * frameTokens + requestTokens;
+  return since === undefined ? bound(whole) : Math.min(bound(whole), since.countedTokens + bound(since));
+}

@@ -47,6 +47,8 @@ const storyShape: Shape = {
   ...key('priority'),
   dependsOn: { spellings: ['depends_on', 'dependsOn', 'dependencies'] },
   ...key('complexity'),
+  ...key('allowedChanges'),
+  ...key('noChangeOk'),
 };
 
 const prdShape: Shape = {

@@ -42,6 +42,10 @@ export const Story = z.object({
   dependsOn: z.array(text).default([]),
   /** 1 to 5; breaks ties of priority, lowest first. */
   complexity: z.number().int().default(3),
+  /** Files (or globs of files) that define or hold checks and that this story may change all the same, see `tamper.ts`. */
+  allowedChanges: z.array(text).default([]),
+  /** The story may pass although no file has changed. */
+  noChangeOk: z.boolean().default(false),
 });
 export type Story = z.infer<typeof Story>;
 

@@ -58,6 +58,21 @@ export function blockedStories(stories: readonly ScheduledStory[]): Map<string, 
   return blocked;
 }
 
+/** Stories that have passed and depend on the one named, directly or through others; in the given order. */
+export function passedDependents(
+  stories: readonly Pick<ScheduledStory, 'storyId' | 'status' | 'dependsOn'>[],
+  storyId: string,
+): string[] {
+  const reached = new Set([storyId]);
+  for (let before = 0; before < reached.size;) {
+    before = reached.size;
+    for (const story of stories) if (story.dependsOn.some((id) => reached.has(id))) reached.add(story.storyId);
+  }
+  return stories
+    .filter((story) => story.storyId !== storyId && story.status === 'passed' && reached.has(story.storyId))
+    .map((story) => story.storyId);
+}
+
 /** Stage of each story: 0 without prerequisites, else one more than the highest of its prerequisites'. */
 export function stages(
   stories: readonly { readonly id: string; readonly dependsOn: readonly string[] }[],

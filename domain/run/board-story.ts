@@ -1,6 +1,6 @@
 /** One story on the board of a run. */
 import type { StoryView } from '../contracts/api.ts';
-import type { AttemptFailure, RunEvent } from './events.ts';
+import type { AttemptFailure, RunEvent, RunEventBody } from './events.ts';
 
 /**
  * `open → running → checking → merging → passed`; a red attempt leads back to `open` while it has tries left, else to `failed`.
@@ -29,12 +29,16 @@ export interface BoardStory {
   /** Why the newest attempt did not pass. */
   readonly problem: string | null;
   readonly blockedBy: readonly string[];
+  /** Waits until another story is not worked on, since both are likely to change the same files. */
+  readonly heldBy: { readonly storyId: string; readonly files: readonly string[] } | null;
   /** The worktree that a failed story left behind. */
   readonly workspace: string | null;
   /** What is done right now; null where the log does not say. */
   readonly step: number | null;
   readonly activity: string | null;
   readonly outputLine: string | null;
+  /** The provider is waited for, or asked again after that. */
+  readonly waiting: RunEventBody<'model-waiting'> | null;
   /** Red attempts of this execution, oldest first. */
   readonly failures: readonly BoardFailure[];
   readonly redGate: string | null;
@@ -54,17 +58,19 @@ export function storyOf(view: StoryView, ended: boolean): BoardStory {
     commit: view.commit,
     problem: view.problem,
     blockedBy: [],
+    heldBy: null,
     workspace: null,
     step: null,
     activity: null,
     outputLine: null,
+    waiting: null,
     failures: [],
     redGate: null,
   };
 }
 
 /** What holds only while somebody works on the story. */
-export const noLive = { step: null, activity: null, outputLine: null, redGate: null } as const;
+export const noLive = { step: null, activity: null, outputLine: null, waiting: null, redGate: null } as const;
 
 /** @param run `isNew`: the event is not yet in the sums that the story began with */
 export function reduceStory(
@@ -81,19 +87,30 @@ export function reduceStory(
         attempts: event.attempt ?? story.attempts,
         activity: 'preparing its workspace',
         blockedBy: [],
+        heldBy: null,
       };
     case 'step-started':
-      return { ...story, state: 'running', step: event.body.step, activity: event.body.label, outputLine: null };
+      return {
+        ...story,
+        state: 'running',
+        step: event.body.step,
+        activity: event.body.label,
+        outputLine: null,
+        waiting: null,
+      };
     case 'step-output':
-      return isOfNow(story, event.body.step) ? { ...story, outputLine: event.body.line } : story;
+      return isOfNow(story, event.body.step) ? { ...story, outputLine: event.body.line, waiting: null } : story;
+    case 'model-waiting':
+      return { ...story, state: 'running', step: event.body.step, outputLine: null, waiting: event.body };
     case 'model-answered': {
       const counted = run.isNew
         ? {
             ...story,
+            waiting: null,
             tokens: story.tokens + event.body.inputTokens + event.body.outputTokens,
             costUsd: story.costUsd + event.body.costUsd,
           }
-        : story;
+        : { ...story, waiting: null };
       // An answer without tool calls asks for completion: the gates come next (or, after a cut answer, a further step).
       return event.body.toolCalls.length === 0 ? atGate(counted, 'workspace', run.gates, undefined) : counted;
     }
@@ -104,8 +121,8 @@ export function reduceStory(
         outputLine: null,
       };
     case 'gate-ended': {
-      const { gate, where, ok } = event.body;
-      return ok
+      const { gate, where, verdict } = event.body;
+      return verdict !== 'red'
         ? atGate(story, where, run.gates, gate)
         : {
             ...story,
@@ -137,6 +154,8 @@ export function reduceStory(
         problem: null,
         durationMs: story.durationMs + (run.isNew ? event.body.durationMs : 0),
       };
+    case 'story-reopened':
+      return { ...story, state: 'open', ...noLive, problem: event.body.hint === '' ? story.problem : event.body.hint };
     case 'story-failed':
       return {
         ...story,
@@ -148,13 +167,24 @@ export function reduceStory(
       };
     case 'story-blocked':
       return { ...story, state: 'blocked', ...noLive, blockedBy: event.body.by };
+    case 'story-rolled-back':
+      return { ...story, state: 'open', ...noLive, commit: null };
+    case 'story-held':
+      return { ...story, heldBy: { storyId: event.body.by, files: event.body.files } };
+    case 'approval-requested':
+      return { ...story, activity: 'waits for an answer', outputLine: null };
+    case 'approval-answered':
+      return { ...story, activity: `${event.body.choice}: goes on` };
     case 'run-started':
     case 'baseline-gate-ended':
     case 'tool-ended':
+    case 'agent-nudged':
     case 'run-paused':
+    case 'caps-changed':
     case 'run-resumed':
     case 'run-stopping':
     case 'worker-recovered':
+    case 'rollback-failed':
     case 'warning':
     case 'run-ended':
       return story;
@@ -167,7 +197,7 @@ function isOfNow(story: BoardStory, step: number): boolean {
   return story.state === 'running' && story.step === step;
 }
 
-/** The story after `done` was green (undefined: before the first gate). */
+/** The story after `done` did not stop it (undefined: before the first gate). */
 function atGate(
   story: BoardStory,
   where: 'workspace' | 'merged',

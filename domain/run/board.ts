@@ -6,7 +6,6 @@ import type { RunDetailView } from '../contracts/api.ts';
 import { isWorkedOn, noLive, reduceStory, storyOf } from './board-story.ts';
 import type { BoardStory } from './board-story.ts';
 import type { RunEvent, RunEventBody, RunStatus } from './events.ts';
-
 export interface BoardNotice {
   readonly at: string;
   readonly text: string;
@@ -14,6 +13,16 @@ export interface BoardNotice {
   readonly isPast: boolean;
   /** The story that it is about; it ends with the story's attempt. */
   readonly storyId: string | null;
+}
+
+export interface BoardApproval {
+  readonly id: string;
+  readonly storyId: string;
+  readonly question: string;
+  readonly defaultChoice: string;
+  /** RFC 3339. */
+  readonly since: string;
+  readonly until: string;
 }
 
 export interface Board {
@@ -40,7 +49,13 @@ export interface Board {
   readonly spentUsd: number;
   readonly spentTokens: number;
   readonly uiUrl: string | null;
+  /** Gates that were red and then green on the same files. */
+  readonly flakyGates: readonly string[];
+  /** Gates that were red before the run and no worse with a story's change. */
+  readonly redGates: readonly string[];
   readonly message: string;
+  /** What people are asked now, oldest first. */
+  readonly approvals: readonly BoardApproval[];
   /** In PRD order. */
   readonly stories: readonly BoardStory[];
   /** Newest thing that is worth a line of its own. */
@@ -74,8 +89,21 @@ export function emptyBoard(run: RunDetailView): Board {
     spentUsd: run.spentUsd,
     spentTokens: run.spentTokens,
     uiUrl: run.uiUrl,
+    flakyGates: run.flakyGates,
+    redGates: run.redGates,
     message: run.message,
-    stories: run.stories.map((story) => storyOf(story, run.endedAt !== null)),
+    approvals: run.approvals.map(({ id, storyId, question, defaultChoice, createdAt, expiresAt }) => ({
+      id,
+      storyId,
+      question,
+      defaultChoice,
+      since: createdAt,
+      until: expiresAt,
+    })),
+    stories: run.stories.map((story) => ({
+      ...storyOf(story, run.endedAt !== null),
+      waiting: run.waits.find(({ storyId }) => storyId === story.storyId) ?? null,
+    })),
     notice: null,
     ended: null,
     snapshotSeq: run.headSeq,
@@ -143,9 +171,12 @@ function reduceRun(board: Board, event: RunEvent): Board {
       };
     }
     case 'baseline-gate-ended':
+      if (event.body.verdict === 'flaky') return withVerdict(board, event.body);
       return event.body.ok
         ? board
         : notice(`gate ${event.body.gate} is red on the base commit, before any story: ${event.body.summary}`);
+    case 'gate-ended':
+      return withVerdict(board, event.body);
     case 'model-answered':
       if (event.seq <= board.snapshotSeq) return board;
       return {
@@ -154,9 +185,26 @@ function reduceRun(board: Board, event: RunEvent): Board {
         spentUsd: board.spentUsd + event.body.costUsd,
       };
     case 'story-passed':
-      return { ...settled, tip: event.body.commit };
+      return event.body.filesChanged === 0 ? settled : { ...settled, tip: event.body.commit };
+    case 'story-rolled-back':
+      return { ...board, tip: event.body.commit };
+    case 'rollback-failed':
+      return notice(rollbackFailedText(event.body.storyIds, event.body.message));
     case 'attempt-failed':
       return settled;
+    case 'approval-requested': {
+      // The snapshot knows better which of those before it are still open.
+      if (event.seq <= board.snapshotSeq) return board;
+      const { id, question, defaultChoice, expiresAt } = event.body;
+      const asked = { id, storyId: event.storyId ?? '', question, defaultChoice, since: event.at, until: expiresAt };
+      return { ...board, approvals: [...board.approvals, asked] };
+    }
+    case 'approval-answered':
+      return { ...board, approvals: board.approvals.filter(({ id }) => id !== event.body.id) };
+    case 'caps-changed': {
+      const { maxCostUsd, maxTokens, maxTimeMs } = event.body;
+      return { ...board, maxCostUsd, maxTokens, maxTimeMs };
+    }
     case 'run-paused':
       return { ...board, status: 'paused' };
     case 'run-resumed':
@@ -177,18 +225,28 @@ function reduceRun(board: Board, event: RunEvent): Board {
         endedAt: event.at,
         ended: event.body,
         notice: null,
+        approvals: [],
         stories: board.stories.map((story) => (isWorkedOn(story) ? { ...story, state: 'open', ...noLive } : story)),
       };
     case 'story-started':
     case 'step-started':
     case 'step-output':
+    case 'model-waiting':
+    case 'agent-nudged':
+    case 'story-reopened':
     case 'tool-ended':
     case 'tool-interrupted':
-    case 'gate-ended':
     case 'story-failed':
     case 'story-blocked':
+    case 'story-held':
       return board;
   }
+}
+
+function withVerdict(board: Board, { gate, verdict }: RunEventBody<'baseline-gate-ended'>): Board {
+  const add = (gates: readonly string[]) => (gates.includes(gate) ? gates : [...gates, gate]);
+  if (verdict === 'flaky') return { ...board, flakyGates: add(board.flakyGates) };
+  return verdict === 'red-as-before' ? { ...board, redGates: add(board.redGates) } : board;
 }
 
 /** One sentence for `worker-recovered`; the same on the board and in plain lines. */
@@ -197,12 +255,50 @@ export function recoveredText(interrupted: number): string {
   return `the worker was lost and is back; ${interrupted === 1 ? '1 step goes' : `${interrupted} steps go`} on`;
 }
 
+/** One clause for a story whose provider is waited for: `waits for openai (rate limit), 42 s left, nothing is spent`. */
+export function waitingText(body: RunEventBody<'model-waiting'>, nowMs: number): string {
+  if (body.nextModel !== null)
+    return `asks ${body.nextModel} in place of ${body.provider} (${waitingReasons[body.reason]})`;
+  const leftMs = Date.parse(body.until) - nowMs;
+  if (leftMs <= 0) return `asks ${body.provider} again, try ${body.refusals + 1}`;
+  const left = formatLeft(leftMs);
+  const spent = body.mayHaveCost ? '' : ', nothing is spent';
+  return `waits for ${body.provider} (${waitingReasons[body.reason]}), ${left} left${spent}`;
+}
+
+export const waitingReasons = {
+  'rate-limit': 'rate limit',
+  overloaded: 'overloaded',
+  unreachable: 'unreachable',
+} as const satisfies Record<RunEventBody<'model-waiting'>['reason'], string>;
+
+function formatLeft(leftMs: number): string {
+  const seconds = Math.ceil(leftMs / 1_000);
+  return seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+}
+
+/** How a question is answered. */
+export function answerCommands(id: string): string {
+  return `codetether approve ${id} | codetether deny ${id}`;
+}
+
+/** One sentence for `rollback-failed`; the same on the board and in plain lines. */
+export function rollbackFailedText(storyIds: readonly string[], message: string): string {
+  return `${storyIds.join(', ')} not rolled back: ${message}`;
+}
+
 /** Prerequisites of an open story that have not passed; empty when it may start. */
 export function waitsFor(board: Board, story: BoardStory): readonly string[] {
   if (story.state !== 'open') return [];
   return story.dependsOn.filter((id) =>
     board.stories.some((other) => other.storyId === id && other.state !== 'passed'),
   );
+}
+
+/** The story that it is held back for, while that is worked on. */
+export function heldBy(board: Board, story: BoardStory): BoardStory['heldBy'] {
+  const other = board.stories.find(({ storyId }) => storyId === story.heldBy?.storyId);
+  return story.state === 'open' && other !== undefined && isWorkedOn(other) ? story.heldBy : null;
 }
 
 export function passedCount(board: Board): number {

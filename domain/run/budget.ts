@@ -18,7 +18,7 @@ export function addUsage(a: Usage, b: Usage): Usage {
   };
 }
 
-export function totalTokens(usage: Usage): number {
+export function totalTokens(usage: Pick<Usage, 'inputTokens' | 'outputTokens'>): number {
   return usage.inputTokens + usage.outputTokens;
 }
 
@@ -26,6 +26,38 @@ export function totalTokens(usage: Usage): number {
 export interface BudgetCaps {
   readonly maxCostUsd: number | null;
   readonly maxTokens: number | null;
+  /** Model calls of all its stories together. */
+  readonly maxTotalSteps: number | null;
+}
+
+/** The caps in a run's options. */
+export function budgetCaps(options: {
+  readonly maxCostUsd: number | null;
+  readonly maxTokens: number | null;
+  readonly maxTotalSteps?: number | undefined;
+}): BudgetCaps {
+  const { maxCostUsd, maxTokens, maxTotalSteps = null } = options;
+  return { maxCostUsd, maxTokens, maxTotalSteps };
+}
+
+/** Which cap stopped a run; the name of the flag that raises it. */
+export type BudgetName = 'max-cost' | 'max-tokens' | 'max-total-steps';
+
+/** What a person may change of a run's caps while it goes on or when it goes on again; absent: as it is. */
+export interface CapsChange {
+  readonly maxCostUsd?: number;
+  readonly maxTokens?: number;
+  readonly maxTotalSteps?: number;
+  /** Wall clock of one execution. */
+  readonly maxTimeMs?: number;
+}
+
+/** Why the change cannot be taken; `null` when it can. */
+export function capsProblem(change: CapsChange): string | null {
+  const entries = Object.entries(change);
+  if (entries.length === 0) return 'no cap is named';
+  const bad = entries.find(([, value]) => typeof value !== 'number' || !Number.isFinite(value) || value <= 0);
+  return bad === undefined ? null : `${bad[0]} must be a number above 0`;
 }
 
 export interface BudgetLedger {
@@ -34,6 +66,8 @@ export interface BudgetLedger {
   /** Held for calls that are under way. */
   readonly reservedUsd: number;
   readonly reservedTokens: number;
+  /** Model calls that were answered or are under way. */
+  readonly steps: number;
 }
 
 /** Dollars as whole nano-dollars, the unit in which amounts are compared and stored: sums of floats drift. */
@@ -46,10 +80,34 @@ export function brokenCap(
   caps: BudgetCaps,
   ledger: BudgetLedger,
   call: { readonly tokens: number; readonly usd: number },
-): 'max-cost' | 'max-tokens' | null {
+): BudgetName | null {
   const wouldCost = nanoDollars(ledger.spentUsd) + nanoDollars(ledger.reservedUsd) + nanoDollars(call.usd);
   if (caps.maxCostUsd !== null && wouldCost > nanoDollars(caps.maxCostUsd)) return 'max-cost';
   if (caps.maxTokens !== null && ledger.spentTokens + ledger.reservedTokens + call.tokens > caps.maxTokens)
     return 'max-tokens';
+  if (caps.maxTotalSteps !== null && ledger.steps >= caps.maxTotalSteps) return 'max-total-steps';
+  return null;
+}
+
+/** What the caps leave, never below 0; `null` where there is no cap. */
+export function leftOf(
+  caps: BudgetCaps,
+  ledger: BudgetLedger,
+): { readonly leftUsd: number | null; readonly leftTokens: number | null; readonly leftSteps: number | null } {
+  const takenNano = nanoDollars(ledger.spentUsd) + nanoDollars(ledger.reservedUsd);
+  const rest = (cap: number | null, taken: number) => (cap === null ? null : Math.max(0, cap - taken));
+  const leftNano = rest(caps.maxCostUsd === null ? null : nanoDollars(caps.maxCostUsd), takenNano);
+  return {
+    leftUsd: leftNano === null ? null : leftNano / 1e9,
+    leftTokens: rest(caps.maxTokens, ledger.spentTokens + ledger.reservedTokens),
+    leftSteps: rest(caps.maxTotalSteps, ledger.steps),
+  };
+}
+
+/** The cap that leaves no room for anything, so that a run cannot go on under it; `null` when there is none. */
+export function usedUpCap(caps: BudgetCaps, ledger: BudgetLedger): BudgetName | null {
+  if (caps.maxCostUsd !== null && nanoDollars(ledger.spentUsd) >= nanoDollars(caps.maxCostUsd)) return 'max-cost';
+  if (caps.maxTokens !== null && ledger.spentTokens >= caps.maxTokens) return 'max-tokens';
+  if (caps.maxTotalSteps !== null && ledger.steps >= caps.maxTotalSteps) return 'max-total-steps';
   return null;
 }

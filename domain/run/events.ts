@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { approvalKinds } from './approval.ts';
 import { runOutcomes } from './status.ts';
 
 /**
@@ -15,12 +16,22 @@ export const attemptFailures = [
   'verification-failed',
   'nothing-changed',
   'max-steps',
+  'looping',
   'conflict',
+  'conflict-markers',
   'merged-gate-failed',
   'model-failed',
   'tool-failed',
+  'tampered',
 ] as const;
 export type AttemptFailure = (typeof attemptFailures)[number];
+
+/**
+ * What came of a check: `flaky` was red and then green on the same files, `red-as-before` was red on the run's base already and
+ * is no worse now. Neither of the two is green, and neither stops a story.
+ */
+export const checkVerdicts = ['ok', 'red', 'flaky', 'red-as-before'] as const;
+export type CheckVerdict = (typeof checkVerdicts)[number];
 
 const count = z.number().int().nonnegative();
 
@@ -46,6 +57,7 @@ export const runEventBodies = {
   'baseline-gate-ended': z.object({
     gate: z.string(),
     ok: z.boolean(),
+    verdict: z.enum(checkVerdicts),
     exitCode: z.number().nullable(),
     durationMs: count,
     summary: z.string(),
@@ -64,12 +76,26 @@ export const runEventBodies = {
     text: z.string(),
     toolCalls: z.array(z.string()),
   }),
+  /** The provider refused the call or cannot be reached: it is asked again at `until`, or `nextModel` is asked in its place. */
+  'model-waiting': z.object({
+    step: count,
+    provider: z.string(),
+    reason: z.enum(['rate-limit', 'overloaded', 'unreachable']),
+    message: z.string(),
+    /** RFC 3339. */
+    until: z.string(),
+    /** Refused tries of this step. */
+    refusals: count,
+    mayHaveCost: z.boolean(),
+    nextModel: z.string().nullable(),
+  }),
   'tool-ended': z.object({ step: count, tool: z.string(), label: z.string(), ok: z.boolean(), durationMs: count }),
   'tool-interrupted': z.object({ step: count, tool: z.string(), rerun: z.boolean() }),
   'gate-ended': z.object({
     gate: z.string(),
     where: z.enum(['workspace', 'merged']),
     ok: z.boolean(),
+    verdict: z.enum(checkVerdicts),
     exitCode: z.number().nullable(),
     durationMs: count,
     summary: z.string(),
@@ -79,6 +105,8 @@ export const runEventBodies = {
     message: z.string(),
     triesLeft: count,
     durationMs: count,
+    /** Set when the story goes round in circles: what the next attempt is told. */
+    diagnosis: z.string().optional(),
   }),
   'story-passed': z.object({
     commit: z.string(),
@@ -90,8 +118,42 @@ export const runEventBodies = {
   }),
   'story-failed': z.object({ message: z.string(), attempts: count, workspace: z.string().nullable() }),
   'story-blocked': z.object({ by: z.array(z.string()) }),
+  /** Its commit was taken off the run branch by a further one; the story is open again. */
+  'story-rolled-back': z.object({ commit: z.string(), reverted: z.string() }),
+  /** Nothing was taken off the run branch. */
+  'rollback-failed': z.object({ storyIds: z.array(z.string()), message: z.string() }),
+  /** Could start, but waits until `by` is not worked on: both are likely to change these files. */
+  'story-held': z.object({ by: z.string(), files: z.array(z.string()) }),
   'merge-waiting': z.object({ message: z.string() }),
+  /** A person is asked: the story waits until `expiresAt`, then `defaultChoice` counts. */
+  'approval-requested': z.object({
+    id: z.string(),
+    kind: z.enum(approvalKinds),
+    question: z.string(),
+    choices: z.array(z.string()),
+    defaultChoice: z.string(),
+    /** RFC 3339. */
+    expiresAt: z.string(),
+  }),
+  'approval-answered': z.object({
+    id: z.string(),
+    state: z.enum(['answered', 'expired']),
+    choice: z.string(),
+    by: z.string(),
+    note: z.string(),
+  }),
+  /** A person has told the agent something. */
+  'agent-nudged': z.object({ text: z.string() }),
+  /** A person has opened a failed story again. */
+  'story-reopened': z.object({ hint: z.string() }),
   'run-paused': z.object({}),
+  /** All caps as they are from now on. */
+  'caps-changed': z.object({
+    maxCostUsd: z.number().nullable(),
+    maxTokens: z.number().nullable(),
+    maxTotalSteps: z.number().nullable(),
+    maxTimeMs: z.number().nullable(),
+  }),
   'run-resumed': z.object({}),
   'run-stopping': z.object({ mode: z.enum(['stop', 'cancel']) }),
   'worker-recovered': z.object({ interrupted: count }),

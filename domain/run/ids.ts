@@ -44,6 +44,25 @@ export function toolCallKey(sessionId: string, step: number, callId: string): st
   return `${sessionId}:${step}:${callId}`;
 }
 
+/** Idempotency key of the commit of one attempt. */
+export function commitKey(ref: { readonly runId: string; readonly storyId: string; readonly attempt: number }): string {
+  return `${attemptId(ref.runId, ref.storyId, ref.attempt)}:commit`;
+}
+
+/** Idempotency key of moving the run branch to `commit`, which names its story and attempt and is made once. */
+export function mergeKey(runId: string, commit: string): string {
+  return `${runId}:merge:${commit}`;
+}
+
+/** Idempotency key of removing the worktree and the branch of a story after one attempt. */
+export function removalKey(ref: {
+  readonly runId: string;
+  readonly storyId: string;
+  readonly attempt: number;
+}): string {
+  return `${attemptId(ref.runId, ref.storyId, ref.attempt)}:worktree-removal`;
+}
+
 export function hostQueue(hostId: string): string {
   return `codetether.host.${hostId}`;
 }

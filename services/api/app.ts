@@ -3,11 +3,14 @@ import { LogController, fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { CodetetherError } from '../../domain/errors.ts';
+import { approvalRoutes } from './approval-routes.ts';
 import type { ApiDeps } from './deps.ts';
+import { rollbackRoutes } from './rollback-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { requirePermissions } from './permissions.ts';
 import { answerWithProblems } from './problems.ts';
 import { runRoutes } from './run-routes.ts';
+import { storyRoutes } from './story-routes.ts';
 import { systemRoutes } from './system-routes.ts';
 
 /** How long a request waits for a database that is being prepared. */
@@ -32,6 +35,9 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.addHook('preClose', async () => closing.abort());
   await app.register(systemRoutes(deps));
   await app.register(runRoutes(deps));
+  await app.register(approvalRoutes(deps));
+  await app.register(storyRoutes(deps));
+  await app.register(rollbackRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));
   return app;
 }

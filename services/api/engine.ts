@@ -1,5 +1,14 @@
-import type { RalphRunInput } from '../../domain/contracts/ralph.ts';
-import type { SteerVerb } from '../../domain/contracts/api.ts';
+import type { StoryVerb, SteerVerb } from '../../domain/contracts/api.ts';
+import type {
+  StoryMessage,
+  CleanUpInput,
+  RalphRollbackInput,
+  RalphRunInput,
+  RollbackRequest,
+} from '../../domain/contracts/ralph.ts';
+import type { ApprovalAnswer } from '../../domain/run/approval.ts';
+import type { CapsChange } from '../../domain/run/budget.ts';
+import type { CleanUpResult } from '../../domain/contracts/activities.ts';
 
 /** What the engine knows of the newest execution of a run. `execution` is null when it was started by somebody else. */
 export type EngineRun =
@@ -27,4 +36,22 @@ export interface RunEngine {
    * @throws `run-not-active` when it is not running or is ending, `worker-lost` when nobody works on it now
    */
   steer(runId: string, verb: SteerVerb): Promise<void>;
+  /** Returns when the run has taken it; throws like `steer`. */
+  tell(runId: string, verb: StoryVerb, message: StoryMessage): Promise<void>;
+  /** Returns when the run goes on under the new caps; throws like `steer`. */
+  setCaps(runId: string, change: CapsChange): Promise<void>;
+  /**
+   * Returns when the workflow that asked has taken and recorded the answer.
+   * @throws `approval-settled` when it does not wait for it any more, `worker-lost` when nobody works on it now
+   */
+  answer(workflowId: string, answer: ApprovalAnswer): Promise<void>;
+  /**
+   * Returns when the run has taken it; the run's events say how it ends.
+   * @throws like `steer`
+   */
+  rollBack(runId: string, request: RollbackRequest): Promise<void>;
+  /** Starts a rollback of a run that nobody works on, under the run's id. */
+  startRollback(input: RalphRollbackInput): Promise<'started' | 'already-running'>;
+  /** Looks on a host for what runs that are over have left, and removes it if told to. */
+  cleanUp(input: CleanUpInput): Promise<CleanUpResult>;
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CodetetherError } from '../../domain/errors.ts';
 
-export const permissions = ['runs:read', 'runs:write', 'hosts:read'] as const;
+export const permissions = ['runs:read', 'runs:write', 'hosts:read', 'approvals:read', 'approvals:answer'] as const;
 export type Permission = (typeof permissions)[number];
 
 /** Who asks. */

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { modelSettings } from '../config/model-settings.ts';
+import { locate } from '../config/paths.ts';
+import { createPriceReader } from '../config/prices.ts';
 import type { ApiDeps } from './deps.ts';
 
 /** The checks before a run, with what they need of this host. They are loaded with the first run that is asked for. */
@@ -12,6 +14,7 @@ export function createPreflight(options: {
 }): ApiDeps['preflight'] {
   const { config, environment, hostId } = options;
   const settings = modelSettings(config);
+  const ownPrices = createPriceReader(locate({ environment }).pricesFile);
   return async (request) => {
     const [{ preflightRalph }, { checkModel }, { createGit }] = await Promise.all([
       import('../../activities/ralph/preflight.ts'),
@@ -23,7 +26,7 @@ export function createPreflight(options: {
       git: createGit({ env: environment, processDir: join(config.dataDir, 'processes', 'api') }),
       searchPath: environment['PATH'] ?? '',
       checkModel: async (model) => {
-        await checkModel(model, { settings });
+        await Promise.all([checkModel(model, { settings }), ownPrices()]);
       },
     });
   };

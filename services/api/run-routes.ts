@@ -1,6 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { RunRecord } from '../../domain/contracts/store.ts';
 import {
+  CheckLogView,
+  ResumeRequest,
+  ResumeResponse,
   RunDetailView,
   RunListView,
   StartRunRequest,
@@ -13,12 +17,15 @@ import type { CheckView } from '../../domain/contracts/api.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { isActive } from '../../domain/run/status.ts';
 import type { ApiDeps } from './deps.ts';
+import { attemptsOf } from './attempts.ts';
 import { findRun, reconcileRun } from './find-run.ts';
 import { startRalph } from './start-ralph.ts';
-import { checkView, runView, storyView } from './views.ts';
+import { resumeRun } from './resume-run.ts';
+import { approvalView, checkView, runView, spendingView, storyView } from './views.ts';
 
 const RunParams = z.object({ runId: z.string().min(1).max(300) });
 const StoryParams = RunParams.extend({ storyId: z.string().min(1).max(100) });
+const LogParams = StoryParams.extend({ hash: z.string().regex(/^[0-9a-f]{64}$/) });
 const ListQuery = z.strictObject({ limit: z.coerce.number().int().positive().max(500).default(50) });
 
 /** How much of what a red check wrote is shown. */
@@ -61,7 +68,14 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       async (request) => {
         const run = await findRun(deps, request.params.runId);
         const stories = await store.getStories(run.runId);
-        return { ...runView(run, ui), stories: stories.map(storyView) };
+        const approvals = await store.listPendingApprovals({ runId: run.runId });
+        return {
+          ...runView(run, ui),
+          stories: stories.map(storyView),
+          approvals: approvals.map(approvalView),
+          waits: await waitsOf(deps, run),
+          spending: (await store.spending(run.runId)).map(spendingView),
+        };
       },
     );
 
@@ -76,11 +90,41 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         const { runId } = await findRun(deps, request.params.runId);
         const story = await store.getStory(runId, storyId);
         if (story === undefined) throw new CodetetherError('not-found', `there is no story ${storyId} in ${runId}`);
-        return { runId, ...storyView(story), checks: await checksOf(deps, runId, storyId) };
+        const [attempted, checks] = await Promise.all([
+          attemptsOf(store, runId, storyId),
+          checksOf(deps, runId, storyId),
+        ]);
+        return { runId, ...storyView(story), attempted, checks };
       },
     );
 
+    app.get(
+      '/v1/runs/:runId/story/:storyId/logs/:hash',
+      {
+        config: { permission: 'runs:read' },
+        schema: { params: LogParams, response: { 200: CheckLogView } },
+      },
+      async (request) => {
+        const { storyId, hash } = request.params;
+        const { runId } = await findRun(deps, request.params.runId);
+        const isOfStory = (await store.listChecks(runId, storyId)).some((check) => check.log === hash);
+        const log = isOfStory ? await store.getBlob(hash) : undefined;
+        if (log === undefined) throw new CodetetherError('not-found', `no check of ${storyId} has the log ${hash}`);
+        return { log };
+      },
+    );
+
+    app.post(
+      '/v1/runs/:runId/resume',
+      {
+        config: { permission: 'runs:write' },
+        schema: { params: RunParams, body: ResumeRequest.nullish(), response: { 200: ResumeResponse } },
+      },
+      async (request) => await resumeRun(deps, await findRun(deps, request.params.runId), request.body ?? {}),
+    );
+
     for (const verb of steerVerbs) {
+      if (verb === 'resume') continue;
       app.post(
         `/v1/runs/:runId/${verb}`,
         {
@@ -98,12 +142,23 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
   };
 }
 
+/** What happens next to a story whose model's provider is waited for is one of these. */
+const endsOfWaits = ['model-answered', 'attempt-failed', 'story-started', 'story-failed'] as const;
+
+async function waitsOf({ store }: ApiDeps, { runId, status }: RunRecord): Promise<RunDetailView['waits']> {
+  if (!isActive(status)) return [];
+  const newest = await store.newestRunEvents(runId, ['model-waiting', ...endsOfWaits]);
+  return newest.flatMap(({ kind, storyId, body }) =>
+    kind === 'model-waiting' && storyId !== null ? [{ storyId, ...body }] : [],
+  );
+}
+
 async function checksOf(deps: ApiDeps, runId: string, storyId: string): Promise<CheckView[]> {
   const checks = await deps.store.listChecks(runId, storyId);
   const newest = Math.max(0, ...checks.map((check) => check.attempt ?? 0));
   return await Promise.all(
     checks.map(async (check) => {
-      if (check.ok || check.attempt !== newest) return checkView(check, null);
+      if (check.verdict !== 'red' || check.attempt !== newest) return checkView(check, null);
       const output = await deps.store.getBlob(check.log);
       return checkView(check, output?.slice(-outputCharacters).toWellFormed() ?? null);
     }),

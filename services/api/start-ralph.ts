@@ -32,7 +32,7 @@ export async function startRalph(deps: Deps, request: CheckedStartRequest): Prom
 }
 
 /** Waits for an execution that has ended to be gone, so that a start right after an end is not lost on it. */
-async function isWorkedOn(deps: Deps, runId: string): Promise<boolean> {
+export async function isWorkedOn(deps: Pick<Deps, 'store' | 'engine'>, runId: string): Promise<boolean> {
   const deadline = Date.now() + leavingMs;
   for (;;) {
     const known = await deps.engine.describe(runId);
@@ -73,6 +73,11 @@ async function hasStarted(deps: Deps, runId: string, execution: number): Promise
 
 async function attach(deps: Deps, plan: RunPlan, warnings: readonly string[]): Promise<StartRunResponse> {
   const run = await existingRun(deps, plan.runId);
+  if (!isActive(run.status)) {
+    throw new CodetetherError('run-active', `${plan.runId} is being rolled back or is just ending`, {
+      next: 'Try again in a moment.',
+    });
+  }
   if (run.prdPath !== plan.prdPath) {
     throw new CodetetherError('run-active', `${plan.runId} is being worked on for another PRD`, {
       problems: [`it works on ${run.prdPath}`, `asked for was ${plan.prdPath}`],

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { HealthView, HostListView, ReadyView, apiVersion } from '../../domain/contracts/api.ts';
+import { CleanupView, HealthView, HostListView, ReadyView, apiVersion } from '../../domain/contracts/api.ts';
 import type { ApiDeps } from './deps.ts';
 import { hostView, isAlive } from './views.ts';
 
@@ -35,6 +35,30 @@ export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         return { hosts: (await deps.store.listHosts()).map((host) => hostView(host, now)) };
       },
     );
+
+    app.get(
+      '/v1/cleanup',
+      { config: { permission: 'hosts:read' }, schema: { response: { 200: CleanupView } } },
+      async () => await cleanUp(deps, false),
+    );
+
+    app.post(
+      '/v1/cleanup',
+      { config: { permission: 'runs:write' }, schema: { response: { 200: CleanupView } } },
+      async () => await cleanUp(deps, true),
+    );
+  };
+}
+
+/** On every host that is there. */
+async function cleanUp(deps: ApiDeps, apply: boolean): Promise<CleanupView> {
+  const hosts = (await deps.store.listHosts()).filter((host) => isAlive(host, Date.now()));
+  const results = await Promise.all(
+    hosts.map(async ({ hostId }) => ({ hostId, ...(await deps.engine.cleanUp({ hostId, apply })) })),
+  );
+  return {
+    entries: results.flatMap(({ hostId, entries }) => entries.map((entry) => ({ hostId, ...entry }))),
+    more: results.reduce((sum, { more }) => sum + more, 0),
   };
 }
 

@@ -6,8 +6,10 @@ import {
 } from '@temporalio/client';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { runUpdates, searchAttributes, workflowTypes } from '../../domain/contracts/ralph.ts';
-import type { RalphRunInput, RalphRunResult } from '../../domain/contracts/ralph.ts';
+import { answerUpdate } from '../../domain/run/approval.ts';
+import { cleanUpId, runUpdates, searchAttributes, workflowTypes } from '../../domain/contracts/ralph.ts';
+import type { CleanUpResult } from '../../domain/contracts/activities.ts';
+import type { CleanUpInput, RalphRollbackInput, RalphRunInput, RalphRunResult } from '../../domain/contracts/ralph.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { taskQueues } from '../../domain/run/ids.ts';
 import { engineError, grpcStatus } from '../temporal/engine-errors.ts';
@@ -17,6 +19,8 @@ import type { EngineEnd, EngineRun, RunEngine } from './engine.ts';
 
 const pingMs = 800;
 const answerMs = 5_000;
+/** Thousands of files may have to go. */
+const cleanUpMs = 110_000;
 /** A run takes an update between two of its steps' bookkeeping; a restarting worker needs a few seconds. */
 const defaultUpdateMs = 12_000;
 const invalidArgument = 3;
@@ -88,6 +92,72 @@ export function createTemporalEngine(
         throw steerError(error, runId, verb);
       }
     },
+    answer: async (workflowId, answer) => {
+      const handle = client.workflow.getHandle(workflowId);
+      try {
+        await answered(updateMs, async () => await handle.executeUpdate(answerUpdate, { args: [answer] }));
+      } catch (error) {
+        const isSettled = error instanceof WorkflowNotFoundError || error instanceof WorkflowUpdateFailedError;
+        if (isSettled) throw new CodetetherError('approval-settled', undefined, { cause: error });
+        throw steerError(error, workflowId, 'an answer');
+      }
+    },
+    tell: async (runId, verb, message) => {
+      const handle = client.workflow.getHandle(runId);
+      try {
+        await answered(updateMs, async () => await handle.executeUpdate(runUpdates[verb], { args: [message] }));
+      } catch (error) {
+        throw steerError(error, runId, verb);
+      }
+    },
+    setCaps: async (runId, change) => {
+      const handle = client.workflow.getHandle(runId);
+      try {
+        await answered(updateMs, async () => await handle.executeUpdate(runUpdates.setCaps, { args: [change] }));
+      } catch (error) {
+        throw steerError(error, runId, 'other caps');
+      }
+    },
+    rollBack: async (runId, request) => {
+      const handle = client.workflow.getHandle(runId);
+      try {
+        await answered(updateMs, async () => await handle.executeUpdate(runUpdates.rollback, { args: [request] }));
+      } catch (error) {
+        throw steerError(error, runId, 'a rollback');
+      }
+    },
+    startRollback: async (input) => {
+      try {
+        await answered(
+          answerMs,
+          async () =>
+            await client.workflow.start<(input: RalphRollbackInput) => Promise<void>>(workflowTypes.ralphRollback, {
+              workflowId: input.runId,
+              taskQueue: taskQueues.workflows,
+              workflowTaskTimeout: '3s',
+              workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+              workflowIdConflictPolicy: 'FAIL',
+              args: [input],
+              staticSummary: `rollback of ${input.storyIds.join(', ')}`.slice(0, summaryCharacters),
+            }),
+        );
+        return 'started';
+      } catch (error) {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already-running';
+        throw error;
+      }
+    },
+    cleanUp: async (input) =>
+      await answered(
+        cleanUpMs,
+        async () =>
+          await client.workflow.execute<(input: CleanUpInput) => Promise<CleanUpResult>>(workflowTypes.cleanUp, {
+            workflowId: cleanUpId(input),
+            taskQueue: taskQueues.workflows,
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            args: [input],
+          }),
+      ),
     close: async () => await connection.close(),
   };
 }

@@ -1,8 +1,24 @@
-import type { CheckView, HostListView, RunEventView, RunView, StoryView } from '../../domain/contracts/api.ts';
-import type { HostRecord, RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
-import type { CheckRecord } from '../../domain/contracts/store.ts';
-import type { RunEvent } from '../../domain/run/events.ts';
 import type { z } from 'zod';
+import type {
+  ApprovalView,
+  CheckView,
+  HostListView,
+  RunEventView,
+  RunView,
+  StoryView,
+  SpendingView,
+} from '../../domain/contracts/api.ts';
+import type {
+  ApprovalRecord,
+  HostRecord,
+  RunPlan,
+  RunRecord,
+  StoryRecord,
+  CheckRecord,
+  ModelSpending,
+} from '../../domain/contracts/store.ts';
+import { budgetCaps, leftOf } from '../../domain/run/budget.ts';
+import type { RunEvent } from '../../domain/run/events.ts';
 
 /** A worker says every few seconds that it is there. */
 export const hostSeenMs = 15_000;
@@ -39,14 +55,18 @@ export function runView(run: RunRecord, ui: UiLocation): RunView {
     total: run.total,
     maxCostUsd: run.options.maxCostUsd,
     maxTokens: run.options.maxTokens,
+    maxTotalSteps: run.options.maxTotalSteps ?? null,
     maxTimeMs: run.options.maxTimeMs,
     ...run.ledger,
+    ...leftOf(budgetCaps(run.options), run.ledger),
     message: run.outcomeMessage,
     createdAt: run.createdAt.toISOString(),
     startedAt: run.startedAt.toISOString(),
     endedAt: run.endedAt?.toISOString() ?? null,
     headSeq: run.headSeq,
     uiUrl: runUiUrl(ui, run.runId),
+    flakyGates: [...run.flakyGates],
+    redGates: [...run.redGates],
   };
 }
 
@@ -58,7 +78,7 @@ export function plannedRunView(plan: RunPlan, existing: RunRecord | undefined, u
     base: null,
     tip: null,
     execution: 0,
-    ledger: { spentUsd: 0, spentTokens: 0, reservedUsd: 0, reservedTokens: 0 },
+    ledger: { spentUsd: 0, spentTokens: 0, reservedUsd: 0, reservedTokens: 0, steps: 0 },
     usage: { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costUsd: 0 },
     outcomeMessage: '',
     createdAt: now,
@@ -66,6 +86,8 @@ export function plannedRunView(plan: RunPlan, existing: RunRecord | undefined, u
     endedAt: null,
     headSeq: 0,
     openedSeq: 0,
+    flakyGates: [],
+    redGates: [],
     ...existing,
     runId: plan.runId,
     kind: 'ralph',
@@ -83,6 +105,10 @@ export function plannedRunView(plan: RunPlan, existing: RunRecord | undefined, u
   return runView(planned, ui);
 }
 
+export function spendingView({ storyId, model, calls, usage, price, ...reserved }: ModelSpending): SpendingView {
+  return { storyId, model, calls, ...usage, ...reserved, price };
+}
+
 export function storyView(record: StoryRecord): StoryView {
   return {
     storyId: record.story.id,
@@ -98,17 +124,39 @@ export function storyView(record: StoryRecord): StoryView {
   };
 }
 
+export function approvalView(approval: ApprovalRecord): ApprovalView {
+  return {
+    id: approval.approvalId,
+    runId: approval.runId,
+    storyId: approval.storyId,
+    kind: approval.kind,
+    question: approval.question,
+    choices: [...approval.choices],
+    defaultChoice: approval.defaultChoice,
+    expiresAt: approval.expiresAt,
+    state: approval.state,
+    answer: approval.answer,
+    answeredBy: approval.answeredBy,
+    note: approval.note,
+    createdAt: approval.createdAt.toISOString(),
+  };
+}
+
 export function checkView(check: CheckRecord & { readonly at: Date }, output: string | null): CheckView {
   return {
     attempt: check.attempt,
     where: check.where,
     name: check.name,
     command: check.command,
+    tree: check.tree,
+    commit: check.commit,
     ok: check.ok,
+    verdict: check.verdict,
     exitCode: check.exitCode,
     durationMs: check.durationMs,
     summary: check.summary,
     output,
+    log: check.log,
     at: check.at.toISOString(),
   };
 }

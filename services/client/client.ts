@@ -3,9 +3,18 @@
  * describes them, since server and client are of one release.
  */
 import type {
+  CheckLogView,
+  AnswerApprovalRequest,
+  ApprovalListView,
+  ApprovalView,
+  CleanupView,
   HealthView,
   HostListView,
   ReadyView,
+  ResumeRequest,
+  ResumeResponse,
+  RollbackResponse,
+  RollbackStoryRequest,
   RunDetailView,
   RunListView,
   StartRunRequest,
@@ -13,6 +22,7 @@ import type {
   SteerResponse,
   SteerVerb,
   StoryDetailView,
+  StoryVerb,
 } from '../../domain/contracts/api.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { runEvents } from './run-events.ts';
@@ -32,7 +42,18 @@ export interface Client {
   listRuns(options?: { readonly limit?: number }): Promise<RunListView>;
   getRun(runId: string): Promise<RunDetailView>;
   getStory(runId: string, storyId: string): Promise<StoryDetailView>;
+  /** @param hash `log` of one of the story's checks */
+  getCheckLog(runId: string, storyId: string, hash: string): Promise<CheckLogView>;
   steer(runId: string, verb: SteerVerb): Promise<SteerResponse>;
+  /** `steer` with `resume`, under other caps. May take a minute where the run has ended: everything is checked anew. */
+  resume(runId: string, caps: ResumeRequest): Promise<ResumeResponse>;
+  /** Returns when the rollback is under way, see {@link RollbackResponse}. */
+  rollBack(runId: string, storyId: string, request: RollbackStoryRequest): Promise<RollbackResponse>;
+  tellStory(runId: string, storyId: string, verb: StoryVerb, text: string): Promise<SteerResponse>;
+  listApprovals(): Promise<ApprovalListView>;
+  answerApproval(id: string, answer: AnswerApprovalRequest): Promise<ApprovalView>;
+  /** @param apply remove what is of no use; else only look */
+  cleanUp(apply: boolean): Promise<CleanupView>;
   hosts(): Promise<HostListView>;
   health(): Promise<HealthView>;
   ready(): Promise<ReadyView>;
@@ -58,8 +79,27 @@ export function createClient(options: { readonly socketPath: string }): Client {
     listRuns: async ({ limit } = {}) => await get(limit === undefined ? '/v1/runs' : `/v1/runs?limit=${limit}`),
     getRun: async (runId) => await get(runPath(runId)),
     getStory: async (runId, storyId) => await get(`${runPath(runId)}/story/${encodeURIComponent(storyId)}`),
+    getCheckLog: async (runId, storyId, hash) =>
+      await get(`${runPath(runId)}/story/${encodeURIComponent(storyId)}/logs/${hash}`),
     steer: async (runId, verb) =>
       await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/${verb}`, timeoutMs: answerMs }),
+    rollBack: async (runId, storyId, body) => {
+      const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/rollback`;
+      return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: answerMs });
+    },
+    tellStory: async (runId, storyId, verb, text) => {
+      const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/${verb}`;
+      return await requestJson({ socketPath, method: 'POST', path, body: { text }, timeoutMs: answerMs });
+    },
+    listApprovals: async () => await get('/v1/approvals'),
+    answerApproval: async (id, body) => {
+      const path = `/v1/approvals/${encodeURIComponent(id)}`;
+      return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: answerMs });
+    },
+    resume: async (runId, body) =>
+      await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/resume`, body, timeoutMs: startMs }),
+    cleanUp: async (apply) =>
+      await requestJson({ socketPath, method: apply ? 'POST' : 'GET', path: '/v1/cleanup', timeoutMs: startMs }),
     hosts: async () => await get('/v1/hosts'),
     health: async () => await get('/health'),
     ready: async () =>

@@ -12,6 +12,8 @@ export interface Locations {
   readonly cacheDir: string;
   /** May not exist. */
   readonly configFile: string;
+  /** The user's own model prices, beside the config file. May not exist. */
+  readonly pricesFile: string;
 }
 
 /** Longest socket path that every system takes (`sun_path` holds 104 bytes on macOS, 108 on Linux). */
@@ -21,6 +23,7 @@ const maxSocketPathBytes = 100;
 export function locate(options: { readonly environment: Environment; readonly dataDir?: string }): Locations {
   const { environment } = options;
   const configFile = join(base(environment, 'XDG_CONFIG_HOME', '.config'), 'codetether', 'config.yaml');
+  const pricesFile = join(dirname(configFile), 'prices.yaml');
   const inFile = (key: string): string | undefined => settingInFile(configFile, key);
   const dataDir =
     options.dataDir ??
@@ -28,7 +31,7 @@ export function locate(options: { readonly environment: Environment; readonly da
     inFile('dataDir') ??
     join(base(environment, 'XDG_DATA_HOME', '.local', 'share'), 'codetether');
   const cacheDir = inFile('cacheDir') ?? join(base(environment, 'XDG_CACHE_HOME', '.cache'), 'codetether');
-  return { dataDir: realPath(resolve(dataDir)), cacheDir: realPath(resolve(cacheDir)), configFile };
+  return { dataDir: realPath(resolve(dataDir)), cacheDir: realPath(resolve(cacheDir)), configFile, pricesFile };
 }
 
 /** The Unix socket of the API. */

@@ -1,14 +1,20 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import { z } from 'zod';
-import type { ModelCallAnswer, ModelCallReservation, ModelCallStore } from '../../domain/contracts/store.ts';
+import type {
+  ModelCallAnswer,
+  ModelCallReservation,
+  ModelCallStore,
+  ReserveResult,
+} from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { brokenCap, totalTokens } from '../../domain/run/budget.ts';
+import { brokenCap, budgetCaps } from '../../domain/run/budget.ts';
 import type { BudgetCaps } from '../../domain/run/budget.ts';
 import { jsonText } from './json.ts';
 import { numericDollars } from './money.ts';
+import { readSpending } from './model-spending.ts';
 import { appendRunEvents } from './run-events.ts';
-import { lockRun, storedOptions, usageOf } from './run-rows.ts';
+import { ledgerOf, lockRun, storedOptions, usageOf } from './run-rows.ts';
 import type { Database } from './schema.ts';
 import { appendSessionEvents } from './session-store.ts';
 import { inTransaction } from './transaction.ts';
@@ -18,7 +24,13 @@ const StoredAnswer = z.object({
   kind: z.literal('answered'),
   stop: z.enum(['tool-calls', 'finished', 'length']),
   toolCalls: z.array(
-    z.object({ id: z.string(), name: z.string(), risk: z.enum(['read', 'write', 'shell']), label: z.string() }),
+    z.object({
+      id: z.string(),
+      name: z.string(),
+      risk: z.enum(['read', 'write', 'shell']),
+      label: z.string(),
+      ask: z.object({ why: z.string(), isSafe: z.boolean() }).optional(),
+    }),
   ),
   usage: z.object({
     inputTokens: z.number(),
@@ -39,6 +51,16 @@ export function createModelCallStore(database: Kysely<Database>): ModelCallStore
         .executeTakeFirst();
       return row === undefined ? undefined : StoredAnswer.parse(row.result);
     },
+    modelCallUsage: async (key) => {
+      const row = await database
+        .selectFrom('model_call')
+        .select(['model', 'input_tokens', 'output_tokens', 'cached_input_tokens', 'cost_usd'])
+        .where('key', '=', key)
+        .where('status', '=', 'answered')
+        .executeTakeFirst();
+      return row === undefined ? undefined : { model: row.model, usage: usageOf(row) };
+    },
+    spending: async (runId) => await readSpending(database, runId),
     reserveModelCall: async (call) =>
       await inTransaction(database, async (transaction) => await reserve(transaction, call)),
     answerModelCall: async (answer) =>
@@ -53,19 +75,22 @@ export function createModelCallStore(database: Kysely<Database>): ModelCallStore
   };
 }
 
-async function reserve(database: Queries, call: ModelCallReservation): ReturnType<ModelCallStore['reserveModelCall']> {
+async function reserve(database: Queries, call: ModelCallReservation): Promise<ReserveResult> {
   const run = await lockRun(database, call.runId);
   if (run === undefined) throw noRun(call.runId);
-  const known = await database.selectFrom('model_call').select('status').where('key', '=', call.key).executeTakeFirst();
-  if (known !== undefined) return { kind: 'reserved' };
-  const usage = usageOf(run);
-  const ledger = {
-    spentUsd: usage.costUsd,
-    spentTokens: totalTokens(usage),
-    reservedUsd: run.reserved_usd,
-    reservedTokens: run.reserved_tokens,
-  };
-  const budget = brokenCap(capsOf(run.options), ledger, call);
+  const known = await database
+    .selectFrom('model_call')
+    .select(['status', 'model', 'reserved_tokens'])
+    .where('key', '=', call.key)
+    .executeTakeFirst();
+  if (known?.status === 'answered') return { kind: 'answered' };
+  if (known?.model === call.model) return { kind: 'reserved', tokens: known.reserved_tokens };
+  if (known !== undefined) {
+    // Another model is asked in its place: what was held is not what this one can cost.
+    await release(database, call.key);
+    return await reserve(database, call);
+  }
+  const budget = brokenCap(capsOf(run.options), ledgerOf(run), call);
   if (budget !== null) return { kind: 'budget-exceeded', budget };
   const reserved_usd = numericDollars(call.usd);
   await database
@@ -79,14 +104,15 @@ async function reserve(database: Queries, call: ModelCallReservation): ReturnTyp
       status: 'reserved',
       reserved_tokens: call.tokens,
       reserved_usd,
+      price: jsonText(call.price),
     })
     .execute();
   await database
     .updateTable('run')
-    .set(reservedChange('+', { tokens: call.tokens, usd: reserved_usd }))
+    .set(reservedChange('+', { tokens: call.tokens, usd: reserved_usd, steps: 1 }))
     .where('run_id', '=', call.runId)
     .execute();
-  return { kind: 'reserved' };
+  return { kind: 'reserved', tokens: call.tokens };
 }
 
 /** An answer whose reservation was given back meanwhile is spent all the same. */
@@ -101,6 +127,7 @@ async function storeAnswer(database: Queries, answer: ModelCallAnswer): Promise<
     .executeTakeFirst();
   if (call?.status === 'answered') return;
   const answered = {
+    model: answer.model,
     status: 'answered',
     reserved_tokens: 0,
     reserved_usd: '0',
@@ -118,7 +145,6 @@ async function storeAnswer(database: Queries, answer: ModelCallAnswer): Promise<
       run_id: runId,
       story_id: storyId,
       session_id: sessionId,
-      model: storedOptions(run.options).model,
       ...answered,
     })
     .onConflict((conflict) => conflict.constraint('model_call_pkey').doUpdateSet(answered))
@@ -129,7 +155,12 @@ async function storeAnswer(database: Queries, answer: ModelCallAnswer): Promise<
     cached_input_tokens: sql<number>`cached_input_tokens + ${answered.cached_input_tokens}::bigint`,
     cost_usd: sql<string>`cost_usd + ${answered.cost_usd}::numeric`,
   };
-  const reserved = { tokens: call?.reserved_tokens ?? 0, usd: numericDollars(call?.reserved_usd ?? 0) };
+  // The step was counted with its reservation, unless that was given back.
+  const reserved = {
+    tokens: call?.reserved_tokens ?? 0,
+    usd: numericDollars(call?.reserved_usd ?? 0),
+    steps: call === undefined ? -1 : 0,
+  };
   await database
     .updateTable('run')
     .set({ ...spent, ...reservedChange('-', reserved) })
@@ -151,21 +182,24 @@ async function release(database: Queries, key: string): Promise<void> {
     .returning(['reserved_tokens', 'reserved_usd'])
     .executeTakeFirst();
   if (released === undefined) return;
-  const reserved = { tokens: released.reserved_tokens, usd: numericDollars(released.reserved_usd) };
+  const reserved = { tokens: released.reserved_tokens, usd: numericDollars(released.reserved_usd), steps: 1 };
   await database.updateTable('run').set(reservedChange('-', reserved)).where('run_id', '=', call.run_id).execute();
 }
 
-function reservedChange(sign: '+' | '-', amount: { readonly tokens: number; readonly usd: string }) {
+function reservedChange(
+  sign: '+' | '-',
+  amount: { readonly tokens: number; readonly usd: string; readonly steps: number },
+) {
   const operator = sql.raw(sign);
   return {
     reserved_tokens: sql<number>`reserved_tokens ${operator} ${amount.tokens}::bigint`,
     reserved_usd: sql<string>`reserved_usd ${operator} ${amount.usd}::numeric`,
+    steps: sql<number>`steps ${operator} ${amount.steps}::bigint`,
   };
 }
 
 function capsOf(options: unknown): BudgetCaps {
-  const { maxCostUsd, maxTokens } = storedOptions(options);
-  return { maxCostUsd, maxTokens };
+  return budgetCaps(storedOptions(options));
 }
 
 function noRun(runId: string): CodetetherError {

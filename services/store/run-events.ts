@@ -1,8 +1,10 @@
+import type { Selectable } from 'kysely';
 import { sql } from 'kysely';
 import { runEventBodies } from '../../domain/run/events.ts';
 import type { NewRunEvent, RunEvent, RunEventKind } from '../../domain/run/events.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { jsonText } from './json.ts';
+import type { RunEventTable } from './schema.ts';
 import type { Queries } from './transaction.ts';
 
 /**
@@ -32,6 +34,33 @@ export async function hasRunEvent(database: Queries, runId: string, key: string)
   return row !== undefined;
 }
 
+export async function countRunEvents(database: Queries, runId: string, keyPrefix: string): Promise<number> {
+  const row = await database
+    .selectFrom('run_event')
+    .select(sql<number>`count(*)`.as('count'))
+    .where('run_id', '=', runId)
+    .where(sql<boolean>`starts_with(key, ${keyPrefix})`)
+    .executeTakeFirstOrThrow();
+  return row.count;
+}
+
+export async function newestRunEvents(
+  database: Queries,
+  runId: string,
+  kinds: readonly RunEventKind[],
+): Promise<RunEvent[]> {
+  const rows = await database
+    .selectFrom('run_event')
+    .distinctOn('story_id')
+    .select(['seq', 'kind', 'story_id', 'attempt', 'body', 'at'])
+    .where('run_id', '=', runId)
+    .where('kind', 'in', kinds)
+    .orderBy('story_id')
+    .orderBy('seq', 'desc')
+    .execute();
+  return rows.map(runEvent);
+}
+
 export async function readRunEvents(
   database: Queries,
   runId: string,
@@ -47,19 +76,23 @@ export async function readRunEvents(
     .orderBy('seq')
     .limit(options.limit)
     .execute();
-  return rows.map((row) => {
-    const kind = eventKind(row.kind);
-    const event = {
-      seq: row.seq,
-      at: row.at.toISOString(),
-      storyId: row.story_id,
-      attempt: row.attempt,
-      kind,
-      body: runEventBodies[kind].parse(row.body),
-    };
-    // Kind and body belong together: the body was parsed with its kind's own schema.
-    return event as RunEvent;
-  });
+  return rows.map(runEvent);
+}
+
+type EventRow = Pick<Selectable<RunEventTable>, 'seq' | 'kind' | 'story_id' | 'attempt' | 'body' | 'at'>;
+
+function runEvent(row: EventRow): RunEvent {
+  const kind = eventKind(row.kind);
+  const event = {
+    seq: row.seq,
+    at: row.at.toISOString(),
+    storyId: row.story_id,
+    attempt: row.attempt,
+    kind,
+    body: runEventBodies[kind].parse(row.body),
+  };
+  // Kind and body belong together: the body was parsed with its kind's own schema.
+  return event as RunEvent;
 }
 
 function eventKind(kind: string): RunEventKind {

@@ -5,6 +5,7 @@ import { blockedStories } from '../../domain/ralph/schedule.ts';
 import { totalTokens } from '../../domain/run/budget.ts';
 import { isActive, runStatuses } from '../../domain/run/events.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
+import { expireApprovals } from './approval-store.ts';
 import { cleanText } from './json.ts';
 import { appendRunEvents, hasRunEvent } from './run-events.ts';
 import { releaseReservations } from './run-open.ts';
@@ -38,6 +39,7 @@ export async function finishRun(database: Queries, input: FinishRunInput): Promi
       .where('story_id', 'in', [...blocked.keys()])
       .execute();
   }
+  await expireApprovals(database, runId);
   await releaseReservations(database, runId);
   const stories = await scheduledStories(database, runId);
   const usage = usageOf(run);

@@ -57,13 +57,22 @@ export async function openRun(database: Queries, plan: RunPlan): Promise<number>
  * Calls that were reserved and never answered hold nothing any more once nobody can answer them. An answer that comes
  * after all is still counted as spent.
  */
-export async function releaseReservations(database: Queries, runId: string): Promise<void> {
-  await database.deleteFrom('model_call').where('run_id', '=', runId).where('status', '=', 'reserved').execute();
-  await database
-    .updateTable('run')
-    .set({ reserved_usd: '0', reserved_tokens: 0 })
-    .where('run_id', '=', runId)
-    .execute();
+export async function releaseReservations(
+  database: Queries,
+  runId: string,
+  { storyId }: { readonly storyId?: string } = {},
+): Promise<void> {
+  await sql`
+    WITH released AS (
+      DELETE FROM model_call
+      WHERE run_id = ${runId} AND status = 'reserved' AND (${storyId ?? null}::text IS NULL OR story_id = ${storyId ?? null})
+      RETURNING reserved_usd, reserved_tokens)
+    UPDATE run
+    SET reserved_usd = run.reserved_usd - total.usd, reserved_tokens = run.reserved_tokens - total.tokens,
+        steps = run.steps - total.calls
+    FROM (SELECT coalesce(sum(reserved_usd), 0) AS usd, coalesce(sum(reserved_tokens), 0)::bigint AS tokens,
+                 count(*) AS calls FROM released) AS total
+    WHERE run_id = ${runId} AND total.calls > 0`.execute(database);
 }
 
 async function followPrd(
@@ -91,6 +100,8 @@ async function followPrd(
         tries: 0,
         commit: sql`CASE WHEN excluded.status = 'passed' THEN story."commit" END`,
         feedback: sql`CASE WHEN excluded.status = 'passed' THEN NULL ELSE story.feedback END`,
+        // Another text is another task: that the old one went round in circles says nothing of it.
+        failures: sql`CASE WHEN excluded.story - 'passes' = story.story - 'passes' THEN story.failures ELSE '[]' END`,
         ended_at: sql`CASE WHEN excluded.status = 'passed' THEN story.ended_at END`,
       }),
     )

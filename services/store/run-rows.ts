@@ -4,24 +4,31 @@ import { z } from 'zod';
 import type { RalphOptions } from '../../domain/contracts/ralph.ts';
 import type { RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
 import { Prd, Story } from '../../domain/ralph/prd.ts';
+import { onAskPolicies } from '../../domain/run/approval.ts';
 import { runStatuses } from '../../domain/run/events.ts';
-import type { Usage } from '../../domain/run/budget.ts';
-import { totalTokens } from '../../domain/run/budget.ts';
+import type { CheckVerdict } from '../../domain/run/events.ts';
+import type { BudgetLedger, Usage } from '../../domain/run/budget.ts';
 import type { Database, RunTable, StoryTable, UsageColumns } from './schema.ts';
 import type { Queries } from './transaction.ts';
 
 const StoredOptions: z.ZodType<RalphOptions> = z.object({
   model: z.string(),
+  fallbackModel: z.string().optional(),
   maxIterations: z.number(),
   maxAttempts: z.number(),
   maxSteps: z.number(),
   maxConcurrent: z.number(),
   maxCostUsd: z.number().nullable(),
   maxTokens: z.number().nullable(),
+  maxTotalSteps: z.number().optional(),
   maxTimeMs: z.number().nullable(),
+  onAsk: z.enum(onAskPolicies).optional(),
+  askTimeoutMs: z.number().optional(),
 });
 const StoredPrd = Prd.omit({ stories: true });
-const StoredFeedback = z.object({ reason: z.string(), message: z.string() }).nullable();
+const StoredFeedback = z
+  .object({ reason: z.string(), message: z.string(), diagnosis: z.string().optional() })
+  .nullable();
 const RunStatus = z.enum(runStatuses);
 const StoryStatus = z.enum(['open', 'running', 'passed', 'failed', 'blocked']);
 
@@ -34,7 +41,14 @@ export function selectRuns(database: Queries) {
       sql<number>`(SELECT count(*) FROM story WHERE story.run_id = run.run_id AND NOT story.removed)`.as('total'),
       sql<number>`(SELECT count(*) FROM story
                  WHERE story.run_id = run.run_id AND NOT story.removed AND story.status = 'passed')`.as('passed'),
+      gatesThatWere('flaky').as('flaky_gates'),
+      gatesThatWere('red-as-before').as('red_gates'),
     ]);
+}
+
+function gatesThatWere(verdict: CheckVerdict) {
+  return sql<string[]>`(SELECT coalesce(json_agg(DISTINCT name), '[]') FROM check_result
+                 WHERE check_result.run_id = run.run_id AND verdict = ${verdict})`;
 }
 
 /** Stories of the PRD in its order. */
@@ -60,7 +74,24 @@ export function usageOf(row: Selectable<UsageColumns>): Usage {
   };
 }
 
-export function runRecord(row: Selectable<RunTable> & { readonly passed: number; readonly total: number }): RunRecord {
+export function ledgerOf(row: Selectable<RunTable>): BudgetLedger {
+  return {
+    spentUsd: row.cost_usd,
+    spentTokens: row.input_tokens + row.output_tokens,
+    reservedUsd: row.reserved_usd,
+    reservedTokens: row.reserved_tokens,
+    steps: row.steps,
+  };
+}
+
+export function runRecord(
+  row: Selectable<RunTable> & {
+    readonly passed: number;
+    readonly total: number;
+    readonly flaky_gates: readonly string[];
+    readonly red_gates: readonly string[];
+  },
+): RunRecord {
   const usage = usageOf(row);
   return {
     runId: row.run_id,
@@ -77,12 +108,7 @@ export function runRecord(row: Selectable<RunTable> & { readonly passed: number;
     options: storedOptions(row.options),
     prd: StoredPrd.parse(row.prd),
     execution: row.execution,
-    ledger: {
-      spentUsd: usage.costUsd,
-      spentTokens: totalTokens(usage),
-      reservedUsd: row.reserved_usd,
-      reservedTokens: row.reserved_tokens,
-    },
+    ledger: ledgerOf(row),
     usage,
     outcomeMessage: row.outcome_message,
     createdAt: row.created_at,
@@ -92,6 +118,8 @@ export function runRecord(row: Selectable<RunTable> & { readonly passed: number;
     openedSeq: row.opened_seq,
     passed: row.passed,
     total: row.total,
+    flakyGates: row.flaky_gates,
+    redGates: row.red_gates,
   };
 }
 

@@ -4,9 +4,10 @@ import type { RecordInput, RunPatch, StoryPatch } from '../../domain/contracts/a
 import type { RunStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { cleanText, jsonText } from './json.ts';
-import { appendRunEvents, readRunEvents } from './run-events.ts';
+import { appendRunEvents, countRunEvents, newestRunEvents, readRunEvents } from './run-events.ts';
+import { rememberFailure } from './failure-memory.ts';
 import { finishRun } from './run-finish.ts';
-import { openRun } from './run-open.ts';
+import { openRun, releaseReservations } from './run-open.ts';
 import { runRecord, selectRuns, selectStories, storyRecord } from './run-rows.ts';
 import { readyStories } from './schedule-rows.ts';
 import type { Database } from './schema.ts';
@@ -34,11 +35,15 @@ export function createRunStore(database: Kysely<Database>): Omit<RunStore, 'watc
     },
     readyStories: async (input) => await readyStories(database, input),
     record: async (input) => await record(database, input),
+    rememberFailure: async (input) =>
+      await inTransaction(database, async (transaction) => await rememberFailure(transaction, input)),
     finishRun: async (input) =>
       await inTransaction(database, async (transaction) => await finishRun(transaction, input)),
     appendRunEvents: async (runId, events) => {
       await appendRunEvents(database, runId, events);
     },
+    newestRunEvents: async (runId, kinds) => await newestRunEvents(database, runId, kinds),
+    countRunEvents: async (runId, { keyPrefix }) => await countRunEvents(database, runId, keyPrefix),
     readRunEvents: async (runId, options) => await readRunEvents(database, runId, options),
   };
 }
@@ -63,6 +68,7 @@ async function patchRun(database: Queries, runId: string, patch: RunPatch): Prom
     ...(patch.base === undefined ? {} : { base: patch.base }),
     ...(patch.tip === undefined ? {} : { tip: patch.tip }),
     ...(patch.outcomeMessage === undefined ? {} : { outcome_message: cleanText(patch.outcomeMessage) }),
+    ...(patch.caps === undefined ? {} : { options: sql<string>`options || ${jsonText(patch.caps)}::jsonb` }),
   };
   if (Object.keys(changes).length === 0) return;
   const result = await database.updateTable('run').set(changes).where('run_id', '=', runId).executeTakeFirst();
@@ -73,6 +79,8 @@ async function patchRun(database: Queries, runId: string, patch: RunPatch): Prom
 async function patchStory(database: Queries, runId: string, patch: StoryPatch): Promise<void> {
   const attempts = patch.attempts ?? 0;
   const ends = patch.status === 'passed' || patch.status === 'failed';
+  // The attempt is over: a call of it that was cut off is answered by nobody any more.
+  if (ends || patch.status === 'open') await releaseReservations(database, runId, { storyId: patch.storyId });
   const result = await database
     .updateTable('story')
     .set({
@@ -84,6 +92,8 @@ async function patchStory(database: Queries, runId: string, patch: StoryPatch): 
         ? {}
         : { status: patch.status, ended_at: ends ? sql<Date>`now()` : sql<null>`NULL` }),
       ...(patch.commit === undefined ? {} : { commit: patch.commit }),
+      ...(patch.status === 'passed' ? { failures: '[]' } : {}),
+      ...(patch.files === undefined ? {} : { files: jsonText(patch.files) }),
       ...(patch.feedback === undefined ? {} : { feedback: patch.feedback === null ? null : jsonText(patch.feedback) }),
     })
     .where('run_id', '=', runId)

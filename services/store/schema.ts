@@ -14,10 +14,12 @@ export interface Database {
   session: SessionTable;
   session_event: SessionEventTable;
   model_call: ModelCallTable;
+  effect: EffectTable;
   workspace: WorkspaceTable;
   check_result: CheckResultTable;
   blob: BlobTable;
   host: HostTable;
+  approval: ApprovalTable;
 }
 
 /** JSON goes in as text (see `json.ts`) and comes out as unknown: whoever reads it parses it. */
@@ -55,6 +57,8 @@ export interface RunTable extends UsageColumns {
   opened_seq: Generated<number>;
   reserved_tokens: Count;
   reserved_usd: Money;
+  /** Model calls that were answered or are under way. */
+  steps: Count;
   outcome_message: Generated<string>;
   created_at: Time;
   started_at: Time;
@@ -73,6 +77,10 @@ export interface StoryTable extends UsageColumns {
   tries: Count;
   commit: string | null;
   feedback: NullableJson;
+  /** Failed attempts since it last passed, see `RememberedFailure`. */
+  failures: ColumnType<unknown, string | undefined, string>;
+  /** Names of files. */
+  files: ColumnType<unknown, string | undefined, string>;
   duration_ms: Count;
   started_at: Date | null;
   ended_at: Date | null;
@@ -113,9 +121,22 @@ export interface ModelCallTable extends UsageColumns {
   status: string;
   reserved_tokens: Count;
   reserved_usd: Money;
+  price: NullableJson;
   result: NullableJson;
   created_at: Time;
   answered_at: Date | null;
+}
+
+export interface EffectTable {
+  key: string;
+  run_id: string;
+  story_id: string | null;
+  kind: string;
+  state: string;
+  tries: Count;
+  outcome: NullableJson;
+  sent_at: Time;
+  settled_at: Date | null;
 }
 
 export interface WorkspaceTable {
@@ -139,7 +160,9 @@ export interface CheckResultTable {
   name: string;
   command: string;
   tree: string;
+  commit: string | null;
   ok: boolean;
+  verdict: string;
   exit_code: number | null;
   duration_ms: number;
   summary: string;
@@ -151,6 +174,24 @@ export interface BlobTable {
   hash: string;
   body: Buffer;
   created_at: Time;
+}
+
+export interface ApprovalTable {
+  approval_id: string;
+  run_id: string;
+  story_id: string;
+  workflow_id: string;
+  kind: string;
+  question: string;
+  choices: Json;
+  default_choice: string;
+  expires_at: Date;
+  state: Generated<string>;
+  answer: string | null;
+  answered_by: string | null;
+  note: Generated<string>;
+  created_at: Time;
+  answered_at: Date | null;
 }
 
 export interface HostTable {

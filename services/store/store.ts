@@ -2,8 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Store } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { createApprovalStore } from './approval-store.ts';
 import { createBlobStore } from './blob-store.ts';
 import { createCheckStore } from './check-store.ts';
+import { createEffectStore } from './effect-store.ts';
 import { createHostStore } from './host-store.ts';
 import { createExclusively } from './exclusively.ts';
 import { migrate } from './migrate.ts';
@@ -42,9 +44,11 @@ export function createStore(options: DatabaseOptions): PostgresStore {
   const database = openDatabase(options);
   const listener = createRunEventListener(connectionConfig(options));
   const store = {
+    ...createApprovalStore(database),
     ...createRunStore(database),
     ...createSessionStore(database),
     ...createModelCallStore(database),
+    ...createEffectStore(database),
     ...createWorkspaceStore(database),
     ...createCheckStore(database),
     ...createBlobStore(database),

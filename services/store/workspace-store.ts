@@ -1,5 +1,6 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { WorkspaceRecord, WorkspaceStore } from '../../domain/contracts/store.ts';
+import { settleEffect } from './effect-store.ts';
 import { appendRunEvents } from './run-events.ts';
 import { lockRun } from './run-rows.ts';
 import type { Database, WorkspaceTable } from './schema.ts';
@@ -27,6 +28,16 @@ export function createWorkspaceStore(database: Kysely<Database>): WorkspaceStore
     deleteWorkspace: async (workspaceId) => {
       await database.deleteFrom('workspace').where('workspace_id', '=', workspaceId).execute();
     },
+    listWorkspaces: async ({ hostId, runId }) => {
+      const rows = await database
+        .selectFrom('workspace')
+        .selectAll()
+        .where('host_id', '=', hostId)
+        .where('run_id', '=', runId)
+        .orderBy('workspace_id')
+        .execute();
+      return rows.map(workspaceRecord);
+    },
     recordToolResult: async (input) =>
       await inTransaction(database, async (transaction) => {
         await lockRun(transaction, input.runId);
@@ -40,6 +51,7 @@ export function createWorkspaceStore(database: Kysely<Database>): WorkspaceStore
             .execute();
         }
         await appendRunEvents(transaction, input.runId, input.runEvents);
+        await settleEffect(transaction, input.sessionEvent.key, input.effect);
       }),
   };
 }

@@ -4,15 +4,19 @@ import { join } from 'node:path';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
+import { cleanUpId, workflowTypes } from '../../domain/contracts/ralph.ts';
+import type { CleanUpInput } from '../../domain/contracts/ralph.ts';
+import { taskQueues } from '../../domain/run/ids.ts';
 import { toProblem } from '../../domain/errors.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
-import { processEnvironment } from '../config/environment.ts';
+import { processEnvironment, variable } from '../config/environment.ts';
 import { ensureHostId } from '../config/host-id.ts';
 import { packageVersion } from '../config/version.ts';
 import { createStore } from '../store/store.ts';
 import type { PostgresStore } from '../store/store.ts';
 import { openTemporal } from '../temporal/connect.ts';
+import { createCrashPoints } from './crash-points.ts';
 import { createWorkers } from './create-workers.ts';
 import { InFlightJournal } from './in-flight-journal.ts';
 import type { InFlightActivity } from './in-flight-journal.ts';
@@ -42,17 +46,24 @@ async function main(): Promise<void> {
     connect(config.temporalAddress, stopping.signal),
     store.prepare({ signal: stopping.signal }),
   ]);
+  const environment = processEnvironment();
+  const crashPointFile = variable(environment, 'CODETETHER_CRASH_POINT_FILE');
   const workers = await createWorkers({
     config,
-    environment: processEnvironment(),
+    environment,
     hostId,
     store,
     connection,
     journal,
     processDir,
+    crashPoints: crashPointFile === undefined ? undefined : createCrashPoints(crashPointFile),
   });
   const running = Promise.all(workers.map((worker) => worker.run()));
-  const tasks = [announceHost(config, hostId, store, stopping.signal), recover(config, store, leftovers)];
+  const tasks = [
+    announceHost(config, hostId, store, stopping.signal),
+    recover(config, store, leftovers),
+    sweep(config, hostId),
+  ];
   logger.info('worker is ready', { hostId, pid: process.pid });
 
   await Promise.race([running, untilAborted(stopping.signal)]);
@@ -86,6 +97,25 @@ async function recover(config: Config, store: PostgresStore, leftovers: readonly
     }
   } catch (error) {
     logger.warn('what the last worker was doing waits for its time-outs', { problem: toProblem(error).title });
+  } finally {
+    await connection.close();
+  }
+}
+
+/** What runs that are over have left on this host goes, by a workflow, as `codetether cleanup --apply` does it. */
+async function sweep(config: Config, hostId: string): Promise<void> {
+  if (config.temporalAddress === undefined) return;
+  const { client, connection } = openTemporal({ address: config.temporalAddress, namespace: config.temporalNamespace });
+  const input: CleanUpInput = { hostId, apply: true };
+  try {
+    await client.workflow.start(workflowTypes.cleanUp, {
+      workflowId: cleanUpId(input),
+      taskQueue: taskQueues.workflows,
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [input],
+    });
+  } catch (error) {
+    logger.warn('what earlier runs left behind is not looked for now', { problem: toProblem(error).title });
   } finally {
     await connection.close();
   }

@@ -91,6 +91,8 @@ describe('a run goes on to the same end when something is killed with -9 in its 
     ['the database', ['postgres']],
     ['the API', ['api']],
     ['the supervisor', ['supervisor']],
+    ['the database, with nobody to restart it while a command is attached', ['supervisor', 'postgres']],
+    ['the database, with nobody to restart it, and the command', ['cli', 'supervisor', 'postgres']],
     ['everything at once', ['cli', 'supervisor', 'worker', 'api', 'temporal', 'postgres']],
   ];
 

@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import type { SteerVerb } from '../../domain/contracts/api.ts';
-import type { RalphRunInput } from '../../domain/contracts/ralph.ts';
+import type { StoryVerb, SteerVerb } from '../../domain/contracts/api.ts';
+import type { StoryMessage, RalphRunInput } from '../../domain/contracts/ralph.ts';
+import type { ApprovalAnswer } from '../../domain/run/approval.ts';
+import type { CapsChange } from '../../domain/run/budget.ts';
 import type { RunPlan } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { createApp } from '../../services/api/app.ts';
@@ -21,6 +23,10 @@ export interface FakeEngine extends RunEngine {
   readonly runs: Map<string, EngineRun>;
   readonly starts: RalphRunInput[];
   readonly steered: [string, SteerVerb][];
+  readonly caps: [string, CapsChange][];
+  readonly answers: [string, ApprovalAnswer][];
+  readonly told: [string, StoryVerb, StoryMessage][];
+  readonly rollbacks: [string, readonly string[]][];
   /** `down`: nothing is answered; `deaf`: a start is taken and its answer lost. */
   mode: 'up' | 'down' | 'deaf';
   end(runId: string, how: EngineEnd): void;
@@ -34,6 +40,10 @@ export function fakeEngine(): FakeEngine {
     runs: new Map(),
     starts: [],
     steered: [],
+    caps: [],
+    answers: [],
+    told: [],
+    rollbacks: [],
     mode: 'up',
     ping: async () => answer(),
     describe: async (runId) => {
@@ -52,6 +62,28 @@ export function fakeEngine(): FakeEngine {
       answer();
       engine.steered.push([runId, verb]);
     },
+    tell: async (runId, verb, message) => {
+      answer();
+      engine.told.push([runId, verb, message]);
+    },
+    answer: async (workflowId, given) => {
+      answer();
+      engine.answers.push([workflowId, given]);
+    },
+    setCaps: async (runId, change) => {
+      answer();
+      engine.caps.push([runId, change]);
+    },
+    rollBack: async (runId, { storyIds }) => {
+      answer();
+      engine.rollbacks.push([runId, storyIds]);
+    },
+    startRollback: async ({ runId, storyIds }) => {
+      answer();
+      engine.rollbacks.push([`started ${runId}`, storyIds]);
+      return 'started';
+    },
+    cleanUp: async () => ({ entries: [], more: 0 }),
     end: (runId, how) => {
       const known = engine.runs.get(runId);
       engine.runs.set(runId, {

@@ -250,7 +250,9 @@ test('a story is shown with its checks, and with what a red check of its newest 
     name: 'test',
     command: 'node --test',
     tree: 't',
+    commit: null,
     ok: false,
+    verdict: 'red',
     exitCode: 1,
     durationMs: 5,
     summary: 'red',
@@ -258,7 +260,7 @@ test('a story is shown with its checks, and with what a red check of its newest 
   } as const;
   await store.recordCheck(check);
   await store.recordCheck({ ...check, attempt: 2 });
-  await store.recordCheck({ ...check, attempt: 2, name: 'lint', ok: true, exitCode: 0 });
+  await store.recordCheck({ ...check, attempt: 2, name: 'lint', ok: true, verdict: 'ok', exitCode: 0 });
   const story = await api.client.getStory(runId, 'US-1');
   expect(story).toMatchObject({ runId, storyId: 'US-1', title: 'Story US-1' });
   expect(story.checks.map((row) => [row.attempt, row.name, row.output?.length ?? null])).toEqual([
@@ -267,7 +269,37 @@ test('a story is shown with its checks, and with what a red check of its newest 
     [2, 'lint', null],
   ]);
   expect(story.checks[1]?.output?.endsWith(' the end')).toBe(true);
+  expect(story.checks[0]).toMatchObject({ tree: 't', commit: null, verdict: 'red', exitCode: 1, log });
+  expect(await api.client.getCheckLog(runId, 'US-1', log)).toEqual({ log: `${'x'.repeat(20_000)} the end` });
+  const other = await store.putBlob('of another story');
+  await expect(api.client.getCheckLog(runId, 'US-1', other)).rejects.toMatchObject({ code: 'not-found' });
   await expect(api.client.getStory(runId, 'US-9')).rejects.toMatchObject({ code: 'not-found' });
+});
+
+test("a story is shown with what came of each of its attempts, and of nobody else's", async () => {
+  const { runId } = prd();
+  await store.openRun(plan({ runId }));
+  const of = (storyId: string, attempt: number) => ({ storyId, attempt });
+  const passed = { commit: 'c', attempts: 2, durationMs: 9, tokens: 1, costUsd: 0, filesChanged: 3 };
+  await store.appendRunEvents(runId, [
+    { key: 's1', kind: 'story-started', ...of('US-1', 1), body: { title: 't' } },
+    { key: 'o1', kind: 'story-started', ...of('US-2', 1), body: { title: 't' } },
+    {
+      key: 'f1',
+      kind: 'attempt-failed',
+      ...of('US-1', 1),
+      body: { reason: 'tampered', message: 'package.json', triesLeft: 2, durationMs: 5 },
+    },
+    { key: 's2', kind: 'story-started', ...of('US-1', 2), body: { title: 't' } },
+    { key: 'p2', kind: 'story-passed', ...of('US-1', 2), body: passed },
+    { key: 's3', kind: 'story-started', ...of('US-1', 3), body: { title: 't' } },
+  ]);
+  const { attempted } = await api.client.getStory(runId, 'US-1');
+  expect(attempted).toMatchObject([
+    { attempt: 1, outcome: 'failed', reason: 'tampered', message: 'package.json', durationMs: 5 },
+    { attempt: 2, outcome: 'passed', reason: null, durationMs: 9, filesChanged: 3 },
+    { attempt: 3, outcome: 'unfinished', endedAt: null, durationMs: null },
+  ]);
 });
 
 test('runs are listed newest start first, as many as asked for', async () => {

@@ -55,8 +55,8 @@ async function makeWorld(options: {
   const story = { runId, storyId: 'US-001', attempt: 1 };
   const { path: folder } = await workspace.prepareWorkspace({ ...story, start: { kind: 'tip' } });
   const verify = () => gates.runVerification({ ...story, where: 'workspace' });
-  const gate = (name: string, where: 'workspace' | 'merged' = 'workspace') =>
-    gates.runGate({ ...story, gate: name, where });
+  const gate = (name: string, where: 'workspace' | 'merged' = 'workspace', commit?: string) =>
+    gates.runGate({ ...story, gate: name, where, commit });
   return { repository, store, workspace, gates, story, folder, verify, gate };
 }
 
@@ -66,7 +66,7 @@ describe('a gate', () => {
       gates: { test: 'pwd; echo "$ANTHROPIC_API_KEY."; printf "\\033[31mred\\033[0m\\n"; exit 4' },
     });
     const result = await world.gate('test');
-    expect(result).toEqual({ ok: false, exitCode: 4, durationMs: expect.any(Number), summary: 'red' });
+    expect(result).toEqual({ ok: false, verdict: 'red', exitCode: 4, durationMs: expect.any(Number), summary: 'red' });
     const [check] = world.store.checks;
     expect(check).toMatchObject({
       storyId: 'US-001',
@@ -113,8 +113,22 @@ describe('a gate', () => {
     if (commit.kind !== 'committed') throw new Error(commit.kind);
     await expect(world.gate('test', 'merged')).rejects.toMatchObject({ code: 'workspace-failed' });
     await world.workspace.mergeStory({ ...world.story, commit: commit.commit });
-    expect(await world.gate('test', 'merged')).toMatchObject({ ok: true });
+    expect(await world.gate('test', 'merged', commit.commit)).toMatchObject({ ok: true });
     expect(world.store.checks[0]?.tree).toBe(world.repository.git(['rev-parse', `${commit.commit}^{tree}`]));
+  });
+
+  test('on the merged tree sees nothing of what the checks before it have left or checked out', async () => {
+    const world = await makeWorld({
+      gates: { lint: 'echo x > left.txt; echo > a.txt; git checkout -q --force HEAD^; true', test: 'ls; cat a.txt' },
+    });
+    writeFileSync(path.join(world.folder, 'a.txt'), 'merged\n');
+    const commit = await world.workspace.commitStory(world.story);
+    if (commit.kind !== 'committed') throw new Error(commit.kind);
+    await world.workspace.mergeStory({ ...world.story, commit: commit.commit });
+    await world.gate('lint', 'merged', commit.commit);
+    await world.gate('test', 'merged', commit.commit);
+    expect(world.store.blobs.get(world.store.checks[1]?.log ?? '')).toBe('README.md\na.txt\nsrc\nmerged\n');
+    expect(world.store.checks.map((check) => check.commit)).toEqual([commit.commit, commit.commit]);
   });
 
   test('with node --test inside a test runner reports what failed', async () => {
@@ -177,6 +191,184 @@ describe('a gate', () => {
   });
 });
 
+describe('a red gate', () => {
+  test('is run again: red and then green on the same files is flaky', async () => {
+    const world = await makeWorld({
+      gates: { test: 'echo "run $(echo x >> "$HOME/runs"; wc -l < "$HOME/runs")"; [ $(wc -l < "$HOME/runs") -gt 1 ]' },
+    });
+    const result = await world.gate('test');
+    expect(result).toMatchObject({ ok: false, verdict: 'flaky', exitCode: 1 });
+    expect(result.summary).toBe('red, then green on the same files: run 1');
+    expect(world.store.checks).toMatchObject([{ ok: false, verdict: 'flaky' }]);
+    expect(world.store.events.at(-1)?.body).toMatchObject({ gate: 'test', ok: false, verdict: 'flaky' });
+    expect(world.store.blobs.get(world.store.checks[0]?.log ?? '')).toMatch(
+      /^── first run: red\nrun 1\n── second run .*\nrun 2\n$/,
+    );
+    expect(await world.gate('test')).toMatchObject({ ok: true, verdict: 'ok' });
+  });
+
+  test('is not run again when it has changed the files', async () => {
+    const world = await makeWorld({ gates: { test: '[ -e left.txt ] || { touch left.txt; exit 1; }' } });
+    expect(await world.gate('test')).toMatchObject({ verdict: 'red' });
+  });
+
+  test('is run twice at most', async () => {
+    const world = await makeWorld({ gates: { test: 'echo x >> "$HOME/runs"; exit 1' } });
+    expect(await world.gate('test')).toMatchObject({ verdict: 'red' });
+    expect(readFileSync(path.join(world.repository.scratch, 'runs'), 'utf8')).toBe('x\nx\n');
+  });
+
+  const failing = (...names: readonly string[]) =>
+    `# Subtest\n${names.map((name) => `not ok 1 - ${name}`).join('\n')}\n`;
+
+  async function withBaseline(before: string, gate = 'cat result.txt; exit 1') {
+    const world = await makeWorld({ gates: { test: gate }, files: { 'result.txt': before } });
+    const baseline = () => world.gates.runGate({ runId: world.story.runId, gate: 'test', where: 'baseline' });
+    const after = (text: string) => {
+      writeFileSync(path.join(world.folder, 'result.txt'), text);
+      return world.gate('test');
+    };
+    return { world, baseline, after };
+  }
+
+  test('that was red before the run stops a story only when it is worse', async () => {
+    const { baseline, after } = await withBaseline(failing('old', 'older'));
+    expect(await after(failing('old'))).toMatchObject({ verdict: 'red' });
+    expect(await baseline()).toMatchObject({ ok: false, verdict: 'red' });
+    const same = await after(failing('old', 'older'));
+    expect(same).toMatchObject({ ok: false, verdict: 'red-as-before' });
+    expect(same.summary).toMatch(/^no worse than before the story: 2 tests: /);
+    expect(await after(failing('old'))).toMatchObject({ verdict: 'red-as-before' });
+    expect(await after(failing('old', 'new'))).toMatchObject({ verdict: 'red' });
+    expect(await after(failing('old', 'older', 'new'))).toMatchObject({ verdict: 'red' });
+    expect(await after('Segmentation fault\n')).toMatchObject({ verdict: 'red' });
+  });
+
+  test('whose failures have no names is no worse with the same exit code and as many lines of failure', async () => {
+    const { world, baseline, after } = await withBaseline(
+      'it cannot work\n',
+      'cat result.txt; exit $(wc -l < result.txt)',
+    );
+    await baseline();
+    expect(await after('now it cannot work\n')).toMatchObject({ verdict: 'red-as-before' });
+    expect(await after('it cannot work\nother\n')).toMatchObject({ verdict: 'red' });
+    expect(world.store.checks.map((check) => check.verdict)).toEqual(['red', 'red-as-before', 'red']);
+  });
+
+  test('is the same diagnostic when it has moved to another line', async () => {
+    const { baseline, after } = await withBaseline('src/a.ts(7,1): error TS2304: Cannot find name.\n');
+    await baseline();
+    expect(await after('src/a.ts(19,1): error TS2304: Cannot find name.\n')).toMatchObject({
+      verdict: 'red-as-before',
+    });
+    expect(await after('src/b.ts(7,1): error TS2304: Cannot find name.\n')).toMatchObject({ verdict: 'red' });
+  });
+
+  test('that a merged story has mended is held against the branch, not against the baseline', async () => {
+    const world = await makeWorld({ gates: { test: '[ -e mended.txt ]' } });
+    expect(await world.gates.runGate({ runId: world.story.runId, gate: 'test', where: 'baseline' })).toMatchObject({
+      verdict: 'red',
+    });
+    writeFileSync(path.join(world.folder, 'mended.txt'), '');
+    const commit = await world.workspace.commitStory(world.story);
+    if (commit.kind !== 'committed') throw new Error(commit.kind);
+    const merged = await world.workspace.mergeStory({ ...world.story, commit: commit.commit });
+    if (merged.kind !== 'merged') throw new Error(merged.kind);
+    expect(await world.gate('test', 'merged', merged.commit)).toMatchObject({ verdict: 'ok' });
+    const story = world.store.stories.get('US-001');
+    if (story === undefined) throw new Error('no story');
+    world.store.stories.set('US-001', { ...story, status: 'passed', commit: merged.commit });
+    expect(await world.store.referenceCheck('', 'test', 'merged')).toMatchObject({
+      verdict: 'ok',
+      commit: merged.commit,
+    });
+    expect(await world.store.referenceCheck('', 'test', 'workspace')).toMatchObject({ verdict: 'red' });
+  });
+});
+
+describe('an inspection', () => {
+  const files = {
+    'package.json': '{"scripts":{"test":"node --test"}}',
+    'test/a.test.js': "test('a', () => { assert.equal(a(), 1); });\n",
+    '.gitignore': 'dist\n',
+  };
+  const gates = { test: 'npm test' };
+
+  test('names each file that weakens the checks, and keeps what has changed', async () => {
+    const world = await makeWorld({ files, gates });
+    world.repository.write(
+      { 'package.json': '{"scripts":{"test":"true"}}', 'test/a.test.js': null, 'src/new.js': '1' },
+      world.folder,
+    );
+    const inspect = () => world.gates.inspectChange({ ...world.story, where: 'workspace' });
+    const result = await inspect();
+    expect(result).toEqual({
+      ok: false,
+      message:
+        'package.json: the script "test", which the gate test runs, was changed; test/a.test.js: a test file was deleted',
+    });
+    const [check] = world.store.checks;
+    expect(check).toMatchObject({ name: 'change', ok: false, verdict: 'red', where: 'workspace' });
+    expect(world.store.blobs.get(check?.log ?? '')).toMatch(
+      /^M package.json\nA src\/new.js\nD test\/a.test.js\ntampered: /,
+    );
+    await inspect();
+    expect(new Set(world.store.checks.map(({ tree }) => tree)).size).toBe(1);
+  });
+
+  test('finds nothing in ordinary work, and follows a renamed test', async () => {
+    const world = await makeWorld({ files, gates });
+    world.repository.write(
+      {
+        'package.json': '{"scripts":{"test":"node --test","dev":"x"},"dependencies":{"yaml":"2"}}',
+        'test/a.test.js': null,
+        'test/b.test.js': files['test/a.test.js'],
+        'test/c.test.js': "test('c', () => {});\n",
+        '.gitignore': 'dist\ncoverage\n',
+      },
+      world.folder,
+    );
+    expect(await world.gates.inspectChange({ ...world.story, where: 'workspace' })).toEqual({ ok: true });
+    expect(world.store.checks[0]?.summary).toBe('4 files changed');
+  });
+
+  test('sees what a changed .gitignore hides', async () => {
+    const world = await makeWorld({ files, gates });
+    world.repository.write({ '.gitignore': 'dist\n*.test.js\n' }, world.folder);
+    expect(await world.gates.inspectChange({ ...world.story, where: 'workspace' })).toEqual({
+      ok: false,
+      message: '.gitignore: it now ignores test/a.test.js',
+    });
+  });
+
+  test('lets a story change what its allowed_changes list', async () => {
+    const world = await makeWorld({ files, gates });
+    const story = world.store.stories.get('US-001');
+    if (story === undefined) throw new Error('no story');
+    const allow = (...allowedChanges: readonly string[]) =>
+      world.store.stories.set('US-001', { ...story, story: { ...story.story, allowedChanges: [...allowedChanges] } });
+    world.repository.write({ 'package.json': '{"scripts":{"test":"jest"}}', 'test/a.test.js': null }, world.folder);
+    const inspect = () => world.gates.inspectChange({ ...world.story, where: 'workspace' });
+    allow('package.json', 'test/');
+    expect(await inspect()).toEqual({ ok: true });
+    allow('test/**/*.test.js');
+    expect(await inspect()).toMatchObject({ ok: false, message: expect.stringMatching(/^package\.json: [^;]+$/) });
+  });
+
+  test('looks at the merged commit against the branch', async () => {
+    const world = await makeWorld({ files, gates });
+    world.repository.write({ 'test/a.test.js': null, 'src/new.js': '1' }, world.folder);
+    const commit = await world.workspace.commitStory(world.story);
+    if (commit.kind !== 'committed') throw new Error(commit.kind);
+    await world.workspace.mergeStory({ ...world.story, commit: commit.commit });
+    expect(await world.gates.inspectChange({ ...world.story, where: 'merged', commit: commit.commit })).toEqual({
+      ok: false,
+      message: 'test/a.test.js: a test file was deleted',
+    });
+    expect(world.store.checks[0]?.commit).toBe(commit.commit);
+  });
+});
+
 describe('verification', () => {
   async function serve(): Promise<string> {
     const server = createServer((request, response) => {
@@ -212,7 +404,13 @@ describe('verification', () => {
         { type: 'url', url: `${url}/missing`, method: 'POST', expectStatus: 404, expectBodyContains: ['POST'] },
       ],
     });
-    expect(await world.verify()).toEqual({ ok: true, exitCode: 0, durationMs: expect.any(Number), summary: '' });
+    expect(await world.verify()).toEqual({
+      ok: true,
+      verdict: 'ok',
+      exitCode: 0,
+      durationMs: expect.any(Number),
+      summary: '',
+    });
     expect(world.store.checks[0]).toMatchObject({ name: 'verification', ok: true });
     expect(world.store.events[0]).toMatchObject({ kind: 'gate-ended', body: { gate: 'verification', ok: true } });
   });

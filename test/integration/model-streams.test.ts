@@ -140,7 +140,7 @@ describe('errors inside of a stream', () => {
       message: 'You exceeded your current quota.',
     };
     const { url } = await serve((response) => writeEvents(response, [{ type: 'error', sequence_number: 1, error }]));
-    expect((await startSession(url, 'openai/gpt-5', 'hello').failure()).code).toBe('provider-rejected');
+    expect((await startSession(url, 'openai/gpt-5', 'hello').failure()).code).toBe('provider-quota');
   });
 });
 

@@ -8,7 +8,12 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { launchHere, type Launch } from '../../activities/process/launch.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
-import { createRunCommand, type Command, type CommandResult, type RunCommand } from '../../activities/process/run-command.ts';
+import {
+  createRunCommand,
+  type Command,
+  type CommandResult,
+  type RunCommand,
+} from '../../activities/process/run-command.ts';
 
 const launcher = createLauncher();
 afterAll(() => {
@@ -67,143 +72,142 @@ describe.each([
     launch = launchThen;
   });
 
-describe('how a command ends', () => {
-  test('by itself, with its exit code and both outputs in the order written', async () => {
-    const result = await run('for i in 1 2 3; do echo out $i; echo err $i >&2; done; exit 3');
-    expect(result).toMatchObject({ exitCode: 3, signal: null, timedOut: false, aborted: false, omittedBytes: 0 });
-    expect(result.output).toBe('out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n');
-  });
+  describe('how a command ends', () => {
+    test('by itself, with its exit code and both outputs in the order written', async () => {
+      const result = await run('for i in 1 2 3; do echo out $i; echo err $i >&2; done; exit 3');
+      expect(result).toMatchObject({ exitCode: 3, signal: null, timedOut: false, aborted: false, omittedBytes: 0 });
+      expect(result.output).toBe('out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n');
+    });
 
-  test('by a signal', async () => {
-    expect(await run('kill -SEGV $$')).toMatchObject({ exitCode: null, signal: 'SIGSEGV' });
-  });
+    test('by a signal', async () => {
+      expect(await run('kill -SEGV $$')).toMatchObject({ exitCode: null, signal: 'SIGSEGV' });
+    });
 
-  test('a program and its arguments need no shell', async () => {
-    expect(await run(['printf', '%s|', 'a b', '$HOME', '*'])).toMatchObject({ exitCode: 0, output: 'a b|$HOME|*|' });
-  });
+    test('a program and its arguments need no shell', async () => {
+      expect(await run(['printf', '%s|', 'a b', '$HOME', '*'])).toMatchObject({ exitCode: 0, output: 'a b|$HOME|*|' });
+    });
 
-  test.each([
-    ['a program that does not exist', ['no-such-program'] as const, 127],
-    ['a command with a NUL', 'echo a\0b', 126],
-    ['a command that is too long', ['echo', 'x'.repeat(3_000_000)] as const, 126],
-  ])('%s is a result, not an error', async (_, command, exitCode) => {
-    expect(await run(command)).toMatchObject({ exitCode, signal: null });
-  });
+    test.each([
+      ['a program that does not exist', ['no-such-program'] as const, 127],
+      ['a command with a NUL', 'echo a\0b', 126],
+      ['a command that is too long', ['echo', 'x'.repeat(3_000_000)] as const, 126],
+    ])('%s is a result, not an error', async (_, command, exitCode) => {
+      expect(await run(command)).toMatchObject({ exitCode, signal: null });
+    });
 
-  test('a folder that does not exist is an error', async () => {
-    await expect(run('true', { cwd: path.join(folder, 'nowhere') })).rejects.toMatchObject({
-      code: 'workspace-failed',
+    test('a folder that does not exist is an error', async () => {
+      await expect(run('true', { cwd: path.join(folder, 'nowhere') })).rejects.toMatchObject({
+        code: 'workspace-failed',
+      });
+    });
+
+    test('at its time limit, with all that it started', async () => {
+      const result = await run('sleep 60 & echo $! > child; sleep 60', { timeoutMs: 200 });
+      expect(result).toMatchObject({ exitCode: null, signal: 'SIGTERM', timedOut: true, aborted: false });
+      expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
+      expect(result.durationMs).toBeLessThan(2000);
+    });
+
+    test('at its time limit also when it ignores being asked', async () => {
+      const result = await run('trap "" TERM; while true; do sleep 0.1; done', { timeoutMs: 100 });
+      expect(result).toMatchObject({ signal: 'SIGKILL', timedOut: true });
+      expect(result.durationMs).toBeLessThan(4000);
+    });
+
+    test('by abort, before and while it runs', async () => {
+      expect(await run('echo no > ran', { signal: AbortSignal.abort() })).toMatchObject({
+        aborted: true,
+        exitCode: null,
+      });
+      expect(existsSync(path.join(folder, 'ran'))).toBe(false);
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(), 100);
+      expect(await run('sleep 60', { signal: controller.signal })).toMatchObject({
+        aborted: true,
+        timedOut: false,
+        signal: 'SIGTERM',
+      });
     });
   });
 
-  test('at its time limit, with all that it started', async () => {
-    const result = await run('sleep 60 & echo $! > child; sleep 60', { timeoutMs: 200 });
-    expect(result).toMatchObject({ exitCode: null, signal: 'SIGTERM', timedOut: true, aborted: false });
-    expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
-    expect(result.durationMs).toBeLessThan(2000);
-  });
-
-  test('at its time limit also when it ignores being asked', async () => {
-    const result = await run('trap "" TERM; while true; do sleep 0.1; done', { timeoutMs: 100 });
-    expect(result).toMatchObject({ signal: 'SIGKILL', timedOut: true });
-    expect(result.durationMs).toBeLessThan(4000);
-  });
-
-  test('by abort, before and while it runs', async () => {
-    expect(await run('echo no > ran', { signal: AbortSignal.abort() })).toMatchObject({
-      aborted: true,
-      exitCode: null,
+  describe('what a command leaves behind', () => {
+    test('a background process that holds the output is ended and keeps nobody waiting', async () => {
+      const result = await run('sleep 60 & echo $! > child; echo started');
+      expect(result).toMatchObject({ exitCode: 0, output: 'started\n' });
+      expect(result.durationMs).toBeLessThan(2000);
+      expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
     });
-    expect(existsSync(path.join(folder, 'ran'))).toBe(false);
-    const controller = new AbortController();
-    setTimeout(() => controller.abort(), 100);
-    expect(await run('sleep 60', { signal: controller.signal })).toMatchObject({
-      aborted: true,
-      timedOut: false,
-      signal: 'SIGTERM',
+
+    test('a background process with its output elsewhere too', async () => {
+      await run('sleep 60 > /dev/null 2>&1 & echo $! > child');
+      expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
+    });
+
+    test('what a background process writes in its last moment is still read', async () => {
+      expect((await run('(sleep 0.1; echo late) & echo early')).output).toBe('early\nlate\n');
+    });
+
+    test.runIf(process.platform === 'linux')('a process that left the group but holds the output', async () => {
+      const result = await run(
+        'setsid sh -c "echo \\$\\$ > child; sleep 60" & while [ ! -s child ]; do sleep 0.01; done',
+      );
+      expect(result).toMatchObject({ exitCode: 0 });
+      expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
+    });
+
+    test('no file about it', async () => {
+      await run('true');
+      expect(readdirSync(processDir).filter((name) => /^\d+$/.test(name))).toEqual([]);
     });
   });
-});
 
-describe('what a command leaves behind', () => {
-  test('a background process that holds the output is ended and keeps nobody waiting', async () => {
-    const result = await run('sleep 60 & echo $! > child; echo started');
-    expect(result).toMatchObject({ exitCode: 0, output: 'started\n' });
-    expect(result.durationMs).toBeLessThan(2000);
-    expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
-  });
-
-  test('a background process with its output elsewhere too', async () => {
-    await run('sleep 60 > /dev/null 2>&1 & echo $! > child');
-    expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
-  });
-
-  test('what a background process writes in its last moment is still read', async () => {
-    expect((await run('(sleep 0.1; echo late) & echo early')).output).toBe('early\nlate\n');
-  });
-
-  test.runIf(process.platform === 'linux')('a process that left the group but holds the output', async () => {
-    const result = await run(
-      'setsid sh -c "echo \\$\\$ > child; sleep 60" & while [ ! -s child ]; do sleep 0.01; done',
-    );
-    expect(result).toMatchObject({ exitCode: 0 });
-    expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
-  });
-
-  test('no file about it', async () => {
-    await run('true');
-    expect(readdirSync(processDir).filter((name) => /^\d+$/.test(name))).toEqual([]);
-  });
-});
-
-describe('output', () => {
-  test('30 MB are bounded, and head and tail are there', async () => {
-    const before = process.memoryUsage().rss;
-    const result = await run('echo first; head -c 30000000 /dev/zero | tr "\\0" "x"; echo; echo last', {
-      maxOutputBytes: 100_000,
+  describe('output', () => {
+    test('30 MB are bounded, and head and tail are there', async () => {
+      const before = process.memoryUsage().rss;
+      const result = await run('echo first; head -c 30000000 /dev/zero | tr "\\0" "x"; echo; echo last', {
+        maxOutputBytes: 100_000,
+      });
+      expect(result.output).toMatch(/^first\nx/);
+      expect(result.output).toMatch(/x\nlast\n$/);
+      expect(result.omittedBytes).toBe(30_000_000 + 'first\n\nlast\n'.length - 100_000);
+      expect(process.memoryUsage().rss - before).toBeLessThan(60_000_000);
     });
-    expect(result.output).toMatch(/^first\nx/);
-    expect(result.output).toMatch(/x\nlast\n$/);
-    expect(result.omittedBytes).toBe(30_000_000 + 'first\n\nlast\n'.length - 100_000);
-    expect(process.memoryUsage().rss - before).toBeLessThan(60_000_000);
-  });
 
-  test('lines come while it runs', async () => {
-    const seen: string[] = [];
-    let runningThen = true;
-    const running = run('echo one; sleep 0.3; echo two', {
-      onLine(line) {
-        if (line === 'one') runningThen = !existsSync(path.join(folder, 'over'));
-        seen.push(line);
-      },
+    test('lines come while it runs', async () => {
+      const seen: string[] = [];
+      let runningThen = true;
+      const running = run('echo one; sleep 0.3; echo two', {
+        onLine(line) {
+          if (line === 'one') runningThen = !existsSync(path.join(folder, 'over'));
+          seen.push(line);
+        },
+      });
+      await running;
+      writeFileSync(path.join(folder, 'over'), '');
+      expect(seen).toEqual(['one', 'two']);
+      expect(runningThen).toBe(true);
     });
-    await running;
-    writeFileSync(path.join(folder, 'over'), '');
-    expect(seen).toEqual(['one', 'two']);
-    expect(runningThen).toBe(true);
-  });
 
-  test('/dev/stderr and /dev/stdout can be opened', async () => {
-    expect((await run('echo a > /dev/stderr; echo b | tee /dev/stdout')).output).toBe('a\nb\nb\n');
-  });
+    test('/dev/stderr and /dev/stdout can be opened', async () => {
+      expect((await run('echo a > /dev/stderr; echo b | tee /dev/stdout')).output).toBe('a\nb\nb\n');
+    });
 
-  test('input is at its end', async () => {
-    expect((await run('cat; read -r x || echo none')).output).toBe('none\n');
-  });
+    test('input is at its end', async () => {
+      expect((await run('cat; read -r x || echo none')).output).toBe('none\n');
+    });
 
-  test('the environment is scrubbed and added to', async () => {
-    const result = await run('echo "[$SECRET_TOKEN] [$EXTRA] [$VITEST]"', { env: { EXTRA: 'more' } });
-    expect(result.output).toBe('[] [more] []\n');
-  });
+    test('the environment is scrubbed and added to', async () => {
+      const result = await run('echo "[$SECRET_TOKEN] [$EXTRA] [$VITEST]"', { env: { EXTRA: 'more' } });
+      expect(result.output).toBe('[] [more] []\n');
+    });
 
-  test('many at the same time do not mix', async () => {
-    const results = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => run(`echo ${index}; sleep 0.0${index % 7}; echo ${index}`)),
-    );
-    expect(results.map((result) => result.output)).toEqual(results.map((_, index) => `${index}\n${index}\n`));
+    test('many at the same time do not mix', async () => {
+      const results = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => run(`echo ${index}; sleep 0.0${index % 7}; echo ${index}`)),
+      );
+      expect(results.map((result) => result.output)).toEqual(results.map((_, index) => `${index}\n${index}\n`));
+    });
   });
-});
-
 });
 
 describe('after kill -9 of the worker', () => {
@@ -275,7 +279,9 @@ describe('a launcher', () => {
 
   function launcherPid(): number {
     const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
-    const pid = children.map(Number).find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('launcher-process'));
+    const pid = children
+      .map(Number)
+      .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('launcher-process'));
     if (pid === undefined) throw new Error('no launcher');
     return pid;
   }
@@ -305,22 +311,27 @@ describe('a launcher', () => {
       const { output } = await run({ command: 'echo done', cwd: ${JSON.stringify(folder)} });
       process.stdout.write(output);
     `;
-    const worker = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const worker = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let output = '';
     worker.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     expect(await new Promise((resolve) => worker.once('close', resolve))).toBe(0);
     expect(output).toBe('done\n');
   });
 
-  test.runIf(process.platform === 'linux')('that is killed says so, takes its commands with it, and is replaced', async () => {
-    launch = launcher.launch;
-    const running = run('echo $$ > leader; sleep 60');
-    const leader = await waitFor(() => pidIn(path.join(folder, 'leader')));
-    process.kill(launcherPid(), 'SIGKILL');
-    await expect(running).rejects.toMatchObject({ code: 'worker-lost' });
-    await waitFor(() => !isAlive(leader));
-    expect(await run('echo again')).toMatchObject({ exitCode: 0, output: 'again\n' });
-  });
+  test.runIf(process.platform === 'linux')(
+    'that is killed says so, takes its commands with it, and is replaced',
+    async () => {
+      launch = launcher.launch;
+      const running = run('echo $$ > leader; sleep 60');
+      const leader = await waitFor(() => pidIn(path.join(folder, 'leader')));
+      process.kill(launcherPid(), 'SIGKILL');
+      await expect(running).rejects.toMatchObject({ code: 'worker-lost' });
+      await waitFor(() => !isAlive(leader));
+      expect(await run('echo again')).toMatchObject({ exitCode: 0, output: 'again\n' });
+    },
+  );
 
   test('passes on text of any size and kind', async () => {
     const text = `${'ü\n"\\\u2028'.repeat(200_000)}end`;

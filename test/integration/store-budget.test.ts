@@ -29,7 +29,8 @@ async function opened(options: PlanOptions): Promise<string> {
 
 function call(runId: string, step: number, usd: number, tokens = 0) {
   const sessionId = `${runId}:US-1:1`;
-  return { key: `${sessionId}:${step}`, runId, storyId: 'US-1', sessionId, model: 'scripted/x', tokens, usd };
+  const price = { inputUsd: 1, cachedInputUsd: 1, cacheWriteUsd: 1, outputUsd: 1, source: 'script' } as const;
+  return { key: `${sessionId}:${step}`, runId, storyId: 'US-1', sessionId, model: 'scripted/x', tokens, usd, price };
 }
 
 function answer(runId: string, step: number, costUsd: number): ModelCallAnswer {
@@ -39,6 +40,7 @@ function answer(runId: string, step: number, costUsd: number): ModelCallAnswer {
     runId,
     storyId,
     sessionId,
+    model: 'scripted/x',
     result: {
       kind: 'answered',
       stop: 'tool-calls',
@@ -53,7 +55,7 @@ function answer(runId: string, step: number, costUsd: number): ModelCallAnswer {
 test('eight calls that race for the last cent: exactly one gets it', async () => {
   const runId = await opened({ maxCostUsd: 0.05 });
   for (let step = 1; step <= 4; step++)
-    expect(await store.reserveModelCall(call(runId, step, 0.01))).toEqual({ kind: 'reserved' });
+    expect(await store.reserveModelCall(call(runId, step, 0.01))).toMatchObject({ kind: 'reserved' });
   const race = await Promise.all(
     Array.from({ length: 8 }, async (_, index) => await store.reserveModelCall(call(runId, 10 + index, 0.01))),
   );
@@ -71,10 +73,97 @@ test('the token cap holds in the same race', async () => {
   expect((await store.getRun(runId))?.ledger.reservedTokens).toBe(900);
 });
 
+test('the step cap holds in the same race, and a call that was given back is no step', async () => {
+  const runId = await opened({ maxTotalSteps: 3 });
+  const race = await Promise.all(
+    Array.from({ length: 8 }, async (_, index) => await store.reserveModelCall(call(runId, index, 0.01))),
+  );
+  const won = race.flatMap((result, index) => (result.kind === 'reserved' ? [index] : []));
+  expect(won.length).toBe(3);
+  await store.releaseModelCall(call(runId, won[0] ?? 0, 0).key);
+  await store.answerModelCall(answer(runId, won[1] ?? 0, 0.01));
+  expect((await store.getRun(runId))?.ledger).toMatchObject({ steps: 2 });
+  expect(await store.reserveModelCall(call(runId, 20, 0.01))).toMatchObject({ kind: 'reserved' });
+  expect(await store.reserveModelCall(call(runId, 21, 0.01))).toEqual({
+    kind: 'budget-exceeded',
+    budget: 'max-total-steps',
+  });
+  // A cut call's step is given back with its reservation, an answered one's is not.
+  await store.openRun(plan({ runId, maxTotalSteps: 3 }));
+  expect((await store.getRun(runId))?.ledger).toMatchObject({ steps: 1, reservedUsd: 0 });
+  await store.answerModelCall(answer(runId, 20, 0.01));
+  expect((await store.getRun(runId))?.ledger).toMatchObject({ steps: 2 });
+});
+
+test('a call that is tried again keeps to what its first try got; another model reserves anew', async () => {
+  const runId = await opened({ maxTokens: 1000 });
+  expect(await store.reserveModelCall(call(runId, 1, 0.01, 400))).toEqual({ kind: 'reserved', tokens: 400 });
+  expect(await store.reserveModelCall(call(runId, 1, 0.09, 900))).toEqual({ kind: 'reserved', tokens: 400 });
+  const other = { ...call(runId, 1, 0.09, 900), model: 'scripted/y' };
+  expect(await store.reserveModelCall(other)).toEqual({ kind: 'reserved', tokens: 900 });
+  expect((await store.getRun(runId))?.ledger).toMatchObject({ reservedTokens: 900, reservedUsd: 0.09, steps: 1 });
+  await store.answerModelCall(answer(runId, 1, 0.02));
+  expect(await store.reserveModelCall(other)).toEqual({ kind: 'answered' });
+});
+
+test('what a cut call holds is given back when its attempt is over, and not that of other stories', async () => {
+  const runId = await opened({ maxCostUsd: 1 });
+  await store.reserveModelCall(call(runId, 1, 0.5));
+  await store.reserveModelCall({ ...call(runId, 2, 0.25), storyId: 'US-2' });
+  await store.record({
+    runId,
+    events: [warning('attempt-over')],
+    story: { storyId: 'US-1', status: 'open' },
+  });
+  expect((await store.getRun(runId))?.ledger).toMatchObject({ reservedUsd: 0.25, steps: 1 });
+});
+
+test('other caps count from the next call on', async () => {
+  const runId = await opened({ maxCostUsd: 0.01 });
+  expect(await store.reserveModelCall(call(runId, 1, 0.02))).toMatchObject({ kind: 'budget-exceeded' });
+  await store.record({ runId, events: [warning('caps')], run: { caps: { maxCostUsd: 0.02 } } });
+  expect(await store.reserveModelCall(call(runId, 1, 0.02))).toMatchObject({ kind: 'reserved' });
+  expect((await store.getRun(runId))?.options).toMatchObject({ maxCostUsd: 0.02, maxTokens: null, maxAttempts: 3 });
+});
+
+test('spending is told by story and model, with the price that it was counted at', async () => {
+  const runId = await opened({});
+  await store.reserveModelCall(call(runId, 1, 0.5, 100));
+  await store.answerModelCall(answer(runId, 1, 0.2));
+  await store.reserveModelCall(call(runId, 2, 0.5, 100));
+  await store.reserveModelCall({ ...call(runId, 3, 0.25, 50), storyId: 'US-2', model: 'x/y' });
+  const price = { inputUsd: 1, cachedInputUsd: 1, cacheWriteUsd: 1, outputUsd: 1, source: 'script' };
+  expect(await store.spending(runId)).toEqual([
+    {
+      storyId: 'US-1',
+      model: 'scripted/x',
+      calls: 2,
+      usage: { inputTokens: 100, outputTokens: 10, cachedInputTokens: 40, costUsd: 0.2 },
+      reservedUsd: 0.5,
+      reservedTokens: 100,
+      price,
+    },
+    {
+      storyId: 'US-2',
+      model: 'x/y',
+      calls: 1,
+      usage: { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costUsd: 0 },
+      reservedUsd: 0.25,
+      reservedTokens: 50,
+      price,
+    },
+  ]);
+  expect(await store.modelCallUsage(call(runId, 1, 0).key)).toEqual({
+    model: 'scripted/x',
+    usage: { inputTokens: 100, outputTokens: 10, cachedInputTokens: 40, costUsd: 0.2 },
+  });
+  expect(await store.modelCallUsage(call(runId, 2, 0).key)).toBeUndefined();
+});
+
 test('sums of cents that floats get wrong fit exactly under the cap', async () => {
   const runId = await opened({ maxCostUsd: 0.3 });
   for (const [step, usd] of [0.1, 0.2].entries()) {
-    expect(await store.reserveModelCall(call(runId, step, usd))).toEqual({ kind: 'reserved' });
+    expect(await store.reserveModelCall(call(runId, step, usd))).toMatchObject({ kind: 'reserved' });
   }
   expect(await store.reserveModelCall(call(runId, 9, 0.000000001))).toEqual({
     kind: 'budget-exceeded',
@@ -92,7 +181,7 @@ test('a call that was reserved and not answered keeps its one reservation', asyn
   const runId = await opened({ maxCostUsd: 0.01 });
   await Promise.all(
     Array.from({ length: 4 }, async () =>
-      expect(await store.reserveModelCall(call(runId, 1, 0.01))).toEqual({ kind: 'reserved' }),
+      expect(await store.reserveModelCall(call(runId, 1, 0.01))).toMatchObject({ kind: 'reserved' }),
     ),
   );
   expect((await store.getRun(runId))?.ledger.reservedUsd).toBe(0.01);
@@ -109,7 +198,7 @@ test('an answer ends its reservation, counts for run and story, and is there for
     store.answerModelCall(answer(runId, 1, 0.25)),
   ]);
   const run = await store.getRun(runId);
-  expect(run?.ledger).toEqual({ spentUsd: 0.25, spentTokens: 110, reservedUsd: 0, reservedTokens: 0 });
+  expect(run?.ledger).toEqual({ spentUsd: 0.25, spentTokens: 110, reservedUsd: 0, reservedTokens: 0, steps: 1 });
   expect(run?.usage).toEqual({ inputTokens: 100, outputTokens: 10, cachedInputTokens: 40, costUsd: 0.25 });
   expect((await store.getStory(runId, 'US-1'))?.usage).toEqual(run?.usage);
   expect(await store.getModelCall(key)).toEqual(answer(runId, 1, 0.25).result);

@@ -12,6 +12,7 @@ export interface PlanOptions {
   }[];
   readonly maxCostUsd?: number | null;
   readonly maxTokens?: number | null;
+  readonly maxTotalSteps?: number;
   readonly prdPath?: string;
 }
 
@@ -31,6 +32,7 @@ export function plan(options: PlanOptions = {}): RunPlan {
       maxConcurrent: 4,
       maxCostUsd: options.maxCostUsd ?? null,
       maxTokens: options.maxTokens ?? null,
+      ...(options.maxTotalSteps === undefined ? {} : { maxTotalSteps: options.maxTotalSteps }),
       maxTimeMs: null,
     },
     prd: Prd.parse({

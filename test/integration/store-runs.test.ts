@@ -134,6 +134,16 @@ test('a record for a story that is not there changes nothing', async () => {
   expect((await store.getRun(runId))?.headSeq).toBe(0);
 });
 
+test('a story waits for one at work that names a file which it has changed before', async () => {
+  const runId = await opened({
+    stories: [{ id: 'US-1', title: 'Mend src/a.ts' }, { id: 'US-2' }, { id: 'US-3', title: 'Rename src/b.ts' }],
+  });
+  await store.record({ runId, events: [warning('x')], story: { storyId: 'US-2', files: ['src/a.ts', 'src/c.ts'] } });
+  const { ready, held } = await store.readyStories({ runId, inFlight: ['US-1'], limit: 4 });
+  expect(ready.map((story) => story.storyId)).toEqual(['US-3']);
+  expect(held).toEqual([{ storyId: 'US-2', by: 'US-1', files: ['src/a.ts'] }]);
+});
+
 test('ready stories are the ones whose prerequisites passed, with the number of their next attempt', async () => {
   const runId = await opened({
     stories: [
@@ -143,6 +153,7 @@ test('ready stories are the ones whose prerequisites passed, with the number of 
     ],
   });
   expect(await store.readyStories({ runId, inFlight: [], limit: 1 })).toEqual({
+    held: [],
     ready: [{ storyId: 'US-1', title: 'x'.repeat(79), attempt: 1, tries: 0, verificationSteps: 0 }],
     total: 3,
     passed: 0,
@@ -156,6 +167,7 @@ test('ready stories are the ones whose prerequisites passed, with the number of 
     ['US-3', 2, 1],
   ]);
   expect(await store.readyStories({ runId, inFlight: ['US-2'], limit: 0 })).toEqual({
+    held: [],
     ready: [],
     total: 3,
     passed: 1,
@@ -262,7 +274,7 @@ test('a run that is opened again follows the PRD, keeps its log and never uses a
     total: 4,
     tip: 'tip2',
   });
-  expect(await store.caps(runId)).toEqual({ maxCostUsd: null, maxTokens: 77 });
+  expect(await store.caps(runId)).toEqual({ maxCostUsd: null, maxTokens: 77, maxTotalSteps: null });
   const stories = await store.getStories(runId);
   expect(
     stories.map((story) => [story.story.id, story.status, story.attempts, story.tries, story.commit, story.feedback]),
@@ -340,9 +352,10 @@ test('workspaces, checks, blobs and hosts come back as they were put', async () 
     workspaceId: workspace.workspaceId,
     runId,
   } as const;
-  await store.recordToolResult({ ...result, checkpoint: 'c2', runEvents: [warning('tool')] });
+  const effect = { state: 'done', outcome: null } as const;
+  await store.recordToolResult({ ...result, checkpoint: 'c2', runEvents: [warning('tool')], effect });
   expect(await store.getWorkspace(workspace.workspaceId)).toEqual({ ...workspace, attempt: 2, checkpoint: 'c2' });
-  await store.recordToolResult({ ...result, checkpoint: 'older', runEvents: [warning('tool')] });
+  await store.recordToolResult({ ...result, checkpoint: 'older', runEvents: [warning('tool')], effect });
   expect((await store.getWorkspace(workspace.workspaceId))?.checkpoint).toBe('c2');
   expect((await store.getRun(runId))?.headSeq).toBe(1);
   await store.deleteWorkspace(workspace.workspaceId);
@@ -363,23 +376,61 @@ test('workspaces, checks, blobs and hosts come back as they were put', async () 
     name: 'test',
     command: 'node --test',
     tree: 't',
+    commit: null,
     ok: false,
+    verdict: 'red',
     exitCode: 1,
     durationMs: 12.6,
     summary: 'red',
     log,
   } as const;
   await store.recordCheck(check);
-  await store.recordCheck({ ...check, ok: true, exitCode: 0, durationMs: 3 });
+  await store.recordCheck({ ...check, ok: true, verdict: 'ok', exitCode: 0, durationMs: 3 });
   await store.recordCheck({ ...check, storyId: null, attempt: null, where: 'baseline' });
   expect(await store.listChecks(runId, 'US-1')).toMatchObject([
     { ...check, durationMs: 13 },
-    { ok: true, exitCode: 0 },
+    { ok: true, verdict: 'ok', exitCode: 0 },
   ]);
   expect((await store.listChecks(runId, null)).map((row) => row.where)).toEqual(['baseline']);
+
+  await store.recordCheck({ ...check, name: 'lint', verdict: 'flaky' });
+  await store.recordCheck({ ...check, name: 'build', verdict: 'red-as-before' });
+  expect(await store.getRun(runId)).toMatchObject({ flakyGates: ['lint'], redGates: ['build'] });
 
   const host = { hostId: 'h1', name: 'tiger', pid: 1, version: '0.1.0', slots: 8 };
   await store.seeHost(host);
   await store.seeHost({ ...host, pid: 2 });
   expect(await store.listHosts()).toMatchObject([{ ...host, pid: 2 }]);
+});
+
+test('a red gate is held against the baseline, and on the merged tree against what has reached the branch', async () => {
+  const runId = await opened({ stories: [{ id: 'US-1' }] });
+  const check = {
+    runId,
+    name: 'test',
+    command: 'node --test',
+    tree: 't',
+    ok: false,
+    verdict: 'red',
+    exitCode: 1,
+    durationMs: 1,
+    summary: 's',
+    log: 'l',
+  } as const;
+  const merged = { ...check, storyId: 'US-1', attempt: 1, where: 'merged', commit: 'c1' } as const;
+  expect(await store.referenceCheck(runId, 'test', 'workspace')).toBeUndefined();
+  const baseline = { ...check, storyId: null, attempt: null, where: 'baseline', commit: 'base' } as const;
+  await store.recordCheck({ ...baseline, summary: 'older' });
+  await store.recordCheck(baseline);
+  await store.recordCheck({ ...merged, ok: true, verdict: 'ok' });
+  for (const where of ['workspace', 'merged'] as const)
+    expect(await store.referenceCheck(runId, 'test', where)).toEqual(baseline);
+  await store.record({
+    runId,
+    events: [{ key: 'merged', kind: 'warning', body: { message: 'x' } }],
+    story: { storyId: 'US-1', status: 'passed', commit: 'c1' },
+  });
+  expect(await store.referenceCheck(runId, 'test', 'workspace')).toEqual(baseline);
+  expect(await store.referenceCheck(runId, 'test', 'merged')).toEqual({ ...merged, ok: true, verdict: 'ok' });
+  expect(await store.referenceCheck(runId, 'lint', 'merged')).toBeUndefined();
 });

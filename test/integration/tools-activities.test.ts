@@ -6,7 +6,7 @@ import { createToolActivities } from '../../activities/tools/create-tool-activit
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
-import { attemptId, workspaceId } from '../../domain/run/ids.ts';
+import { attemptId, toolCallKey, workspaceId } from '../../domain/run/ids.ts';
 import { createStore, type PostgresStore } from '../../services/store/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { bareEnvironment, makeRepository, type TestRepository } from '../support/repository.ts';
@@ -98,7 +98,8 @@ async function checkpoint(): Promise<string | undefined> {
 const file = (name: string): string => readFileSync(path.join(workspacePath, name), 'utf8');
 
 /** What a command left that was killed in the middle. */
-const halfDone = (): void => {
+const halfDone = async (callId: string): Promise<void> => {
+  await store.beginEffect({ key: toolCallKey(sessionId, 2, callId), runId, storyId: 'US-1', kind: 'tool-call' });
   writeFileSync(path.join(workspacePath, 'kept.txt'), 'half');
   writeFileSync(path.join(workspacePath, 'stray.txt'), 'x');
   rmSync(path.join(workspacePath, 'README.md'));
@@ -136,7 +137,7 @@ describe('a tool call', () => {
   test('that was recorded is not run again', async () => {
     await asked(1, [{ id: 'c1', name: 'bash', args: { command: 'echo x >> log; exit 1' } }]);
     expect(await tools.toolCall(input('c1'))).toMatchObject({ ok: false });
-    expect(await tools.toolCall(input('c1'))).toEqual({ ok: false, durationMs: 0 });
+    expect(await tools.toolCall(input('c1'))).toMatchObject({ ok: false, durationMs: 0 });
     expect(file('log')).toBe('x\n');
     expect(await results()).toHaveLength(1);
     expect(await tools.recoverToolCall({ ...input('c1'), risk: 'shell' })).toEqual({ kind: 'recorded' });
@@ -195,7 +196,7 @@ describe('a tool call', () => {
     await asked(1, [{ id: 'c1', name: 'list', args: {} }]);
     for (let step = 2; step < 80; step += 1) await asked(step, []);
     expect(await tools.toolCall(input('c1'))).toMatchObject({ ok: true });
-    expect(await tools.toolCall(input('c1'))).toEqual({ ok: true, durationMs: 0 });
+    expect(await tools.toolCall(input('c1'))).toMatchObject({ ok: true, durationMs: 0 });
     expect(await results()).toHaveLength(1);
   });
 });
@@ -208,7 +209,7 @@ describe('recovery of a lost call', () => {
 
   test('of a shell command puts the workspace back and tells the model', async () => {
     await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'rm README.md' } }]);
-    halfDone();
+    await halfDone('c2');
     expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'interrupted' });
     expect(file('kept.txt')).toBe('kept');
     expect(file('README.md')).toBe('# sums\n');
@@ -221,16 +222,34 @@ describe('recovery of a lost call', () => {
       body: { step: 2, tool: 'bash', rerun: false },
     });
     expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'recorded' });
-    expect(await tools.toolCall(input('c2', 2))).toEqual({ ok: false, durationMs: 0 });
+    expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: false, durationMs: 0 });
     expect((await events()).filter(({ kind }) => kind === 'tool-interrupted')).toHaveLength(1);
   });
 
   test('of a write puts the workspace back and asks for a rerun, which works', async () => {
     await asked(2, [{ id: 'c2', name: 'edit', args: { path: 'kept.txt', old_string: 'kept', new_string: 'new' } }]);
-    halfDone();
+    await halfDone('c2');
     expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'write' })).toEqual({ kind: 'rerun' });
     expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: true });
     expect(file('kept.txt')).toBe('new');
+  });
+
+  test('of a call that had not begun changes nothing and asks for a rerun', async () => {
+    await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'echo x >> twice.txt' } }]);
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'rerun' });
+    expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: true });
+    expect(file('twice.txt')).toBe('x\n');
+  });
+
+  test('is the only way on after a call that was begun: it is never silently run again', async () => {
+    await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'echo x >> twice.txt' } }]);
+    const key = toolCallKey(sessionId, 2, 'c2');
+    // As a worker leaves it that dies in the command.
+    await store.beginEffect({ key, runId, storyId: 'US-1', kind: 'tool-call' });
+    await expect(tools.toolCall(input('c2', 2))).rejects.toMatchObject({ code: 'outcome-unknown' });
+    expect(existsSync(path.join(workspacePath, 'twice.txt'))).toBe(false);
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'interrupted' });
+    expect((await store.listEffects(runId)).at(-1)).toMatchObject({ key, state: 'interrupted', tries: 1 });
   });
 
   test('waits for a call that this worker is still ending', async () => {
@@ -290,11 +309,19 @@ describe('opening a session', () => {
       name: 'test',
       command: 'node --test',
       tree: 't',
+      commit: null,
       durationMs: 1,
       summary: 's',
     } as const;
-    await store.recordCheck({ ...check, attempt: 0, ok: true, exitCode: 0, log: await store.putBlob('green') });
-    await store.recordCheck({ ...check, attempt: 0, ok: false, exitCode: 1, log });
+    await store.recordCheck({
+      ...check,
+      attempt: 0,
+      ok: true,
+      verdict: 'ok',
+      exitCode: 0,
+      log: await store.putBlob('green'),
+    });
+    await store.recordCheck({ ...check, attempt: 0, ok: false, verdict: 'red', exitCode: 1, log });
     await store.record({
       runId,
       events: [{ key: 'k', kind: 'warning', body: { message: 'x' } }],

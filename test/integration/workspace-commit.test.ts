@@ -58,6 +58,7 @@ describe('committing a story', () => {
       kind: 'committed',
       commit,
       filesChanged: 2,
+      files: ['a.txt', 'src/add.js'],
     });
     const { path: folder } = [...world.store.workspaces.values()][0] ?? { path: '' };
     expect(world.repository.git(['status', '--porcelain'], folder)).toBe('');
@@ -88,22 +89,50 @@ describe('committing a story', () => {
   test('a change that was taken back is no change', async () => {
     const world = await makeWorld();
     const { path: folder } = await world.workspace.prepareWorkspace({ ...attempt(world, 'US-001'), start: tip });
-    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toEqual({ kind: 'nothing-changed' });
+    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toMatchObject({
+      kind: 'nothing-changed',
+      isAllowed: false,
+    });
     world.repository.write({ 'README.md': 'x' }, folder);
     world.repository.git(['commit', '-q', '-a', '-m', 'x'], folder);
     world.repository.write({ 'README.md': '# sums\n' }, folder);
-    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toEqual({ kind: 'nothing-changed' });
+    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toMatchObject({
+      kind: 'nothing-changed',
+      isAllowed: false,
+    });
   });
 
   test('prd.json and progress.txt stay as they are in the base', async () => {
     const world = await makeWorld({ files: { 'prd.json': '{}\n' } });
     const { path: folder } = await world.workspace.prepareWorkspace({ ...attempt(world, 'US-001'), start: tip });
     world.repository.write({ 'prd.json': '{"passes":true}\n', 'progress.txt': 'done!' }, folder);
-    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toEqual({ kind: 'nothing-changed' });
+    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toMatchObject({
+      kind: 'nothing-changed',
+      isAllowed: false,
+    });
     world.repository.write({ 'a.txt': 'a' }, folder);
     const result = await world.workspace.commitStory(attempt(world, 'US-001'));
     expect(result).toMatchObject({ kind: 'committed', filesChanged: 1 });
     expect(world.repository.git(['show', 'codetether/sums/us-001:prd.json'])).toBe('{}');
+  });
+
+  test('a tree with conflict markers is not committed, unless they were there before or are only spoken of', async () => {
+    const block = '<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\n';
+    const world = await makeWorld({ files: { 'old.md': `old\n${block}` } });
+    const { path: folder } = await world.workspace.prepareWorkspace({ ...attempt(world, 'US-001'), start: tip });
+    const inline = 'Title\n=======\n\nA `<<<<<<< ours` marks a conflict, `>>>>>>> theirs` ends it.\n  <<<<<<< x\n';
+    world.repository.write(
+      { 'doc.md': inline, 'old.md': `older\n${block}`, 'src/ü x.js': `let a = 1;  \n${block}` },
+      folder,
+    );
+    const refused = await world.workspace.commitStory(attempt(world, 'US-001'));
+    expect(refused).toEqual({ kind: 'conflict-markers', file: 'src/ü x.js', line: 2 });
+    expect(world.repository.git(['rev-parse', 'codetether/sums/us-001'])).toBe(world.store.run.base);
+    world.repository.write({ 'src/ü x.js': 'let a = 1;\n' }, folder);
+    expect(await world.workspace.commitStory(attempt(world, 'US-001'))).toMatchObject({
+      kind: 'committed',
+      files: ['doc.md', 'old.md', 'src/ü x.js'],
+    });
   });
 
   test('what running the code leaves behind is not committed, unless the repository tracks it', async () => {

@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { readConflict } from '../../activities/ralph/read-conflict.ts';
+import { createGit } from '../../activities/workspace/git.ts';
+import { bareEnvironment } from '../support/repository.ts';
 import {
   attempt,
   committedStory,
@@ -11,6 +14,7 @@ import {
   removeRepositories,
   tip,
 } from '../support/workspace-world.ts';
+import type { World } from '../support/workspace-world.ts';
 
 afterEach(removeRepositories);
 
@@ -138,6 +142,92 @@ describe('the merge lane', () => {
     writeFileSync(path.join(world.repository.top, '.git/refs/heads/feature/sums.lock'), '');
     const advance = { runId: world.runId, tip: world.store.run.base ?? '', commit: one };
     expect(await world.workspace.advanceBranch(advance)).toEqual({ kind: 'advanced' });
+  });
+});
+
+describe('a conflict that is to be resolved', () => {
+  test("both sides are in the story's worktree on the new tip, and what resolves them is merged", async () => {
+    const world = await makeWorld();
+    const two = await committedStory(world, 'US-002', { 'README.md': 'two\n', 'b.txt': 'b' });
+    const tipCommit = await mergedStory(world, 'US-001', { 'README.md': 'one\n' });
+    const second = attempt(world, 'US-002', 2);
+    const start = { kind: 'conflict', commit: two } as const;
+    const prepared = await world.workspace.prepareWorkspace({ ...second, start });
+    expect(prepared.base).toBe(tipCommit);
+    const text = readFileSync(path.join(prepared.path, 'README.md'), 'utf8');
+    expect(text).toMatch(/^<<<<<<< .*\none\n=======\ntwo\n>>>>>>> /);
+    expect(existsSync(path.join(prepared.path, 'b.txt'))).toBe(true);
+    expect(await world.workspace.commitStory(second)).toEqual({ kind: 'conflict-markers', file: 'README.md', line: 1 });
+    world.repository.write({ 'README.md': 'one\ntwo\n' }, prepared.path);
+    const resolved = await world.workspace.commitStory(second);
+    if (resolved.kind !== 'committed') throw new Error(resolved.kind);
+    const merged = await world.workspace.mergeStory({ ...second, commit: resolved.commit });
+    expect(merged).toEqual({ kind: 'merged', commit: resolved.commit, tip: tipCommit });
+    const git = createGit({ env: bareEnvironment(world.repository.scratch), processDir: world.repository.scratch });
+    const conflict = await readConflict(git, { folder: prepared.path, base: tipCommit, commit: two });
+    expect(conflict?.files).toEqual(['README.md']);
+    expect(conflict?.branchDiff).toContain('+one');
+    expect(conflict?.storyDiff).toContain('+two');
+    expect(await readConflict(git, { folder: prepared.path, base: tipCommit, commit: tipCommit })).toBeNull();
+  });
+});
+
+describe('a rollback', () => {
+  const rowsHave = (world: World, commits: Readonly<Record<string, string>>) => {
+    for (const [storyId, commit] of Object.entries(commits)) {
+      const row = world.store.stories.get(storyId);
+      if (row !== undefined) world.store.stories.set(storyId, { ...row, status: 'passed', commit });
+    }
+  };
+
+  test('takes the stories off the branch, newest first, and keeps what others did', async () => {
+    const world = await makeWorld({ stories: ['US-001', 'US-002', 'US-003'] });
+    const one = await mergedStory(world, 'US-001', { 'a.txt': 'a' });
+    const two = await mergedStory(world, 'US-002', { 'a.txt': 'b', 'README.md': 'two' });
+    const three = await mergedStory(world, 'US-003', { 'c.txt': 'c' });
+    rowsHave(world, { 'US-001': one, 'US-002': two, 'US-003': three });
+    const input = { runId: world.runId, storyIds: ['US-001', 'US-002'] };
+    const reverted = await world.workspace.revertStories(input);
+    if (reverted.kind !== 'reverted') throw new Error(reverted.kind);
+    expect(reverted.tip).toBe(three);
+    expect(reverted.reverts.map(({ storyId, reverted: commit }) => [storyId, commit])).toEqual([
+      ['US-002', two],
+      ['US-001', one],
+    ]);
+    expect(world.repository.git(['ls-tree', '--name-only', reverted.commit])).toBe('README.md\nc.txt\nsrc');
+    expect(world.repository.git(['show', `${reverted.commit}:README.md`])).toBe('# sums');
+    expect(world.repository.git(['log', '-1', '--format=%B', reverted.commit])).toBe(
+      `revert(US-001): Title of US-001\n\nCodetether-Run: ${world.runId}\nCodetether-Story: US-001\nCodetether-Reverts: ${one}`,
+    );
+    const folder = path.join(world.repository.top, '.codetether-worktrees/sums/_merge');
+    expect(world.repository.git(['rev-parse', 'HEAD'], folder)).toBe(reverted.commit);
+    expect(world.repository.git(['rev-parse', 'feature/sums'])).toBe(three);
+    await world.workspace.advanceBranch({ runId: world.runId, tip: three, commit: reverted.commit });
+    // The worker died before the record: the second time finds it done.
+    expect(await world.workspace.revertStories(input)).toMatchObject({
+      kind: 'reverted',
+      tip: reverted.commit,
+      commit: reverted.commit,
+    });
+    expect(world.repository.git(['rev-list', '--count', 'main..feature/sums'])).toBe('5');
+  });
+
+  test('what later commits built on is not taken away from under them', async () => {
+    const world = await makeWorld();
+    const one = await mergedStory(world, 'US-001', { 'a.txt': 'one\n' });
+    const two = await mergedStory(world, 'US-002', { 'a.txt': 'one, two\n' });
+    rowsHave(world, { 'US-001': one, 'US-002': two });
+    expect(await world.workspace.revertStories({ runId: world.runId, storyIds: ['US-001'] })).toEqual({
+      kind: 'conflict',
+      storyId: 'US-001',
+      files: ['a.txt'],
+    });
+    rowsHave(world, { 'US-001': '1'.repeat(40) });
+    expect(await world.workspace.revertStories({ runId: world.runId, storyIds: ['US-001'] })).toEqual({
+      kind: 'not-on-branch',
+      storyId: 'US-001',
+    });
+    expect(world.repository.git(['rev-parse', 'feature/sums'])).toBe(two);
   });
 });
 

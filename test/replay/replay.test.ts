@@ -28,7 +28,7 @@ describe('the workflows as they are now replay what was recorded', async () => {
   });
 
   test.each(Object.values(workflowTypes))('there are histories of %s', (type) => {
-    expect(names.filter((name) => name.startsWith(`${type}-`)).length).toBeGreaterThan(2);
+    expect(names.filter((name) => name.startsWith(`${type}-`)).length).toBeGreaterThan(0);
   });
 
   test('the bundle is small and holds neither clients nor schemas', () => {

@@ -11,7 +11,9 @@ import type { BudgetCaps, Usage } from '../../domain/run/budget.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import type { NewSessionEvent, SessionEvent } from '../../domain/session/transcript.ts';
 
-type Needed = ModelCallStore & Pick<SessionStore, 'readSession'> & Pick<RunStore, 'appendRunEvents' | 'getRun'>;
+type Needed = ModelCallStore &
+  Pick<SessionStore, 'readSession'> &
+  Pick<RunStore, 'appendRunEvents' | 'countRunEvents' | 'getRun'>;
 
 export interface FakeModelStore extends Needed {
   readonly runEvents: NewRunEvent[];
@@ -29,7 +31,7 @@ export interface FakeModelStore extends Needed {
 export function createFakeModelStore(
   options: { readonly caps?: Partial<BudgetCaps>; readonly spent?: Partial<Usage> } = {},
 ): FakeModelStore {
-  const caps: BudgetCaps = { maxCostUsd: null, maxTokens: null, ...options.caps };
+  const caps: BudgetCaps = { maxCostUsd: null, maxTokens: null, maxTotalSteps: null, ...options.caps };
   let usage: Usage = { ...noUsage, ...options.spent };
   let failing = { times: 0, error: new Error('unused') };
   const runEvents: NewRunEvent[] = [];
@@ -43,6 +45,7 @@ export function createFakeModelStore(
     spentTokens: totalTokens(usage),
     reservedUsd: sum([...reservations.values()].map((call) => call.usd)),
     reservedTokens: sum([...reservations.values()].map((call) => call.tokens)),
+    steps: reservations.size + answers.size,
   });
   const addSession = (sessionId: string, event: NewSessionEvent) => {
     const session = sessions.get(sessionId) ?? [];
@@ -64,11 +67,14 @@ export function createFakeModelStore(
     getModelCall: async (key) => answers.get(key)?.result,
     reserveModelCall: async (call) => {
       calls.reserve++;
-      if (reservations.has(call.key)) return { kind: 'reserved' };
+      if (answers.has(call.key)) return { kind: 'answered' };
+      const held = reservations.get(call.key);
+      if (held?.model === call.model) return { kind: 'reserved', tokens: held.tokens };
+      reservations.delete(call.key);
       const budget = brokenCap(caps, ledger(), call);
       if (budget !== null) return { kind: 'budget-exceeded', budget };
       reservations.set(call.key, call);
-      return { kind: 'reserved' };
+      return { kind: 'reserved', tokens: call.tokens };
     },
     answerModelCall: async (answer) => {
       calls.answer++;
@@ -84,11 +90,17 @@ export function createFakeModelStore(
       calls.release++;
       reservations.delete(key);
     },
+    modelCallUsage: async (key) => {
+      const answer = answers.get(key);
+      return answer === undefined ? undefined : { model: answer.model, usage: answer.result.usage };
+    },
+    spending: async () => [],
     caps: async () => caps,
     readSession: async (sessionId) => {
       calls.readSession++;
       return [...(sessions.get(sessionId) ?? [])];
     },
+    countRunEvents: async (_runId, { keyPrefix }) => runEvents.filter(({ key }) => key.startsWith(keyPrefix)).length,
     appendRunEvents: async (_runId, events) => addRunEvents(events),
     // Only what model calls read of it.
     getRun: async (runId) => ({ runId, ledger: ledger() }) as RunRecord,

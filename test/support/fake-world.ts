@@ -1,20 +1,30 @@
 import { ApplicationFailure } from '@temporalio/common';
+import type { Approval } from '../../domain/run/approval.ts';
 import type {
   CheckResult,
+  CommitStoryResult,
   HostActivities,
   MergeStoryResult,
   ModelActivities,
   ModelStepResult,
   ProjectionActivities,
   RecordInput,
+  RevertStoriesResult,
   FinishRunInput,
   ToolCallInput,
 } from '../../domain/contracts/activities.ts';
+import type { CheckVerdict } from '../../domain/run/events.ts';
 import type { WorkspaceStart } from '../../domain/contracts/ralph.ts';
+import { spreadOut } from '../../domain/ralph/overlap.ts';
+import { fingerprintOf } from '../../domain/run/fingerprint.ts';
+import { judgeProgress } from '../../domain/run/progress.ts';
+import type { RememberedFailure } from '../../domain/run/progress.ts';
 import { blockedStories, isOpen, readyStories } from '../../domain/ralph/schedule.ts';
 import type { ScheduledStory } from '../../domain/ralph/schedule.ts';
 
 interface FakeStory extends ScheduledStory {
+  /** What it is likely to change. */
+  readonly files: readonly string[];
   attempts: number;
   status: ScheduledStory['status'];
   tries: number;
@@ -28,7 +38,20 @@ export interface Behaviour {
     step: number;
   }) => ModelStepResult | Promise<ModelStepResult>;
   readonly tool?: (call: ToolCallInput) => Promise<void>;
-  readonly gate?: (call: { storyId: string | undefined; attempt: number | undefined; where: string }) => boolean;
+  /** See `ToolCallResult`. */
+  readonly repeats?: (call: ToolCallInput) => number;
+  /** Git tree that a failed attempt left; by default another one each time. */
+  readonly tree?: (call: { storyId: string; attempt: number }) => string;
+  /** True is green, false is red. */
+  readonly gate?: (call: {
+    storyId: string | undefined;
+    attempt: number | undefined;
+    where: string;
+  }) => boolean | CheckVerdict | Promise<boolean>;
+  /** A message fails the attempt. */
+  readonly inspect?: (call: { storyId: string; attempt: number; where: string }) => string | undefined;
+  readonly commit?: (call: { storyId: string; attempt: number }) => CommitStoryResult | undefined;
+  readonly revert?: (storyIds: readonly string[]) => RevertStoriesResult | undefined;
   readonly merge?: (call: { storyId: string; attempt: number; commit: string }) => MergeStoryResult | undefined;
 }
 
@@ -48,6 +71,20 @@ export const answers = {
     toolCalls: [{ id: 'b', name: 'bash', risk: 'shell', label: 'bash npm test' }],
     usage,
   },
+  push: {
+    kind: 'answered',
+    stop: 'tool-calls',
+    toolCalls: [
+      {
+        id: 'p',
+        name: 'bash',
+        risk: 'shell',
+        label: 'bash git push',
+        ask: { why: 'it pushes to a remote', isSafe: false },
+      },
+    ],
+    usage,
+  },
   reads: {
     kind: 'answered',
     stop: 'tool-calls',
@@ -61,16 +98,25 @@ export class FakeWorld {
   readonly log: string[] = [];
   readonly stories: FakeStory[];
   readonly starts: WorkspaceStart[] = [];
+  /** What is asked now. */
+  readonly approvals = new Map<string, Approval>();
+  readonly failures = new Map<string, RememberedFailure[]>();
+  readonly records: RecordInput[] = [];
   finished: FinishRunInput | undefined;
   #behaviour: Behaviour;
   #keys = new Set<string>();
 
   constructor(
-    stories: readonly { readonly id: string; readonly dependsOn?: readonly string[] }[],
+    stories: readonly {
+      readonly id: string;
+      readonly dependsOn?: readonly string[];
+      readonly files?: readonly string[];
+    }[],
     behaviour: Behaviour = {},
   ) {
-    this.stories = stories.map(({ id, dependsOn = [] }, position) => ({
+    this.stories = stories.map(({ id, dependsOn = [], files = [] }, position) => ({
       storyId: id,
+      files,
       position,
       status: 'open',
       dependsOn,
@@ -101,21 +147,27 @@ export class FakeWorld {
       toolCall: async (call) => {
         note(`tool ${call.storyId}:${call.attempt}:${call.step}:${call.callId}`);
         await this.#behaviour.tool?.(call);
-        return { ok: true, durationMs: 1 };
+        return { ok: true, durationMs: 1, repeats: this.#behaviour.repeats?.(call) ?? 0 };
       },
       recoverToolCall: async ({ storyId, callId, risk }) => {
         note(`recover ${storyId}:${callId}`);
         return { kind: risk === 'write' ? 'rerun' : 'interrupted' };
       },
+      inspectChange: async ({ storyId, attempt, where }) => {
+        const message = this.#behaviour.inspect?.({ storyId, attempt, where });
+        return message === undefined ? { ok: true } : { ok: false, message };
+      },
       runGate: async ({ storyId, attempt, where }) =>
         this.#check(`${where} ${storyId ?? '-'}:${attempt ?? '-'}`, { storyId, attempt, where }),
       runVerification: async ({ storyId, attempt, where }) =>
         this.#check(`verify ${where} ${storyId}:${attempt}`, { storyId, attempt, where }),
-      commitStory: async ({ storyId, attempt }) => ({
-        kind: 'committed',
-        commit: `c-${storyId}-${attempt}`,
-        filesChanged: 1,
-      }),
+      commitStory: async ({ storyId, attempt }) =>
+        this.#behaviour.commit?.({ storyId, attempt }) ?? {
+          kind: 'committed',
+          commit: `c-${storyId}-${attempt}`,
+          filesChanged: 1,
+          files: [`${storyId}.txt`],
+        },
       mergeStory: async ({ storyId, attempt, commit }) => {
         note(`merge ${storyId}:${attempt}`);
         return (
@@ -123,6 +175,17 @@ export class FakeWorld {
             kind: 'merged',
             commit: `m-${storyId}-${attempt}`,
             tip: 'tip',
+          }
+        );
+      },
+      revertStories: async ({ storyIds }) => {
+        note(`revert ${storyIds.join(' ')}`);
+        return (
+          this.#behaviour.revert?.(storyIds) ?? {
+            kind: 'reverted',
+            tip: 'tip',
+            commit: `r-${storyIds.join('-')}`,
+            reverts: storyIds.map((storyId) => ({ storyId, commit: `r-${storyId}`, reverted: `m-${storyId}` })),
           }
         );
       },
@@ -135,7 +198,25 @@ export class FakeWorld {
         tip: 'tip',
         commits: this.stories.filter((story) => story.status === 'passed').length,
       }),
+      judgeFailure: async ({ storyId, attempt, reason, message }) => {
+        const tree = this.#behaviour.tree?.({ storyId, attempt }) ?? `tree-${storyId}-${attempt}`;
+        const failures = this.failures.get(storyId) ?? [];
+        failures.push({ attempt, reason, message, files: ['a.txt'], ...fingerprintOf({ reason, message, tree }) });
+        this.failures.set(storyId, failures);
+        return judgeProgress(failures);
+      },
+      cleanUp: async () => ({ entries: [], more: 0 }),
       syncPrdFiles: async () => undefined,
+      denyToolCall: async ({ storyId, callId, reason }) => void note(`deny ${storyId}:${callId} ${reason}`),
+      nudgeAgent: async ({ storyId, text }) => void note(`nudge ${storyId} ${text}`),
+      requestApproval: async (approval) => {
+        this.approvals.set(approval.approvalId, approval);
+        note(`ask ${approval.storyId} ${approval.kind}`);
+      },
+      settleApproval: async ({ approvalId, storyId, state, answer, answeredBy }) => {
+        if (!this.approvals.delete(approvalId)) return;
+        note(`${state} ${storyId} ${answer} ${answeredBy}`);
+      },
       readyStories: async ({ inFlight, limit }) => this.#ready(new Set(inFlight), limit),
       record: async (input) => this.#record(input),
       finishRun: async (input) => {
@@ -145,16 +226,24 @@ export class FakeWorld {
     };
   }
 
-  #check(line: string, call: { storyId: string | undefined; attempt: number | undefined; where: string }): CheckResult {
+  async #check(
+    line: string,
+    call: { storyId: string | undefined; attempt: number | undefined; where: string },
+  ): Promise<CheckResult> {
+    const came = (await this.#behaviour.gate?.(call)) ?? true;
+    const verdict = came === true ? 'ok' : came === false ? 'red' : came;
     this.log.push(`gate ${line}`);
-    const ok = this.#behaviour.gate?.(call) ?? true;
-    return { ok, exitCode: ok ? 0 : 1, durationMs: 1, summary: ok ? '' : '1 of 2 tests' };
+    const ok = verdict === 'ok';
+    return { ok, verdict, exitCode: ok ? 0 : 1, durationMs: 1, summary: ok ? '' : '1 of 2 tests' };
   }
 
   #ready(inFlight: ReadonlySet<string>, limit: number) {
-    const ready = readyStories(this.stories, inFlight).slice(0, limit);
+    const footprints = new Map(this.stories.map(({ storyId, files }) => [storyId, { storyId, files: new Set(files) }]));
+    const options = { inFlight: [...inFlight], footprints, limit };
+    const { start, held } = spreadOut(readyStories(this.stories, inFlight), options);
     return {
-      ready: ready.map(({ storyId, attempts, tries }) => ({
+      held,
+      ready: start.map(({ storyId, attempts, tries }) => ({
         storyId,
         title: `title of ${storyId}`,
         attempt: attempts + 1,
@@ -171,6 +260,7 @@ export class FakeWorld {
     const key = input.events[0]?.key;
     if (key !== undefined && this.#keys.has(key)) return;
     if (key !== undefined) this.#keys.add(key);
+    this.records.push(input);
     for (const event of input.events)
       this.log.push(`event ${event.kind}${event.storyId === undefined ? '' : ` ${event.storyId}`}`);
     if (input.story === undefined) return;

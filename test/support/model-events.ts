@@ -43,8 +43,8 @@ export const chat = (delta: object, finish_reason: string | null = null) => ({
   model: 'm',
   choices: [{ index: 0, delta, finish_reason }],
 });
-export const chatTool = (id: string, args: string) =>
-  chat({ tool_calls: [{ index: 0, id, type: 'function', function: { name: 'list', arguments: args } }] });
+export const chatTool = (id: string, args: string, name = 'list') =>
+  chat({ tool_calls: [{ index: 0, id, type: 'function', function: { name, arguments: args } }] });
 export const chatUsage = {
   id: 'c',
   object: 'chat.completion.chunk',

@@ -1,12 +1,25 @@
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import type { ModelActivitiesDeps } from '../../activities/model/model-activities.ts';
 import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
+import type { AnswerSpool } from '../../activities/model/answer-spool.ts';
 import type { ModelStepInput, ModelStepResult } from '../../domain/contracts/activities.ts';
+import type { ModelCallAnswer } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { SessionEventBody } from '../../domain/session/transcript.ts';
 import { createFakeModelStore } from './fake-model-store.ts';
 import type { FakeModelStore } from './fake-model-store.ts';
 import { modelSettings } from './model-server.ts';
+
+/** An {@link AnswerSpool} in memory. */
+export function createMemorySpool(): AnswerSpool & { readonly answers: ReadonlyMap<string, ModelCallAnswer> } {
+  const answers = new Map<string, ModelCallAnswer>();
+  return {
+    answers,
+    read: async (key) => answers.get(key),
+    write: async (answer) => void answers.set(answer.key, answer),
+    remove: async (key) => void answers.delete(key),
+  };
+}
 
 /** A session that has just begun, and the model activity that works on it. */
 export interface ModelSession {
@@ -32,6 +45,7 @@ export function startSession(
     tools: { definitions: toolDefinitions, describe: describeToolCall },
     cancellationSignal: () => new AbortController().signal,
     attemptNumber: () => 1,
+    spool: createMemorySpool(),
     ...deps,
     store,
   });

@@ -89,6 +89,8 @@ export interface MemoryStore {
   putWorkspace(workspace: WorkspaceRecord): Promise<void>;
   deleteWorkspace(id: string): Promise<void>;
   recordCheck(check: CheckRecord): Promise<void>;
+  referenceCheck(runId: string, gate: string, where: 'workspace' | 'merged'): Promise<CheckRecord | undefined>;
+  getBlob(hash: string): Promise<string | undefined>;
   putBlob(text: string): Promise<string>;
   appendRunEvents(runId: string, events: readonly NewRunEvent[]): Promise<void>;
 }
@@ -135,7 +137,7 @@ export function memoryStore(options: {
       },
       prd,
       execution: 1,
-      ledger: { spentUsd: 0, spentTokens: 0, reservedUsd: 0, reservedTokens: 0 },
+      ledger: { spentUsd: 0, spentTokens: 0, reservedUsd: 0, reservedTokens: 0, steps: 0 },
       usage: noUsage,
       outcomeMessage: '',
       createdAt: now,
@@ -145,6 +147,8 @@ export function memoryStore(options: {
       openedSeq: 0,
       passed: 0,
       total: stories.length,
+      flakyGates: [],
+      redGates: [],
     },
     stories: new Map(
       stories.map((story, position) => [
@@ -182,6 +186,16 @@ export function memoryStore(options: {
     async recordCheck(check) {
       store.checks.push(check);
     },
+    async referenceCheck(_, gate, where) {
+      const ofGate = store.checks.filter((check) => check.name === gate);
+      const onBranch = ofGate.findLast((check) => {
+        const story = store.stories.get(check.storyId ?? '');
+        return check.where === 'merged' && story?.status === 'passed' && story.commit === check.commit;
+      });
+      const baseline = ofGate.findLast((check) => check.where === 'baseline');
+      return where === 'merged' ? (onBranch ?? baseline) : baseline;
+    },
+    getBlob: async (hash) => store.blobs.get(hash),
     async putBlob(text) {
       const hash = createHash('sha256').update(text).digest('hex');
       store.blobs.set(hash, text);

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
-import type { RalphOptions, RalphRunInput, RalphRunResult } from '../../domain/contracts/ralph.ts';
+import type { RalphOptions, RalphRunInput, RalphRunResult, workflowTypes } from '../../domain/contracts/ralph.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import { FakeWorld } from './fake-world.ts';
 import { startEngine } from './temporal.ts';
@@ -42,6 +42,13 @@ export interface WorkflowTestBench {
     work: (run: RunningRun) => Promise<T>,
     historyName?: string,
   ): Promise<T>;
+  /** Runs another workflow of a run to its end; `input` gives it the run's id and this host. */
+  execute<T>(
+    world: FakeWorld,
+    type: Exclude<keyof typeof workflowTypes, 'ralphRun' | 'ralphStory'>,
+    input: (ids: { readonly runId: string; readonly hostId: string }) => object,
+    historyName: string,
+  ): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -71,7 +78,7 @@ export async function startWorkflowTestBench(
     engine,
     run: async (world, change, work, historyName) => {
       current = world.activities();
-      const runId = `ralph:test-${randomUUID().slice(0, 8)}:due-dates`;
+      const runId = newRunId();
       const input: RalphRunInput = {
         runId,
         execution: 1,
@@ -89,8 +96,19 @@ export async function startWorkflowTestBench(
         args: [input],
       });
       const result = await work({ runId, handle, result: handle.result() });
-      if (historyName !== undefined && process.env['CODETETHER_RECORD_HISTORIES'] === '1')
-        await saveHistories(engine, runId, historyName);
+      if (historyName !== undefined) await saveHistories(engine, runId, historyName);
+      return result;
+    },
+    execute: async (world, type, input, historyName) => {
+      current = world.activities();
+      const runId = newRunId();
+      const handle = await engine.client.workflow.start(type, {
+        workflowId: runId,
+        taskQueue: taskQueues.workflows,
+        args: [input({ runId, hostId })],
+      });
+      const result = await handle.result();
+      await saveHistories(engine, runId, historyName);
       return result;
     },
     stop: async () => {
@@ -101,7 +119,13 @@ export async function startWorkflowTestBench(
   };
 }
 
+function newRunId(): string {
+  return `ralph:test-${randomUUID().slice(0, 8)}:due-dates`;
+}
+
+/** With CODETETHER_RECORD_HISTORIES=1; does nothing otherwise. */
 async function saveHistories(engine: TestEngine, runId: string, name: string): Promise<void> {
+  if (process.env['CODETETHER_RECORD_HISTORIES'] !== '1') return;
   await mkdir(historiesDir, { recursive: true });
   let execution = 0;
   for await (const { workflowId, runId: executionId, type } of engine.client.workflow.list({

@@ -9,6 +9,7 @@ import { priceOf } from '../../domain/model/prices.ts';
 
 const input = { runId: 'r', storyId: 'US-1', attempt: 2, sessionId: 'r:US-1:2', step: 7, model: 'openai/gpt-4.1:low' };
 const call: PreparedCall = {
+  mostInputTokens: 1000,
   inputTokens: 1000,
   maxOutputTokens: 100,
   minOutputTokens: 1,

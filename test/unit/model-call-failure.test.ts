@@ -30,7 +30,7 @@ describe('what a failure is', () => {
   it.each([
     [400, 'provider-rejected', false],
     [401, 'provider-rejected', false],
-    [402, 'provider-rejected', false],
+    [402, 'provider-quota', false],
     [403, 'provider-rejected', false],
     [404, 'provider-rejected', false],
     [413, 'provider-rejected', false],
@@ -60,7 +60,7 @@ describe('what a failure is', () => {
       code: 'insufficient_quota',
     };
     const failure = toCallFailure(http(429, error.message, data(error)), state);
-    expect(failure.code).toBe('provider-rejected');
+    expect(failure.code).toBe('provider-quota');
     expect(failure.next).toContain('Add credit');
   });
 

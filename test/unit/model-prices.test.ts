@@ -3,7 +3,7 @@ import { effortOptions, outputTokensWithThinking } from '../../activities/model/
 import { costUsd, highestCostUsd, priceOf } from '../../domain/model/prices.ts';
 import { parseModelReference } from '../../domain/model/reference.ts';
 import type { ModelReference } from '../../domain/model/reference.ts';
-import { estimateTokens } from '../../domain/model/tokens.ts';
+import { estimateTokens, mostInputTokens } from '../../domain/model/tokens.ts';
 
 function reference(text: string): ModelReference {
   const parsed = parseModelReference(text);
@@ -55,6 +55,25 @@ describe('prices', () => {
   it('the highest cost counts all input as written to the cache', () => {
     const price = priceOf(reference('anthropic/claude-sonnet-4-5'));
     expect(highestCostUsd({ inputTokens: 1_000_000, outputTokens: 0 }, price)).toBe(3.75);
+  });
+
+  it.each([
+    ['openai-compatible/qwen3-coder', 'file', 0.4],
+    ['openai-compatible/vendor/qwen3-coder-480b', 'file', 0.4],
+    ['openai/gpt-4.1', 'file', 1],
+    ['openai-compatible/gpt-4.1', 'table', 2],
+    ['openai-compatible/qwen3', 'default', 5],
+  ])('%s has the price of the %s', (model, source, inputUsd) => {
+    const rates = (usd: number) => ({ inputUsd: usd, cachedInputUsd: usd, cacheWriteUsd: usd, outputUsd: usd });
+    const own = { 'qwen3-coder': rates(0.4), 'openai/gpt-4.1': rates(1) };
+    expect(priceOf(reference(model), own)).toMatchObject({ source, inputUsd });
+  });
+
+  it('input is bounded by a token for each byte, and by what the provider counted for the last call', () => {
+    const whole = { bytes: 100_000, rows: 40 };
+    expect(mostInputTokens(whole)).toBe(100_000 + 40 * 16 + 256);
+    expect(mostInputTokens(whole, { countedTokens: 30_000, bytes: 2000, rows: 2 })).toBe(30_000 + 2000 + 2 * 16 + 256);
+    expect(mostInputTokens(whole, { countedTokens: 150_000, bytes: 2000, rows: 2 })).toBe(100_000 + 40 * 16 + 256);
   });
 
   it('tokens are estimated from bytes, rounded up', () => {

@@ -4,11 +4,13 @@ import { reserve } from '../../activities/model/reservation.ts';
 import type { BudgetCaps, Usage } from '../../domain/run/budget.ts';
 import { createFakeModelStore } from '../support/fake-model-store.ts';
 
+const { signal } = new AbortController();
 const input = { runId: 'r', storyId: 'US-1', attempt: 1, sessionId: 's', step: 1, model: 'openai/gpt-4.1' };
 /** $1 a million in, $10 a million out. */
 const price = { inputUsd: 1, cachedInputUsd: 1, cacheWriteUsd: 1, outputUsd: 10, source: 'table' } as const;
 const call: PreparedCall = {
-  inputTokens: 10_000,
+  inputTokens: 3_000,
+  mostInputTokens: 10_000,
   maxOutputTokens: 8000,
   minOutputTokens: 256,
   price,
@@ -18,11 +20,11 @@ const call: PreparedCall = {
 
 async function reserved(caps: Partial<BudgetCaps>, spent: Partial<Usage> = {}) {
   const store = createFakeModelStore({ caps, spent });
-  return { answer: await reserve(call, { store, input, key: 'k' }), store };
+  return { answer: await reserve(call, { store, input, key: 'k', signal }), store };
 }
 
 describe('the reservation', () => {
-  it('holds all input and all output that there can be', async () => {
+  it('holds all input (a token for each byte, not the estimate) and all output that there can be', async () => {
     const { answer, store } = await reserved({ maxCostUsd: 0.09, maxTokens: 18_000 });
     expect(answer).toEqual({ kind: 'reserved', maxOutputTokens: 8000 });
     expect(store.reservations.get('k')).toMatchObject({ tokens: 18_000, usd: 0.09 });
@@ -54,14 +56,53 @@ describe('the reservation', () => {
 
   it('of another call counts', async () => {
     const store = createFakeModelStore({ caps: { maxTokens: 30_000 } });
-    await reserve(call, { store, input, key: 'other' });
-    expect(await reserve(call, { store, input, key: 'k' })).toEqual({ kind: 'reserved', maxOutputTokens: 2000 });
-    expect((await reserve(call, { store, input, key: 'third' })).kind).toBe('budget-exceeded');
+    await reserve(call, { store, input, key: 'other', signal });
+    expect(await reserve(call, { store, input, key: 'k', signal })).toEqual({
+      kind: 'reserved',
+      maxOutputTokens: 2000,
+    });
+    // What others hold may come back: the third waits for it.
+    const third = reserve(call, { store, input, key: 'third', signal });
+    await store.releaseModelCall('other');
+    expect(await third).toMatchObject({ kind: 'reserved' });
+  });
+
+  it('that waits for others ends with the signal', async () => {
+    const store = createFakeModelStore({ caps: { maxTokens: 18_000 } });
+    await reserve(call, { store, input, key: 'other', signal });
+    const cancelled = new AbortController();
+    const waiting = reserve(call, { store, input, key: 'k', signal: cancelled.signal });
+    cancelled.abort();
+    await expect(waiting).rejects.toThrow();
+    expect(store.reservations.has('k')).toBe(false);
+  });
+
+  it('is refused at once when no model call is left, whatever others hold', async () => {
+    const store = createFakeModelStore({ caps: { maxTotalSteps: 1 } });
+    await reserve(call, { store, input, key: 'other', signal });
+    const refused = { kind: 'budget-exceeded', budget: 'max-total-steps' };
+    expect(await reserve(call, { store, input, key: 'k', signal })).toEqual(refused);
+  });
+
+  it('that an earlier try got too little of limits the later ones', async () => {
+    const store = createFakeModelStore({ caps: { maxTokens: 30_000 } });
+    await reserve(call, { store, input, key: 'other', signal });
+    const limited = { kind: 'reserved', maxOutputTokens: 2000 };
+    expect(await reserve(call, { store, input, key: 'k', signal })).toEqual(limited);
+    await store.releaseModelCall('other');
+    expect(await reserve(call, { store, input, key: 'k', signal })).toEqual(limited);
+  });
+
+  it('of another model is made anew', async () => {
+    const store = createFakeModelStore({ caps: { maxTokens: 18_000 } });
+    await reserve(call, { store, input, key: 'k', signal });
+    await reserve({ ...call, mostInputTokens: 5000 }, { store, input: { ...input, model: 'x/y' }, key: 'k', signal });
+    expect([...store.reservations.values()]).toMatchObject([{ model: 'x/y', tokens: 13_000 }]);
   });
 
   it('of the same call is not made twice', async () => {
     const { store } = await reserved({ maxTokens: 18_000 });
-    expect((await reserve(call, { store, input, key: 'k' })).kind).toBe('reserved');
+    expect((await reserve(call, { store, input, key: 'k', signal })).kind).toBe('reserved');
     expect(store.reservations.size).toBe(1);
   });
 });

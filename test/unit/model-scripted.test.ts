@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { createMemorySpool } from '../support/model-step.ts';
 import { createFakeModelStore } from '../support/fake-model-store.ts';
 import type { FakeModelStore } from '../support/fake-model-store.ts';
 
@@ -39,6 +40,7 @@ function activities({ store = createFakeModelStore(), tryNumber = 1, signal, idl
     tools: { definitions: toolDefinitions, describe: describeToolCall },
     cancellationSignal: () => signal ?? new AbortController().signal,
     attemptNumber: () => tryNumber,
+    spool: createMemorySpool(),
     ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
   });
 }

@@ -6,7 +6,7 @@ import { statusLines } from '../../cli/output/status.ts';
 import { snakeKeys, streamJsonLine } from '../../cli/output/stream-json.ts';
 import { emptyBoard, reduceBoard } from '../../domain/run/board.ts';
 import { runOutcomes } from '../../domain/run/status.ts';
-import type { RunEvent } from '../../domain/run/events.ts';
+import type { CheckVerdict, RunEvent } from '../../domain/run/events.ts';
 import { events, firstRun } from './board-fixture.ts';
 
 const look = { signs: unicodeSigns, color: false, columns: 100 };
@@ -65,6 +65,20 @@ describe('plain lines', () => {
     expect(plain(true)).toContain('12:04:39 US-001 step 1: write src/due.js done, 8ms');
   });
 
+  it('say under which caps a run goes on', () => {
+    const frame = { seq: 99, at: '2026-03-01T12:04:32.000Z', storyId: null, attempt: null } as const;
+    const line = (body: { maxCostUsd: number | null; maxTokens: number | null; maxTimeMs: number | null }) =>
+      plainLine(
+        firstRun.runId,
+        { ...frame, kind: 'caps-changed', body: { maxTotalSteps: null, ...body } },
+        { verbose: false },
+      );
+    expect(line({ maxCostUsd: 5, maxTokens: 400_000, maxTimeMs: 5_400_000 })).toBe(
+      '12:04:32 run goes on under caps of $5.00, 400k tokens, 1h 30m',
+    );
+    expect(line({ maxCostUsd: null, maxTokens: null, maxTimeMs: null })).toBe('12:04:32 run goes on under no cap');
+  });
+
   it('say that a run goes on', () => {
     const started = events[0];
     if (started?.kind !== 'run-started') throw new Error('the fixture begins with another event');
@@ -72,6 +86,24 @@ describe('plain lines', () => {
     expect(plainLine(firstRun.runId, again, { verbose: false })).toBe(
       '12:04:32 run ralph:todo-cli-1f2e3d:due-dates goes on (execution 2), 3 of 5 stories passed, branch feature/due-dates, base 4d5e6f7, no gates, model scripted/script.yaml',
     );
+  });
+
+  it('never call a gate green that was not', () => {
+    const gate = (verdict: CheckVerdict, where: 'workspace' | 'merged') =>
+      plainLine(
+        firstRun.runId,
+        {
+          seq: 1,
+          at: '2026-03-01T12:04:31.000Z',
+          storyId: 'US-001',
+          attempt: 1,
+          kind: 'gate-ended',
+          body: { gate: 'test', where, ok: false, verdict, exitCode: 1, durationMs: 800, summary: 'why' },
+        },
+        { verbose: false },
+      )?.slice(9);
+    expect(gate('flaky', 'workspace')).toBe('US-001 gate test is flaky, 0.8s: why');
+    expect(gate('red-as-before', 'merged')).toBe('US-001 gate test is red as before on the merged tree, 0.8s: why');
   });
 
   it('keep what a model wrote on one harmless line', () => {
@@ -149,7 +181,7 @@ describe('the end', () => {
       '⚠ budget-exceeded: 2 of 5 stories passed in 9m 04s · 18.0k tokens · $0.08\n  the next model call does not fit under the cap (max-tokens)',
     );
     expect(lines.at(-1)).toBe(
-      "  or   codetether ralph run --prd 'my plans/prd.json' --max-tokens <more>     goes on with what has not passed",
+      '  or   codetether ralph resume due-dates --max-tokens <more>     goes on with what has not passed',
     );
   });
 
@@ -175,6 +207,14 @@ describe('the end', () => {
     });
   });
 
+  it('names gates that were neither green nor stopped a story, and then does not call the tip green', () => {
+    const board = { ...whole(), flakyGates: ['test'], redGates: ['lint'] };
+    const lines = finalLines(board, { look, prdPath: 'prd.json', handle: 'due-dates' });
+    expect(lines).toContain('flaky  test (red, then green on the same files: neither pass nor fail)');
+    expect(lines).toContain('red    lint (as before the run, no worse)');
+    expect(lines.join('\n')).not.toContain('gates green');
+  });
+
   it('is one JSON object for a program', () => {
     const json = finalJson(whole());
     expect(Object.keys(json)).toEqual([
@@ -192,6 +232,8 @@ describe('the end', () => {
       'cost_usd',
       'duration_ms',
       'ui_url',
+      'flaky_gates',
+      'red_gates',
       'stories',
     ]);
     expect(json).toMatchObject({ outcome: 'quality-failed', passed: 2, total: 5, commits: 2, cost_usd: 0.08 });

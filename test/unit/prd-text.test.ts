@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
-import { markPassed, parsePrdText } from '../../activities/ralph/prd-text.ts';
+import { markPasses, parsePrdText } from '../../activities/ralph/prd-text.ts';
 import { asCodetetherError } from '../../domain/errors.ts';
 
 function errorOf(work: () => unknown): { code: string; problems: readonly string[] } {
@@ -57,7 +57,10 @@ describe('reading', () => {
   });
 });
 
-const passed = new Set(['US-1', 'US-3']);
+const passed = new Map([
+  ['US-1', true],
+  ['US-3', true],
+]);
 
 const marked = (value: { user_stories: readonly { id: string; passes?: boolean | null }[] }) => ({
   ...value,
@@ -78,7 +81,7 @@ describe('marking stories as passed', () => {
 \t] }
 
 `;
-    expect(markPassed(text, 'prd.json', passed)).toBe(
+    expect(markPasses(text, 'prd.json', passed)).toBe(
       text
         .replace('"US-1", "passes": false', '"US-1", "passes": true')
         .replace('false"\n', 'false",\n\t\t\t"passes": true\n'),
@@ -87,28 +90,28 @@ describe('marking stories as passed', () => {
 
   test('of a key given twice the last is the one that counts', () => {
     const text = '{"user_stories":[{"id":"US-1","passes":true,"passes":false}]}';
-    expect(markPassed(text, 'prd.json', passed)).toBe('{"user_stories":[{"id":"US-1","passes":true,"passes":true}]}');
+    expect(markPasses(text, 'prd.json', passed)).toBe('{"user_stories":[{"id":"US-1","passes":true,"passes":true}]}');
   });
 
   test('a story without passes gets it, a null becomes true, a true stays', () => {
-    expect(markPassed('{"user_stories":[{"id":"US-1"}]}', 'a.json', passed)).toBe(
+    expect(markPasses('{"user_stories":[{"id":"US-1"}]}', 'a.json', passed)).toBe(
       '{"user_stories":[{"id":"US-1", "passes":true}]}',
     );
-    expect(markPassed('{"user_stories":[{"id":"US-1","passes":null}]}', 'a.json', passed)).toBe(
+    expect(markPasses('{"user_stories":[{"id":"US-1","passes":null}]}', 'a.json', passed)).toBe(
       '{"user_stories":[{"id":"US-1","passes":true}]}',
     );
     const same = '{ "user_stories":[{"id":"US-2","passes":true}, {"id":"US-1","passes":true}] }';
-    expect(markPassed(same, 'a.json', passed)).toBe(same);
+    expect(markPasses(same, 'a.json', passed)).toBe(same);
   });
 
   test('the byte order mark and CRLF stay', () => {
     const text =
       '\ufeff{\r\n  "user_stories": [\r\n    {\r\n      "id": "US-1",\r\n      "a": 1\r\n    }\r\n  ]\r\n}\r\n';
-    expect(markPassed(text, 'a.json', passed)).toBe(text.replace('"a": 1\r\n', '"a": 1,\r\n      "passes": true\r\n'));
+    expect(markPasses(text, 'a.json', passed)).toBe(text.replace('"a": 1\r\n', '"a": 1,\r\n      "passes": true\r\n'));
   });
 
   test('text that is no PRD at the moment is refused', () => {
-    expect(errorOf(() => markPassed('{"user_stories": [', 'a.json', passed)).code).toBe('prd-invalid');
+    expect(errorOf(() => markPasses('{"user_stories": [', 'a.json', passed)).code).toBe('prd-invalid');
   });
 
   test('YAML keeps comments, quotes, order and lines', () => {
@@ -131,7 +134,7 @@ user_stories:
 unknown:
     - a
 `;
-    expect(markPassed(text, 'prd.yaml', passed)).toBe(
+    expect(markPasses(text, 'prd.yaml', passed)).toBe(
       text
         .replace('passes: no way ', 'passes: true ')
         .replace('    id: US-3\n', '    id: US-3\n    passes: true\n')
@@ -141,14 +144,27 @@ unknown:
 
   test('YAML with CRLF and in camelCase', () => {
     const text = 'userStories:\r\n- id: US-1\r\n  title: a\r\n- title: b\r\n  id: US-3';
-    expect(markPassed(text, 'prd.yml', passed)).toBe(
+    expect(markPasses(text, 'prd.yml', passed)).toBe(
       'userStories:\r\n- id: US-1\r\n  passes: true\r\n  title: a\r\n- title: b\r\n  id: US-3\r\n  passes: true',
+    );
+  });
+
+  test('a story that is open again loses its passes, in JSON and YAML, and one without passes stays as it is', () => {
+    const open = new Map([
+      ['US-1', false],
+      ['US-2', false],
+    ]);
+    expect(markPasses('{"user_stories": [{"id": "US-1", "passes" : true}, {"id": "US-2"}]}', 'a.json', open)).toBe(
+      '{"user_stories": [{"id": "US-1", "passes" : false}, {"id": "US-2"}]}',
+    );
+    expect(markPasses('user_stories:\n- id: US-1\n  passes: true # was\n- id: US-2\n', 'a.yaml', open)).toBe(
+      'user_stories:\n- id: US-1\n  passes: false # was\n- id: US-2\n',
     );
   });
 
   test('YAML in unusual clothes is changed by value, not by luck', () => {
     const text = 'user_stories:\n  - ? id\n    : US-1\n    title: a\n    passes:\n  # kept\n  - id: US-2\n';
-    const changed = markPassed(text, 'prd.yaml', passed);
+    const changed = markPasses(text, 'prd.yaml', passed);
     expect(parse(changed)).toEqual({
       user_stories: [{ id: 'US-1', title: 'a', passes: true }, { id: 'US-2' }],
     });
@@ -159,7 +175,7 @@ unknown:
     const text = 'base: &b {id: US-1, passes: false}\nuser_stories:\n  - *b\n';
     const outcome = (() => {
       try {
-        return parse(markPassed(text, 'prd.yaml', passed));
+        return parse(markPasses(text, 'prd.yaml', passed));
       } catch (error) {
         return asCodetetherError(error).code;
       }
@@ -184,7 +200,7 @@ unknown:
         const text = `${JSON.stringify(value, null, indent)}${end}`;
         // A story with a single member has no separator to copy; every story has at least one more.
         const expected = `${JSON.stringify(marked(value), null, indent)}${end}`;
-        const changed = markPassed(text, 'prd.json', passed);
+        const changed = markPasses(text, 'prd.json', passed);
         expect(JSON.parse(changed)).toEqual(JSON.parse(expected));
         if (value.user_stories.every((given) => Object.keys(given).length > 1)) expect(changed).toBe(expected);
       }),
@@ -196,9 +212,9 @@ unknown:
       fc.property(prd, fc.array(fc.constantFrom('', ' ', '\n', '\t', '\r\n  '), { minLength: 1 }), (value, spaces) => {
         let at = 0;
         const text = JSON.stringify(value, null, 1).replace(/\n */g, () => spaces[at++ % spaces.length] ?? '');
-        const changed = markPassed(text, 'prd.json', passed);
+        const changed = markPasses(text, 'prd.json', passed);
         expect(JSON.parse(changed)).toEqual(JSON.parse(JSON.stringify(marked(value))));
-        expect(markPassed(changed, 'prd.json', passed)).toBe(changed);
+        expect(markPasses(changed, 'prd.json', passed)).toBe(changed);
       }),
     );
   });

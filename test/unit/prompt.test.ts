@@ -43,6 +43,7 @@ const first: PromptInputs = {
   progress: '',
   learnings: [],
   feedback: null,
+  conflict: null,
 };
 
 test('a first attempt gets the story and nothing else', () => {
@@ -116,6 +117,17 @@ Implement story US-002 now.
   expect(plain).toContain('It did not pass (max-steps): 50 steps\n\nImplement');
 });
 
+test('an attempt after others that went round in circles is told the diagnosis', () => {
+  const diagnosis = 'Attempts 1 and 2 left exactly the same files.';
+  const feedback = { reason: 'max-steps', message: '50 steps', diagnosis, check: null };
+  const prompt = buildStoryPrompt({ ...first, attempt: 3, feedback });
+  expect(prompt).toContain(
+    'It did not pass (max-steps): 50 steps\n\nThe attempts at this story go round in circles. Before you change anything, ' +
+      'find out why what was tried cannot work; then do something else. When the same comes out once more, the story is ' +
+      'given up. Attempts 1 and 2 left exactly the same files.\n\nImplement',
+  );
+});
+
 test('the system prompt gives instructions from far to near and the workspace last', () => {
   const prompt = buildSystemPrompt({
     ...first,
@@ -139,4 +151,16 @@ test('stories of one run share all but the end of their system prompt', () => {
   const a = buildSystemPrompt(first);
   const b = buildSystemPrompt({ ...first, workspacePath: '/elsewhere' });
   expect(a.slice(0, a.indexOf('Workspace: '))).toBe(b.slice(0, b.indexOf('Workspace: ')));
+});
+
+test('an attempt that resolves a conflict gets the files and both diffs, and is asked for nothing else', () => {
+  const text = buildStoryPrompt({
+    ...first,
+    conflict: { files: ['a.txt'], branchDiff: '-x\n+one', storyDiff: '-x\n+```two' },
+  });
+  expect(text).toContain('both changed these files at the same places:\n- a.txt');
+  expect(text).toContain('What the run branch did:\n\n```diff\n-x\n+one\n```');
+  expect(text).toContain('What the story did:\n\n````diff\n-x\n+```two\n````');
+  expect(text).toContain(`Resolve the conflicts of story ${first.story.id} now.`);
+  expect(text).not.toContain('Implement story');
 });

@@ -60,7 +60,7 @@ test('attempts are counted against max-iterations, and the rest stays open', asy
   expect(result).toEqual({ outcome: 'max-iterations', passed: 2, total: 3 });
 });
 
-test('a story that conflicts starts again on the new tip, one whose merged tree is red goes on from the merged tree', async () => {
+test('a story that conflicts gets an attempt that resolves it, one whose merged tree is red goes on from the merged tree', async () => {
   const world = new FakeWorld([{ id: 'A' }, { id: 'B' }], {
     merge: ({ storyId, attempt }) =>
       storyId === 'A' && attempt === 1 ? { kind: 'conflict', files: ['a.txt'] } : undefined,
@@ -68,7 +68,7 @@ test('a story that conflicts starts again on the new tip, one whose merged tree 
   });
   const result = await bench.run(world, { maxConcurrent: 1 }, ({ result }) => result);
   expect(result.outcome).toBe('completed');
-  indexOf(world, 'prepare A:2 tip');
+  indexOf(world, 'prepare A:2 conflict');
   indexOf(world, 'prepare B:2 merged');
   expect(world.starts).toContainEqual({ kind: 'merged', commit: 'c-B-1' });
 });

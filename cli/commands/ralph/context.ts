@@ -55,13 +55,19 @@ export async function ask<T>(context: Context, question: (client: Client) => Pro
     if (!(await isSupervised)) await startStack(context, 'keep');
     return answer;
   } catch (error) {
-    if (!(error instanceof CodetetherError) || error.code !== 'api-unreachable') throw error;
+    if (!(error instanceof CodetetherError) || !error.entry.retryable) throw error;
+    // The API may go on without the database or the engine: those come back as long as somebody restarts them.
+    if (error.code !== 'api-unreachable' && (await isSupervised)) throw error;
     await startStack(context, 'keep');
     return await question(context.client);
   }
 }
 
-async function supervisorAnswers({ environment, dataDir }: Context): Promise<boolean> {
+/** Whether what dies is started again. */
+export async function supervisorAnswers({
+  environment,
+  dataDir,
+}: Pick<Context, 'environment' | 'dataDir'>): Promise<boolean> {
   // An API that is named by its socket may be anybody's, with no supervisor of ours.
   if (variable(environment, 'CODETETHER_API_SOCKET') !== undefined) return true;
   const { askSupervisor } = await import('../../../services/stack/control.ts');

@@ -15,6 +15,8 @@ export interface RunChoice {
   readonly prd?: string | undefined;
   /** Only a run that goes on can be meant. */
   readonly active?: boolean;
+  /** Where none goes on, the newest of this repository that has ended. */
+  readonly orEnded?: boolean;
 }
 
 /**
@@ -22,14 +24,19 @@ export interface RunChoice {
  * this repository. A run of somewhere else is taken only to look at, or when it is the only active one.
  * @throws `not-found` saying what there is
  */
-export async function findRunId(context: Context, { run, prd, active = false }: RunChoice): Promise<string> {
+export async function findRunId(
+  context: Context,
+  { run, prd, active = false, orEnded = false }: RunChoice,
+): Promise<string> {
   if (run !== undefined) return run;
   const { runs } = await ask(context, (client) => client.listRuns({ limit: lookAmong }));
-  const chosen = chooseRun(runs, {
+  const where = {
     prdPath: prd === undefined ? undefined : realpath(resolve(context.cwd, prd)),
     repository: findRepository(context.cwd),
     active,
-  });
+  };
+  const here = runs.filter((known) => known.repoPath === where.repository || known.prdPath === where.prdPath);
+  const chosen = chooseRun(runs, where) ?? (orEnded ? chooseRun(here, { ...where, active: false }) : undefined);
   if (chosen !== undefined) return chosen.runId;
   throw new CodetetherError('not-found', noRunMessage(runs, { prd, active }), {
     next: runs.length === 0 ? 'Start one: codetether ralph run --prd prd.json' : 'Name one of codetether ralph list.',

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import type { OnAsk } from '../../../domain/run/approval.ts';
 import type { StartRunRequest, StartRunResponse } from '../../../domain/contracts/api.ts';
 import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
 import { parseModelReference } from '../../../domain/model/reference.ts';
@@ -23,6 +24,7 @@ import { watchRun } from './watch.ts';
 export interface RunOptions {
   readonly prd: string;
   readonly model?: string;
+  readonly fallbackModel?: string;
   readonly branch?: string;
   readonly maxIterations?: number;
   readonly maxAttempts?: number;
@@ -30,7 +32,10 @@ export interface RunOptions {
   readonly maxConcurrent?: number;
   readonly maxCost?: number;
   readonly maxTokens?: number;
+  readonly maxTotalSteps?: number;
   readonly maxTime?: number;
+  readonly onAsk?: OnAsk;
+  readonly askTimeout?: number;
   readonly allowUnchecked?: boolean;
   readonly allowDirty?: boolean;
   readonly dryRun?: boolean;
@@ -64,7 +69,7 @@ export async function run(options: RunOptions): Promise<number> {
       )));
 
   await startStack(context, 'apply');
-  const started = await context.client.startRun(requestOf(options, { prdPath, model, allowUnchecked }));
+  const started = await context.client.startRun(requestOf(options, { prdPath, model, allowUnchecked }, context));
   const outputFormat = options.json === true ? 'json' : options.outputFormat;
   const note = (text: string) => {
     if (options.quiet === true) return;
@@ -142,19 +147,36 @@ async function acceptsUnchecked({ stdin, stderr }: Context, ids: readonly string
 function requestOf(
   options: RunOptions,
   checked: { readonly prdPath: string; readonly model: string; readonly allowUnchecked: boolean },
+  { cwd, stdin, stderr }: Context,
 ): StartRunRequest {
-  const { branch, maxIterations, maxAttempts, maxSteps, maxConcurrent, maxCost, maxTokens, maxTime } = options;
+  const {
+    askTimeout,
+    branch,
+    fallbackModel,
+    maxIterations,
+    maxAttempts,
+    maxSteps,
+    maxConcurrent,
+    maxCost,
+    maxTokens,
+    maxTotalSteps,
+    maxTime,
+  } = options;
   return {
     kind: 'ralph',
     ...checked,
     ...(branch === undefined ? {} : { branch }),
+    ...(fallbackModel === undefined ? {} : { fallbackModel: absoluteModel(fallbackModel, cwd) }),
     ...(maxIterations === undefined ? {} : { maxIterations }),
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(maxSteps === undefined ? {} : { maxSteps }),
     ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
     ...(maxCost === undefined ? {} : { maxCostUsd: maxCost }),
     ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(maxTotalSteps === undefined ? {} : { maxTotalSteps }),
     ...(maxTime === undefined ? {} : { maxTimeMs: maxTime }),
+    ...(askTimeout === undefined ? {} : { askTimeoutMs: askTimeout }),
+    onAsk: options.onAsk ?? (stdin.isTTY && stderr.isTTY ? 'wait' : 'deny'),
     allowDirty: options.allowDirty === true,
     dryRun: options.dryRun === true,
   };

@@ -1,19 +1,19 @@
-import type { SteerVerb } from '../../../domain/contracts/api.ts';
+import type { SteerVerb as AnySteerVerb } from '../../../domain/contracts/api.ts';
 import { exitCodes } from '../../../domain/errors.ts';
 import { snakeKeys } from '../../output/stream-json.ts';
 import { ask, openContext, print } from './context.ts';
 import { findRunId, runHandle } from './find-run.ts';
 
+type SteerVerb = Exclude<AnySteerVerb, 'resume'>;
+
 const said: { readonly [verb in SteerVerb]: string } = {
   pause: 'is paused: steps under way finish, nothing new starts',
-  resume: 'goes on',
   stop: 'is stopping: steps under way finish, passed stories are kept',
   cancel: 'is being cancelled: what is under way is ended, passed stories are kept',
 };
 
 const next: { readonly [verb in SteerVerb]: (handle: string) => string } = {
   pause: (handle) => `go on     codetether ralph resume ${handle}`,
-  resume: (handle) => `watch     codetether ralph attach ${handle}`,
   stop: (handle) => `watch     codetether ralph attach ${handle}`,
   cancel: (handle) => `watch     codetether ralph attach ${handle}`,
 };

@@ -9,7 +9,7 @@ import { inSigns } from '../../output/signs.ts';
 import { lookOf } from '../../output/terminal.ts';
 import { counted } from '../../output/text.ts';
 import type { BoardKey } from '../../tui/board.tsx';
-import { print, stdoutLook } from './context.ts';
+import { print, stdoutLook, supervisorAnswers } from './context.ts';
 import type { Context } from './context.ts';
 import { runHandle } from './find-run.ts';
 import { followRun } from './follow-run.ts';
@@ -29,6 +29,9 @@ export interface WatchOptions {
 
 /** Why the command goes although the run goes on. */
 type Leaving = 'asked' | 'stack-down';
+
+/** The API answers also while nobody restarts what dies: who watches looks after that. */
+const superviseMs = 5_000;
 
 const leaveSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -63,6 +66,9 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
     say: progress.say,
     onStackDown: () => leaving.abort('stack-down' satisfies Leaving),
   });
+  const supervision = setInterval(() => {
+    void supervisorAnswers(context).then((answers) => (answers ? undefined : revive()));
+  }, superviseMs);
   try {
     const followed = await followRun(
       { getRun: client.getRun, events: client.events, revive },
@@ -83,6 +89,7 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
     if (followed.kind === 'left') return leftRunning(context, followed.board, handle, leaving.signal.reason as Leaving);
     return finished(context, followed.board, options.outputFormat, handle);
   } finally {
+    clearInterval(supervision);
     // After an error, too, the terminal is given back; a second close does nothing.
     await progress.close();
     for (const signal of leaveSignals) process.off(signal, leave);

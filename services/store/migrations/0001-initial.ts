@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Migration } from './index.ts';
+import { tenantTable } from './tenant-table.ts';
 
 const usageColumns = `
   input_tokens bigint NOT NULL DEFAULT 0,
@@ -202,22 +203,11 @@ const functions = `
     RETURN added;
   END $body$;`;
 
-/** Without a tenant nothing can be seen and nothing written; an empty tenant is no tenant. */
-function table(name: string, columns: string): string {
-  return `
-    CREATE TABLE ${name} (tenant_id text NOT NULL DEFAULT current_setting('codetether.tenant'), ${columns});
-    ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY;
-    ALTER TABLE ${name} FORCE ROW LEVEL SECURITY;
-    CREATE POLICY tenant ON ${name}
-      USING (tenant_id = nullif(current_setting('codetether.tenant', true), ''))
-      WITH CHECK (tenant_id = nullif(current_setting('codetether.tenant', true), ''));`;
-}
-
 export const initial: Migration = {
   version: 1,
   name: 'initial',
   up: async (transaction) => {
-    const statements = Object.entries(tables).map(([name, columns]) => table(name, columns));
+    const statements = Object.entries(tables).map(([name, columns]) => tenantTable(name, columns));
     for (const statement of [...statements, indexesAndStorage, functions]) {
       await sql.raw(statement).execute(transaction);
     }

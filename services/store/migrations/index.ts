@@ -1,5 +1,10 @@
 import type { QueryExecutorProvider } from 'kysely';
 import { initial } from './0001-initial.ts';
+import { effects } from './0002-effects.ts';
+import { approvals } from './0003-approvals.ts';
+import { budgets } from './0004-budgets.ts';
+import { evidence } from './0005-evidence.ts';
+import { storyFiles } from './0006-story-files.ts';
 
 export interface Migration {
   /** From 1, without gaps. A migration that was released is never edited. */
@@ -8,4 +13,4 @@ export interface Migration {
   up(transaction: QueryExecutorProvider): Promise<void>;
 }
 
-export const migrations: readonly Migration[] = [initial];
+export const migrations: readonly Migration[] = [initial, effects, approvals, budgets, evidence, storyFiles];

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import type { ModelStepInput } from '../../domain/contracts/activities.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import type { NewRunEvent, RunEventBody } from '../../domain/run/events.ts';
+import { costNothing } from './call-failure.ts';
+
+/** After so many refused tries of one step the fall-back model is asked, once; then both take turns. */
+const triesOfOneModel = 3;
+const firstWaitMs = 1_000;
+const longestOwnWaitMs = 60_000;
+
+/** Which model answers a step that was refused so often. The next step begins with the run's own model again. */
+export function modelAfter(refusals: number, { model, fallbackModel }: ModelStepInput): string {
+  if (fallbackModel === undefined || refusals < triesOfOneModel) return model;
+  return (refusals - triesOfOneModel) % 2 === 0 ? fallbackModel : model;
+}
+
+export interface Refusal {
+  /** What was thrown, with the wait that the event shows (`details.retryAfterMs`): the engine keeps to it. */
+  readonly error: CodetetherError;
+  readonly event: NewRunEvent;
+}
+
+export interface RefusalContext {
+  readonly input: ModelStepInput;
+  /** `modelCallKey` of the step. */
+  readonly key: string;
+  /** Refused tries of this step before this one. */
+  readonly refusals: number;
+  /** The model that refused. */
+  readonly model: string;
+  readonly nowMs: number;
+}
+
+/** How long a provider that cannot answer now is waited for; undefined for failures that waiting does not mend. */
+export function toRefusal(error: unknown, context: RefusalContext): Refusal | undefined {
+  if (!(error instanceof CodetetherError)) return undefined;
+  if (error.code !== 'provider-overloaded' && error.code !== 'provider-unreachable') return undefined;
+  const { input, key, model } = context;
+  const refusals = context.refusals + 1;
+  const nextModel = modelAfter(refusals, input);
+  const retryAfterMs = nextModel === model ? waitMs(error, { key, refusals, input }) : 0;
+  const { storyId, attempt, step } = input;
+  const provider = error.details['provider'];
+  return {
+    error: new CodetetherError(error.code, error.message, {
+      next: error.next,
+      details: { ...error.details, retryAfterMs },
+    }),
+    event: {
+      key: refusalKey(key, refusals),
+      kind: 'model-waiting',
+      storyId,
+      attempt,
+      body: {
+        step,
+        provider: typeof provider === 'string' ? provider : model,
+        reason: reasonOf(error),
+        message: error.message.slice(0, 300),
+        until: new Date(context.nowMs + retryAfterMs).toISOString(),
+        refusals,
+        mayHaveCost: !costNothing(error),
+        nextModel: nextModel === model ? null : nextModel,
+      },
+    },
+  };
+}
+
+/** Begins the keys of a step's refusals. */
+export function refusalKey(key: string, refusals: number | ''): string {
+  return `${key}:refused:${refusals}`;
+}
+
+function reasonOf(error: CodetetherError): RunEventBody<'model-waiting'>['reason'] {
+  if (error.code === 'provider-unreachable') return 'unreachable';
+  return error.details['status'] === 429 ? 'rate-limit' : 'overloaded';
+}
+
+/** As long as the provider asks for; where another model can answer, not longer than we would wait by ourselves. */
+function waitMs(
+  error: CodetetherError,
+  { key, refusals, input }: { readonly key: string; readonly refusals: number; readonly input: ModelStepInput },
+): number {
+  const asked = error.details['retryAfterMs'];
+  if (typeof asked !== 'number') return ownWaitMs(key, refusals);
+  return input.fallbackModel === undefined ? asked : Math.min(asked, longestOwnWaitMs);
+}
+
+/** 1 s, doubled up to a minute, ± 25 % so that stories do not ask all at once; the same for the same try. */
+function ownWaitMs(key: string, refusals: number): number {
+  const waitMs = Math.min(firstWaitMs * 2 ** Math.min(refusals - 1, 10), longestOwnWaitMs);
+  const jitter = createHash('sha256').update(`${key}:${refusals}`).digest().readUInt16BE(0) / 0xffff;
+  return Math.round(waitMs * (0.75 + jitter / 2));
+}

@@ -1,0 +1,108 @@
+import { Command } from 'commander';
+import type { ApprovalView } from '../../domain/contracts/api.ts';
+import { CodetetherError, exitCodes } from '../../domain/errors.ts';
+import { formatDay } from '../output/format.ts';
+import { snakeKeys } from '../output/stream-json.ts';
+import { listTable } from '../output/table.ts';
+import { ask, openContext, print, stdoutLook } from './ralph/context.ts';
+import { shortExitCodes, withHelpEnd } from './ralph/options.ts';
+
+interface AnswerOptions {
+  readonly note?: string;
+  readonly json?: boolean;
+}
+
+const examples: Parameters<typeof withHelpEnd>[1]['examples'] = [
+  ['codetether approvals', 'what is asked, and until when'],
+  ['codetether approve q-k3f9x2ab', 'yes'],
+  ['codetether deny q-k3f9x2ab --note "use the mock"', 'no, and what to do instead'],
+];
+
+/** `codetether approvals`: what runs ask people now. */
+export function command(): Command {
+  const approvals = new Command('approvals')
+    .summary('what runs ask people now')
+    .description('Prints what runs wait for people to answer, oldest first; off a terminal as tab-separated values.')
+    .option('--json', 'as one JSON object');
+  return withHelpEnd(approvals, { examples, exitCodes: shortExitCodes }).action(
+    async (options: { readonly json?: boolean }) => {
+      process.exitCode = await list(options);
+    },
+  );
+}
+
+/** `codetether approve`. */
+export function approveCommand(): Command {
+  const approve = new Command('approve')
+    .summary('answer yes')
+    .description('Answers a question of a run with yes, or with one of its choices.')
+    .argument('<id>', 'see codetether approvals')
+    .argument('[choice]', 'default: the first')
+    .option('--note <text>', 'what the agent is told')
+    .option('--json', 'as one JSON object');
+  return withHelpEnd(approve, { examples, exitCodes: shortExitCodes }).action(
+    async (id: string, choice: string | undefined, options: AnswerOptions) => {
+      process.exitCode = await answer(id, ({ choices }) => choice ?? choices[0], options);
+    },
+  );
+}
+
+/** `codetether deny`. */
+export function denyCommand(): Command {
+  const deny = new Command('deny')
+    .summary('answer no')
+    .description('Answers a question of a run with no.')
+    .argument('<id>', 'see codetether approvals')
+    .option('--note <text>', 'what the agent is told')
+    .option('--json', 'as one JSON object');
+  return withHelpEnd(deny, { examples, exitCodes: shortExitCodes }).action(
+    async (id: string, options: AnswerOptions) => {
+      process.exitCode = await answer(id, ({ choices }) => choices.at(-1), options);
+    },
+  );
+}
+
+async function list(options: { readonly json?: boolean }): Promise<number> {
+  const context = openContext();
+  const { approvals } = await ask(context, (client) => client.listApprovals());
+  if (options.json === true) print(context.stdout, [JSON.stringify(snakeKeys({ schemaVersion: 1, approvals }))]);
+  else if (approvals.length === 0) print(context.stderr, ['nothing is asked']);
+  else {
+    const onTerminal = context.stdout.isTTY;
+    const time = (text: string) => (onTerminal ? formatDay(text, new Date()) : text);
+    const column = (title: string, cell: (approval: ApprovalView) => string) => ({
+      title,
+      cells: approvals.map(cell),
+    });
+    const columns = [
+      column('id', ({ id }) => id),
+      column('story', ({ storyId }) => storyId),
+      column('since', ({ createdAt }) => time(createdAt)),
+      column('until', ({ expiresAt, defaultChoice }) => `${time(expiresAt)}, then ${defaultChoice}`),
+      column('choices', ({ choices }) => choices.join(', ')),
+      column('question', ({ question }) => question),
+      column('run', ({ runId }) => runId),
+    ];
+    print(context.stdout, listTable(columns, stdoutLook(context), onTerminal));
+  }
+  return exitCodes.completed;
+}
+
+async function answer(
+  id: string,
+  choose: (approval: ApprovalView) => string | undefined,
+  { note, json }: AnswerOptions,
+): Promise<number> {
+  const context = openContext();
+  const { approvals } = await ask(context, (client) => client.listApprovals());
+  const approval = approvals.find((candidate) => candidate.id === id);
+  if (approval === undefined) {
+    throw new CodetetherError('approval-settled', `${id} is not asked now`);
+  }
+  const choice = choose(approval) ?? approval.defaultChoice;
+  const request = note === undefined ? { choice } : { choice, note };
+  const answered = await context.client.answerApproval(id, request);
+  if (json === true) print(context.stdout, [JSON.stringify(snakeKeys({ schemaVersion: 1, ...answered }))]);
+  else print(context.stdout, [`${id} ${answered.answer ?? choice}: ${answered.storyId} goes on`]);
+  return exitCodes.completed;
+}

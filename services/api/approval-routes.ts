@@ -1,0 +1,60 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { AnswerApprovalRequest, ApprovalListView, ApprovalView } from '../../domain/contracts/api.ts';
+import type { ApprovalRecord } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import type { ApiDeps } from './deps.ts';
+import { approvalView } from './views.ts';
+
+const ApprovalParams = z.object({ id: z.string().min(1).max(100) });
+
+export function approvalRoutes({ store, engine, authenticate }: ApiDeps): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get(
+      '/v1/approvals',
+      { config: { permission: 'approvals:read' }, schema: { response: { 200: ApprovalListView } } },
+      async () => ({ approvals: (await store.listPendingApprovals()).map(approvalView) }),
+    );
+
+    app.post(
+      '/v1/approvals/:id',
+      {
+        config: { permission: 'approvals:answer' },
+        schema: { params: ApprovalParams, body: AnswerApprovalRequest, response: { 200: ApprovalView } },
+      },
+      async (request) => {
+        const { choice, note } = request.body;
+        const approval = await pendingApproval(request.params.id);
+        if (!approval.choices.includes(choice)) {
+          throw new CodetetherError('request-invalid', undefined, {
+            problems: [`choice: ${approval.approvalId} can be answered by ${approval.choices.join(' or ')}`],
+          });
+        }
+        const { id: answeredBy } = await authenticate(request);
+        for (const { approvalId, workflowId } of [approval, ...(await alike(approval))]) {
+          await engine.answer(workflowId, { approvalId, choice, note, answeredBy });
+        }
+        return approvalView((await store.getApproval(approval.approvalId)) ?? approval);
+      },
+    );
+  };
+
+  async function pendingApproval(id: string): Promise<ApprovalRecord> {
+    const approval = await store.getApproval(id);
+    if (approval === undefined) {
+      throw new CodetetherError('not-found', `there is no approval ${id}`, {
+        next: 'codetether approvals lists them.',
+      });
+    }
+    if (approval.state === 'pending') return approval;
+    const how = approval.state === 'expired' ? 'has expired' : `was answered by ${approval.answeredBy ?? 'somebody'}`;
+    throw new CodetetherError('approval-settled', `${id} ${how}: ${approval.answer ?? ''}`);
+  }
+
+  /** Every story of a run meets the same used-up account. */
+  async function alike({ approvalId, runId, kind }: ApprovalRecord): Promise<readonly ApprovalRecord[]> {
+    if (kind !== 'quota') return [];
+    const pending = await store.listPendingApprovals({ runId });
+    return pending.filter((other) => other.kind === 'quota' && other.approvalId !== approvalId);
+  }
+}

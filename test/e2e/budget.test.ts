@@ -1,0 +1,83 @@
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestStack, git } from '../support/test-stack.ts';
+import type { TestStack } from '../support/test-stack.ts';
+
+const stories = Array.from({ length: 8 }, (_, index) => `US-${index + 1}`);
+let stack: TestStack;
+let folder: string;
+let repository: string;
+let model: string;
+
+beforeAll(async () => {
+  stack = await createTestStack();
+  const up = await stack.cli(['up']);
+  expect(up.code, up.stderr).toBe(0);
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-budget-')));
+  repository = join(folder, 'race');
+  await git(folder, 'init', '--quiet', '--initial-branch', 'main', repository);
+  const prd = {
+    project: 'race',
+    feature: 'race',
+    branch_name: 'feature/race',
+    quality_checks: { test: 'true' },
+    user_stories: stories.map((id) => ({ id, title: `Story ${id}`, description: 'd', passes: false, priority: 1 })),
+  };
+  await writeFile(join(repository, 'prd.json'), JSON.stringify(prd));
+  await git(repository, 'add', '--all');
+  await git(repository, 'commit', '--quiet', '--message', 'start');
+  // One cent a call, four calls a story.
+  const usage = 'usage: { inputTokens: 6000, outputTokens: 4000 }';
+  const writes = [1, 2, 3].map(
+    (n) => `{ text: go on, tools: [{ name: write, args: { path: "{{story}}-${n}.txt", content: x } }], ${usage} }`,
+  );
+  const script = join(folder, 'script.yaml');
+  await writeFile(
+    script,
+    [
+      'version: 1',
+      'price: { inputPerMillionUsd: 1, outputPerMillionUsd: 1 }',
+      'delayMs: 30',
+      `default: { attempts: [{ turns: [${[...writes, `{ text: done, ${usage} }`].join(', ')}] }] }`,
+    ].join('\n'),
+  );
+  model = `scripted/${script}`;
+}, 900_000);
+afterAll(async () => {
+  await stack.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test('eight stories race for the last cent: nothing over the cap is spent, and a larger cap goes on', async () => {
+  const flags = ['--model', model, '--max-concurrent', '8', '--max-cost', '0.17', '--json'];
+  const run = await stack.cli(['ralph', 'run', ...flags], { cwd: repository });
+  expect(run.code, run.stderr).toBe(5);
+  expect(JSON.parse(run.stdout)).toMatchObject({ outcome: 'budget-exceeded', cost_usd: 0.17, total: 8 });
+
+  const refused = await stack.cli(['ralph', 'resume', '--max-cost', '0.10'], { cwd: repository });
+  expect(refused.code).toBe(5);
+  expect(refused.stderr).toContain('[budget-exceeded]');
+
+  const resumed = await stack.cli(['ralph', 'resume', '--max-cost', '0.40'], { cwd: repository });
+  expect(resumed.code, resumed.stderr).toBe(0);
+  expect(resumed.stdout).toContain('goes on (execution 2)');
+  // That is not enough either; a run that goes on takes other caps at once.
+  const raised = await stack.cli(['ralph', 'resume', '--max-cost', '5'], { cwd: repository });
+  expect(raised.code, raised.stderr).toBe(0);
+  expect(raised.stdout).toMatch(/goes on\n$/);
+  const attached = await stack.cli(['ralph', 'attach', '--json'], { cwd: repository });
+  expect(JSON.parse(attached.stdout)).toMatchObject({ outcome: 'completed', passed: 8 });
+
+  const status = JSON.parse((await stack.cli(['ralph', 'status', '--json'], { cwd: repository })).stdout) as {
+    readonly spent_usd: number;
+    readonly spending: readonly { readonly calls: number; readonly cost_usd: number; readonly price: object }[];
+  };
+  expect(status).toMatchObject({ max_cost_usd: 5, reserved_usd: 0, max_total_steps: null });
+  expect(status.spending).toHaveLength(8);
+  expect(status.spending[0]?.price).toMatchObject({ input_usd: 1, output_usd: 1, source: 'script' });
+  const cents = status.spending.reduce((sum, row) => sum + Math.round(row.cost_usd * 100), 0);
+  expect(cents).toBe(Math.round(status.spent_usd * 100));
+  expect(cents).toBe(status.spending.reduce((sum, row) => sum + row.calls, 0));
+}, 180_000);

@@ -1,0 +1,111 @@
+import {
+  CancellationScope,
+  condition,
+  defineUpdate,
+  isCancellation,
+  setHandler,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { answerUpdate } from '../domain/run/approval.ts';
+import type { Approval, ApprovalAnswer, ApprovalQuestion, ApprovalSettlement, OnAsk } from '../domain/run/approval.ts';
+import type { Control } from './control.ts';
+import { projections } from './policies.ts';
+
+export interface Approver {
+  /**
+   * Asks a person (or the run's policy) and waits for the answer. The last choice when nobody answers in time, or when the
+   * run is to stop. A question is asked within a step, so none is open when a workflow continues as new.
+   */
+  ask(question: ApprovalQuestion): Promise<ApprovalSettlement>;
+}
+
+export interface ApproverOptions {
+  readonly runId: string;
+  readonly onAsk: OnAsk;
+  readonly timeoutMs: number;
+  readonly control: Control;
+}
+
+/** Eight letters and digits: easy to type, and one in 2.8 million million. */
+function newApprovalId(): string {
+  return `q-${Number.parseInt(uuid4().replaceAll('-', '').slice(0, 12), 16).toString(36).slice(-8)}`;
+}
+
+/** Registers the update that takes answers; call it before the first await. */
+export function listenToAnswers({ runId, onAsk, timeoutMs, control }: ApproverOptions): Approver {
+  const pending = new Map<string, Approval>();
+  const answers = new Map<string, ApprovalAnswer>();
+  const settled = new Set<string>();
+
+  const settle = async (settlement: ApprovalSettlement): Promise<ApprovalSettlement> => {
+    const { approvalId, storyId, state, answer } = settlement;
+    const summary = `${storyId} ${approvalId}: ${state} ${answer}`;
+    await projections.settleApproval.executeWithOptions({ summary }, [settlement]);
+    settled.add(approvalId);
+    return settlement;
+  };
+
+  setHandler(
+    defineUpdate<string, [ApprovalAnswer]>(answerUpdate),
+    async (answer) => {
+      answers.set(answer.approvalId, answer);
+      await condition(() => settled.has(answer.approvalId));
+      return answer.choice;
+    },
+    {
+      validator: ({ approvalId, choice }) => {
+        const approval = pending.get(approvalId);
+        if (approval === undefined || answers.has(approvalId)) throw new Error(`${approvalId} is not waited for`);
+        if (!approval.choices.includes(choice))
+          throw new Error(`${approvalId} can be answered by ${approval.choices.join(' or ')}, not by ${choice}`);
+      },
+    },
+  );
+
+  return {
+    ask: async ({ kind, storyId, question, choices, isSafe }) => {
+      const approvalId = newApprovalId();
+      const [yes, no] = choices;
+      const approval: Approval = {
+        approvalId,
+        runId,
+        workflowId: workflowInfo().workflowId,
+        storyId,
+        kind,
+        question: question.slice(0, 300),
+        choices,
+        defaultChoice: no,
+        expiresAt: new Date(Date.now() + timeoutMs).toISOString(),
+      };
+      const settlement = (
+        state: 'answered' | 'expired',
+        answer: string,
+        answeredBy: string,
+        note = '',
+      ): ApprovalSettlement => ({ approvalId, runId, storyId, state, answer, answeredBy, note });
+
+      const isWaitedFor = onAsk === 'wait' && !control.stopping;
+      if (isWaitedFor) pending.set(approvalId, approval);
+      await projections.requestApproval.executeWithOptions(
+        { summary: `${storyId} ${approvalId}: ${question}`.slice(0, 200) },
+        [approval],
+      );
+      if (!isWaitedFor)
+        return await settle(settlement('answered', onAsk === 'approve-safe' && isSafe ? yes : no, 'on-ask'));
+      try {
+        await condition(() => answers.has(approvalId) || control.stopping, timeoutMs);
+      } catch (error) {
+        if (isCancellation(error))
+          await CancellationScope.nonCancellable(() => settle(settlement('expired', no, 'cancelled')));
+        throw error;
+      } finally {
+        pending.delete(approvalId);
+      }
+      const answer = answers.get(approvalId);
+      if (answer !== undefined)
+        return await settle(settlement('answered', answer.choice, answer.answeredBy, answer.note));
+      return await settle(settlement('expired', no, control.stopping ? 'stop' : 'timeout'));
+    },
+  };
+}
