@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunEvent } from '../domain/run/events.ts';
@@ -20,10 +20,8 @@ export interface BenchPrd {
   readonly steps: number;
   readonly delayMs: number;
   readonly concurrent: number;
-  /** Every story writes a file; with gates it also tests it. */
+  /** Every story writes a test; with gates it is run. Each step then reads another small file. */
   readonly gates: boolean;
-  /** The tool that each step calls. */
-  readonly tool: { readonly name: string; readonly args: Readonly<Record<string, unknown>> };
 }
 
 /** A repository with such a PRD, and the script that plays its model. */
@@ -33,11 +31,14 @@ export async function createBenchRepository(
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-bench-')));
   const repository = join(folder, 'bench');
   await git(folder, 'init', '--quiet', '--initial-branch', 'main', repository);
+  await mkdir(join(repository, 'notes'));
+  for (let step = 1; step <= prd.steps + 1; step++)
+    await writeFile(join(repository, 'notes', `${step}.txt`), `note ${step}\n`);
   const stories = Array.from({ length: prd.stories }, (_, index) => {
     const id = `B-${String(index + 1).padStart(3, '0')}`;
     return { id, title: `story ${id}`, description: `Write ${id}.`, depends_on: [], priority: 1 };
   });
-  const checks = prd.gates ? { test: 'node --test' } : {};
+  const checks = prd.gates ? { test: 'node --test --test-isolation=none' } : {};
   await writeFile(join(repository, 'package.json'), '{ "name": "bench", "type": "module" }\n');
   await writeFile(
     join(repository, 'prd.json'),
@@ -58,7 +59,8 @@ export async function createBenchRepository(
   const test =
     "import assert from 'node:assert/strict';\nimport test from 'node:test';\ntest('it is', () => assert.ok(true));\n";
   const write = { text: 'I write it.', tools: [{ name: 'write', args: { path: '{{story}}.test.js', content: test } }] };
-  const steps = Array.from({ length: prd.steps }, () => ({ tools: [prd.tool] }));
+  const read = { name: 'read', args: { path: 'notes/{{step}}.txt' } };
+  const steps = Array.from({ length: prd.steps }, () => ({ tools: [read] }));
   const script = {
     version: 1,
     delayMs: prd.delayMs,
