@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { Launch, LaunchExit, Launched, LaunchRequest } from './launch.ts';
 import { createMessageReader, type LauncherAnswer } from './launcher-messages.ts';
-import { signalGroup } from './process-group.ts';
+import { killCommands } from './process-registry.ts';
 
 export interface Launcher {
   readonly launch: Launch;
@@ -14,9 +14,9 @@ export interface Launcher {
 }
 
 interface Pending {
+  readonly request: LaunchRequest;
   readonly started: PromiseWithResolvers<Launched>;
   readonly exited: PromiseWithResolvers<LaunchExit>;
-  pid: number | undefined;
 }
 
 interface Connection {
@@ -40,7 +40,7 @@ export function createLauncher(): Launcher {
       });
       const id = nextId;
       nextId += 1;
-      const pending: Pending = { started: Promise.withResolvers(), exited: Promise.withResolvers(), pid: undefined };
+      const pending: Pending = { request, started: Promise.withResolvers(), exited: Promise.withResolvers() };
       // Looked at only after the start has succeeded.
       pending.exited.promise.catch(() => {});
       connection.pending.set(id, pending);
@@ -74,13 +74,10 @@ function connect(onLost: () => void): Connection {
     if (lost) return;
     lost = true;
     onLost();
-    const error = new CodetetherError('worker-lost', 'The process that starts commands was lost.');
-    for (const [id, launch] of pending) {
-      if (launch.pid !== undefined) signalGroup(launch.pid, 'SIGKILL');
-      launch.started.reject(error);
-      launch.exited.reject(error);
-      settle(id);
-    }
+    const launches = [...pending.values()];
+    pending.clear();
+    hold();
+    void endLost(launches);
   };
 
   child.stdout.on(
@@ -90,7 +87,6 @@ function connect(onLost: () => void): Connection {
       const launch = pending.get(answer.id);
       if (launch === undefined) return;
       if (answer.kind === 'started') {
-        launch.pid = answer.pid;
         launch.started.resolve({ pid: answer.pid, exited: launch.exited.promise });
         return;
       }
@@ -118,6 +114,17 @@ function connect(onLost: () => void): Connection {
       child.stdin.end();
     },
   };
+}
+
+/** What a lost launcher had started is over before its launches reject: nothing runs beside the command that is tried again. */
+async function endLost(launches: readonly Pending[]): Promise<void> {
+  const byFolder = Map.groupBy(launches, ({ request }) => request.processDir);
+  for (const [folder, lost] of byFolder) await killCommands(folder, new Set(lost.map(({ request }) => request.token)));
+  const error = new CodetetherError('worker-lost', 'The process that starts commands was lost.');
+  for (const launch of launches) {
+    launch.started.reject(error);
+    launch.exited.reject(error);
+  }
 }
 
 function startLauncherProcess(): ChildProcessByStdio<Writable, Readable, null> {

@@ -15,25 +15,47 @@ const Entry = z.object({ pid: z.number(), startTime: z.string(), token: z.string
  */
 export async function killLeftovers(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
-  const entries = await Promise.all(
-    names.filter((name) => /^\d+$/.test(name)).map((name) => readEntry(path.join(folder, name))),
-  );
-  const known = entries.filter((entry) => entry !== undefined);
-  const victims = known.length === 0 ? [] : await leftovers(known);
+  const victims = await killGroups(folder, await readEntries(folder, names));
+  const pipes = names.filter((name) => name.startsWith(pipePrefix));
+  await Promise.all(pipes.map((name) => rm(path.join(folder, name), { force: true })));
+  return victims;
+}
+
+/** The same for the commands with these tokens alone, also one that died or was left before it could be registered. */
+export async function killCommands(folder: string, tokens: ReadonlySet<string>): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  const entries = (await readEntries(folder, names)).filter((entry) => tokens.has(entry.token));
+  const unregistered = [...tokens].filter((token) => entries.every((entry) => entry.token !== token));
+  await killGroups(folder, [...entries, ...unregistered.map((token) => ({ pid: 0, startTime: '', token }))]);
+}
+
+async function killGroups(folder: string, groups: readonly RegisteredGroup[]): Promise<number> {
+  const victims = groups.length === 0 ? [] : await leftovers(groups);
   for (const victim of victims) kill(victim.pid);
   for (let waited = 0; waited < 2000 && (await anyAlive(victims)); waited += 20) await delay(20);
-  const ours = names.filter((name) => /^\d+$/.test(name) || name.startsWith(pipePrefix));
-  await Promise.all(ours.map((name) => rm(path.join(folder, name), { force: true })));
+  await Promise.all(groups.map(({ pid }) => rm(path.join(folder, String(pid)), { force: true })));
   return victims.length;
+}
+
+async function readEntries(folder: string, names: readonly string[]): Promise<readonly RegisteredGroup[]> {
+  const files = names.filter((name) => /^\d+$/.test(name));
+  return await Promise.all(
+    files.map(
+      async (name) => (await readEntry(path.join(folder, name))) ?? { pid: Number(name), startTime: '', token: '' },
+    ),
+  );
 }
 
 async function leftovers(groups: readonly RegisteredGroup[]): Promise<readonly ProcessEntry[]> {
   const processes = await listProcesses();
   const byPid = new Map(processes.map((entry) => [entry.pid, entry]));
   const alive = new Set(
-    groups.filter((group) => byPid.get(group.pid)?.startTime === group.startTime).map((group) => group.pid),
+    groups
+      .filter((group) => group.startTime !== '' && byPid.get(group.pid)?.startTime === group.startTime)
+      .map((group) => group.pid),
   );
-  const marked = await processesWithToken(tokenVariable, new Set(groups.map((group) => group.token)));
+  const tokens = groups.map((group) => group.token).filter((token) => token !== '');
+  const marked = await processesWithToken(tokenVariable, new Set(tokens));
   const victims = new Map(
     [...processes.filter((entry) => alive.has(entry.group)), ...marked].map((entry) => [entry.pid, entry]),
   );

@@ -45,7 +45,7 @@ export interface SuperviseOptions {
   log(line: string): void;
 }
 
-const settledAfterMs = 30_000;
+const settledAfterMs = 5_000;
 const firstPauseMs = 100;
 const longestPauseMs = 10_000;
 const pollAdoptedMs = 200;

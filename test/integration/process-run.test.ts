@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { asCodetetherError } from '../../domain/errors.ts';
 import { launchHere, type Launch } from '../../activities/process/launch.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
@@ -330,6 +331,23 @@ describe('a launcher', () => {
       await expect(running).rejects.toMatchObject({ code: 'worker-lost' });
       await waitFor(() => !isAlive(leader));
       expect(await run('echo again')).toMatchObject({ exitCode: 0, output: 'again\n' });
+    },
+  );
+
+  test.runIf(process.platform === 'linux')(
+    'that is killed while it starts commands leaves none of them and no note of them behind',
+    async () => {
+      launch = launcher.launch;
+      await run('true');
+      for (const pauseMs of [0, 5, 20]) {
+        const running = Array.from({ length: 10 }, () => run('sleep 61').catch(asCodetetherError));
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        process.kill(launcherPid(), 'SIGKILL');
+        for (const failure of await Promise.all(running)) expect(failure).toMatchObject({ code: 'worker-lost' });
+        expect(readdirSync(processDir).filter((name) => /^\d+$/.test(name))).toEqual([]);
+        expect(spawnSync('pgrep', ['-f', '^sleep 61$']).status).toBe(1);
+        await run('true');
+      }
     },
   );
 
