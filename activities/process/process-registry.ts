@@ -25,8 +25,15 @@ export async function killLeftovers(folder: string): Promise<number> {
 export async function killCommands(folder: string, tokens: ReadonlySet<string>): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   const entries = (await readEntries(folder, names)).filter((entry) => tokens.has(entry.token));
-  const unregistered = [...tokens].filter((token) => entries.every((entry) => entry.token !== token));
-  await killGroups(folder, [...entries, ...unregistered.map((token) => ({ pid: 0, startTime: '', token }))]);
+  await killGroups(folder, entries);
+  const unregistered = [...tokens]
+    .filter((token) => entries.every((entry) => entry.token !== token))
+    .map((token) => ({ pid: 0, startTime: '', token }));
+  // One that was being started when its launcher died shows its token only a moment later.
+  for (let look = 0; look < 5 && unregistered.length > 0; look++) {
+    await killGroups(folder, unregistered);
+    await delay(50);
+  }
 }
 
 async function killGroups(folder: string, groups: readonly RegisteredGroup[]): Promise<number> {
