@@ -9,5 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Polls end as soon as they hold; a busy machine may need longer than the default second.
+    expect: { poll: { timeout: 10_000 } },
   },
 });

@@ -40,7 +40,9 @@ async function killGroups(folder: string, groups: readonly RegisteredGroup[]): P
   const victims = groups.length === 0 ? [] : await leftovers(groups);
   for (const victim of victims) kill(victim.pid);
   for (let waited = 0; waited < 2000 && (await anyAlive(victims)); waited += 20) await delay(20);
-  await Promise.all(groups.map(({ pid }) => rm(path.join(folder, String(pid)), { force: true })));
+  // A victim's own note may have been cut off while it was written.
+  const pids = new Set([...groups, ...victims].map(({ pid }) => String(pid)));
+  await Promise.all([...pids].map((pid) => rm(path.join(folder, pid), { force: true })));
   return victims.length;
 }
 

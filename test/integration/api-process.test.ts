@@ -77,7 +77,7 @@ test('the process serves at once, gets ready when the database comes, and ends i
   const runs = client.listRuns();
   await server.start();
   expect(await runs).toEqual({ runs: [] });
-  await expect.poll(async () => (await client.ready()).database).toBe(true);
+  await expect.poll(async () => (await client.ready()).database, { timeout: 10_000 }).toBe(true);
 
   await expect(client.startRun({ kind: 'ralph', prdPath: '/nowhere/prd.json', model: 'x' })).rejects.toMatchObject({
     code: 'prd-missing',
@@ -98,7 +98,7 @@ test('the process serves at once, gets ready when the database comes, and ends i
   child.kill('SIGTERM');
   expect(await exitOf(child)).toBe(0);
   expect(Date.now() - from).toBeLessThan(2500);
-  await expect.poll(() => connection).toEqual([false]);
+  await expect.poll(() => connection, { timeout: 10_000 }).toEqual([false]);
   leaving.abort();
   await stream;
   await expect(stat(socketPath)).rejects.toMatchObject({ code: 'ENOENT' });
