@@ -65,6 +65,3 @@ export function onHost(hostId: string) {
 }
 
 export type Host = ReturnType<typeof onHost>;
-
-/** A sequential step waits for this at most when its worker dies in the middle of a workflow task. */
-export const workflowTaskTimeout = '3s';

@@ -30,7 +30,7 @@ import type {
   WorkspaceStart,
 } from '../domain/contracts/ralph.ts';
 import { defaultAskTimeoutMs } from '../domain/run/approval.ts';
-import { childSignals, runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
+import { childSignals, runUpdates, stateQuery, workflowTaskTimeout } from '../domain/contracts/ralph.ts';
 import type { ReadyStory } from '../domain/contracts/activities.ts';
 import type { HeldStory } from '../domain/ralph/overlap.ts';
 import { capsProblem, noUsage } from '../domain/run/budget.ts';
@@ -39,7 +39,7 @@ import type { NewRunEvent, RunOutcome, RunStatus } from '../domain/run/events.ts
 import { attemptId } from '../domain/run/ids.ts';
 import { activityError } from './failure.ts';
 import { MergeLane } from './merge-lane.ts';
-import { onHost, workflowTaskTimeout } from './policies.ts';
+import { onHost } from './policies.ts';
 import type { Host } from './policies.ts';
 import { finishRun, readyStories, record, syncPrdFiles } from './projections.ts';
 import type { ralphStory } from './ralph-story.ts';

@@ -146,6 +146,9 @@ export type RalphStoryResult =
       readonly durationMs: number;
     };
 
+/** Of every workflow: a sequential step waits for this at most when its worker dies in the middle of a workflow task. */
+export const workflowTaskTimeout = '3s';
+
 /** Workflow types. */
 export const workflowTypes = {
   ralphRun: 'ralphRun',

@@ -4,12 +4,18 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import type { WorkflowExecutionDescription } from '@temporalio/client';
+import type { WorkflowExecutionDescription, WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { answerUpdate } from '../../domain/run/approval.ts';
-import { cleanUpId, runUpdates, searchAttributes, workflowTypes } from '../../domain/contracts/ralph.ts';
+import {
+  cleanUpId,
+  runUpdates,
+  searchAttributes,
+  workflowTaskTimeout,
+  workflowTypes,
+} from '../../domain/contracts/ralph.ts';
 import type { CleanUpResult } from '../../domain/contracts/activities.ts';
-import type { CleanUpInput, RalphRollbackInput, RalphRunInput, RalphRunResult } from '../../domain/contracts/ralph.ts';
+import type { CleanUpInput, RalphRollbackInput, RalphRunInput } from '../../domain/contracts/ralph.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { taskQueues } from '../../domain/run/ids.ts';
 import { engineError, grpcStatus } from '../temporal/engine-errors.ts';
@@ -26,8 +32,6 @@ const defaultUpdateMs = 12_000;
 const invalidArgument = 3;
 /** The engine takes summaries of at most 400 bytes. */
 const summaryCharacters = 100;
-
-type RalphRun = (input: RalphRunInput) => Promise<RalphRunResult>;
 
 export interface TemporalEngine extends RunEngine {
   close(): Promise<void>;
@@ -49,6 +53,46 @@ export function createTemporalEngine(
     }
   };
 
+  const startOnce = async (
+    type: string,
+    input: RalphRunInput | RalphRollbackInput,
+    own: Pick<WorkflowStartOptions, 'memo' | 'typedSearchAttributes' | 'staticSummary' | 'staticDetails'>,
+  ): Promise<'started' | 'already-running'> => {
+    try {
+      await answered(
+        answerMs,
+        async () =>
+          await client.workflow.start(type, {
+            workflowId: input.runId,
+            taskQueue: taskQueues.workflows,
+            workflowTaskTimeout,
+            workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+            workflowIdConflictPolicy: 'FAIL',
+            args: [input],
+            ...own,
+          }),
+      );
+      return 'started';
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already-running';
+      throw error;
+    }
+  };
+
+  /** @param what for people: what the run does not take when it refuses */
+  const update = async (runId: string, name: string, what: string, message?: object): Promise<void> => {
+    const handle = client.workflow.getHandle(runId);
+    try {
+      await answered(updateMs, async () =>
+        message === undefined
+          ? await handle.executeUpdate(name)
+          : await handle.executeUpdate(name, { args: [message] }),
+      );
+    } catch (error) {
+      throw steerError(error, runId, what);
+    }
+  };
+
   return {
     ping: async () => await answered(pingMs, async () => await probeTemporal(access, options.namespace, pingMs)),
     describe: async (runId, withinMs = answerMs) => {
@@ -61,33 +105,20 @@ export function createTemporalEngine(
     },
     start: async (input) => {
       try {
-        await answered(
-          answerMs,
-          async () =>
-            await client.workflow.start<RalphRun>(workflowTypes.ralphRun, {
-              workflowId: input.runId,
-              taskQueue: taskQueues.workflows,
-              workflowTaskTimeout: '3s',
-              workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-              workflowIdConflictPolicy: 'FAIL',
-              args: [input],
-              memo: { execution: input.execution },
-              typedSearchAttributes: startAttributes(input, options.tenant ?? 'default'),
-              staticSummary: `${input.project} · ${input.feature}`.slice(0, summaryCharacters).toWellFormed(),
-              staticDetails: startDetails(input),
-            }),
-        );
-        return 'started';
+        return await startOnce(workflowTypes.ralphRun, input, {
+          memo: { execution: input.execution },
+          typedSearchAttributes: startAttributes(input, options.tenant ?? 'default'),
+          staticSummary: `${input.project} · ${input.feature}`.slice(0, summaryCharacters).toWellFormed(),
+          staticDetails: startDetails(input),
+        });
       } catch (error) {
-        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already-running';
         throw refusedStart(error);
       }
     },
     steer: async (runId, verb) => {
-      const handle = client.workflow.getHandle(runId);
+      if (verb !== 'cancel') return await update(runId, runUpdates[verb], verb);
       try {
-        if (verb === 'cancel') await answered(answerMs, async () => await handle.cancel());
-        else await answered(updateMs, async () => await handle.executeUpdate(runUpdates[verb]));
+        await answered(answerMs, async () => await client.workflow.getHandle(runId).cancel());
       } catch (error) {
         throw steerError(error, runId, verb);
       }
@@ -102,51 +133,13 @@ export function createTemporalEngine(
         throw steerError(error, workflowId, 'an answer');
       }
     },
-    tell: async (runId, verb, message) => {
-      const handle = client.workflow.getHandle(runId);
-      try {
-        await answered(updateMs, async () => await handle.executeUpdate(runUpdates[verb], { args: [message] }));
-      } catch (error) {
-        throw steerError(error, runId, verb);
-      }
-    },
-    setCaps: async (runId, change) => {
-      const handle = client.workflow.getHandle(runId);
-      try {
-        await answered(updateMs, async () => await handle.executeUpdate(runUpdates.setCaps, { args: [change] }));
-      } catch (error) {
-        throw steerError(error, runId, 'other caps');
-      }
-    },
-    rollBack: async (runId, request) => {
-      const handle = client.workflow.getHandle(runId);
-      try {
-        await answered(updateMs, async () => await handle.executeUpdate(runUpdates.rollback, { args: [request] }));
-      } catch (error) {
-        throw steerError(error, runId, 'a rollback');
-      }
-    },
-    startRollback: async (input) => {
-      try {
-        await answered(
-          answerMs,
-          async () =>
-            await client.workflow.start<(input: RalphRollbackInput) => Promise<void>>(workflowTypes.ralphRollback, {
-              workflowId: input.runId,
-              taskQueue: taskQueues.workflows,
-              workflowTaskTimeout: '3s',
-              workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-              workflowIdConflictPolicy: 'FAIL',
-              args: [input],
-              staticSummary: `rollback of ${input.storyIds.join(', ')}`.slice(0, summaryCharacters),
-            }),
-        );
-        return 'started';
-      } catch (error) {
-        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already-running';
-        throw error;
-      }
-    },
+    tell: async (runId, verb, message) => await update(runId, runUpdates[verb], verb, message),
+    setCaps: async (runId, change) => await update(runId, runUpdates.setCaps, 'other caps', change),
+    rollBack: async (runId, request) => await update(runId, runUpdates.rollback, 'a rollback', request),
+    startRollback: async (input) =>
+      await startOnce(workflowTypes.ralphRollback, input, {
+        staticSummary: `rollback of ${input.storyIds.join(', ')}`.slice(0, summaryCharacters),
+      }),
     cleanUp: async (input) =>
       await answered(
         cleanUpMs,
