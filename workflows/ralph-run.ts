@@ -1,9 +1,5 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   CancellationScope,
-  ChildWorkflowCancellationType,
-  ChildWorkflowFailure,
-  ParentClosePolicy,
   allHandlersFinished,
   condition,
   continueAsNew,
@@ -12,43 +8,33 @@ import {
   isCancellation,
   setHandler,
   sleep,
-  startChild,
   upsertSearchAttributes,
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ChildWorkflowHandle } from '@temporalio/workflow';
-import { nudgeSignal } from './control.ts';
 import type {
   StoryMessage,
   RalphRunInput,
   RalphRunResult,
   RalphRunState,
-  RalphStoryInput,
-  RalphStoryResult,
   RollbackRequest,
-  WorkspaceStart,
 } from '../domain/contracts/ralph.ts';
-import { defaultAskTimeoutMs } from '../domain/run/approval.ts';
-import { childSignals, runUpdates, stateQuery, workflowTaskTimeout } from '../domain/contracts/ralph.ts';
+import { runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
 import type { ReadyStory } from '../domain/contracts/activities.ts';
 import type { HeldStory } from '../domain/ralph/overlap.ts';
-import { capsProblem, noUsage } from '../domain/run/budget.ts';
+import { capsProblem } from '../domain/run/budget.ts';
 import type { CapsChange } from '../domain/run/budget.ts';
-import type { NewRunEvent, RunOutcome, RunStatus } from '../domain/run/events.ts';
-import { attemptId } from '../domain/run/ids.ts';
+import type { NewRunEvent, RunStatus } from '../domain/run/events.ts';
 import { activityError } from './failure.ts';
 import { MergeLane } from './merge-lane.ts';
 import { onHost } from './policies.ts';
 import type { Host } from './policies.ts';
 import { finishRun, readyStories, record, syncPrdFiles } from './projections.ts';
-import type { ralphStory } from './ralph-story.ts';
 import { rollBack } from './roll-back.ts';
 import { RunBoard } from './run-board.ts';
-
-const statusAttribute = defineSearchAttributeKey('CodetetherStatus', 'KEYWORD');
-const progressAttribute = defineSearchAttributeKey('CodetetherProgress', 'INT');
-const costAttribute = defineSearchAttributeKey('CodetetherCostUsd', 'DOUBLE');
+import { statusAttribute } from './search-attributes.ts';
+import { StoryAttempts } from './story-attempts.ts';
+import type { Ending } from './story-attempts.ts';
 
 /**
  * One execution of a Ralph run: starts an attempt (`ralphStory`) for every story that is ready, merges what comes back
@@ -59,12 +45,6 @@ export async function ralphRun(input: RalphRunInput): Promise<RalphRunResult> {
   return await new RalphRun(input).execute();
 }
 
-/** Why nothing new starts any more. */
-interface Ending {
-  readonly outcome: RunOutcome;
-  readonly message: string;
-}
-
 /** States: running ⇄ paused → ending (nothing new starts, what is in flight finishes) → finished. */
 class RalphRun {
   /** The caps in it change with `set-caps`. */
@@ -72,20 +52,19 @@ class RalphRun {
   readonly #host: Host;
   readonly #lane: MergeLane;
   readonly #board: RunBoard;
-  /** Stories being worked on; undefined until their child workflow has started. */
-  readonly #inFlight = new Map<string, ChildWorkflowHandle<typeof ralphStory> | undefined>();
+  readonly #attempts: StoryAttempts;
   /** Everything started in the background; none of these rejects. */
   readonly #background: Promise<void>[] = [];
   /** Cancelled to end all work at once. */
   readonly #scope = new CancellationScope();
-  readonly #nextStart = new Map<string, WorkspaceStart>();
   /** Stories held back, and for whom. */
   readonly #heldBy = new Map<string, string>();
   #heldNotes = 0;
   readonly #startedAtMs: number;
   #deadline: CancellationScope | undefined;
   #baselineEnded: boolean;
-  #iterations: number;
+  /** Attempts that were started before this execution of the workflow. */
+  readonly #earlierIterations: number;
   #paused: boolean;
   #ending: Ending | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -101,12 +80,25 @@ class RalphRun {
     this.#host = onHost(input.hostId);
     this.#lane = new MergeLane(this.#host);
     this.#startedAtMs = resume?.startedAtMs ?? Date.now();
-    this.#iterations = resume?.iterations ?? 0;
+    this.#earlierIterations = resume?.iterations ?? 0;
     // Continue-as-new waits for it.
     this.#baselineEnded = resume !== undefined;
     this.#paused = resume?.paused ?? false;
     this.#board = new RunBoard(input.runId, resume);
-    for (const [storyId, start] of Object.entries(resume?.nextStarts ?? {})) this.#nextStart.set(storyId, start);
+    this.#attempts = new StoryAttempts({
+      run: () => ({
+        input: this.#input,
+        isPaused: this.#paused,
+        isEnding: this.#ending !== undefined,
+        isCancelled: this.#scope.consideredCancelled,
+        baselineEnded: this.#baselineEnded,
+      }),
+      end: (ending) => this.#end(ending),
+      host: this.#host,
+      lane: this.#lane,
+      board: this.#board,
+      nextStarts: resume?.nextStarts ?? {},
+    });
     this.#listen();
   }
 
@@ -166,10 +158,12 @@ class RalphRun {
         if (problem !== null) throw new Error(problem);
       },
     });
-    setHandler(defineUpdate<void, [StoryMessage]>(runUpdates.nudge), (message) => this.#nudge(message), {
+    const nudge = async ({ storyId, text }: StoryMessage) =>
+      await this.#attempts.nudge(storyId, { nudgeId: uuid4(), text });
+    setHandler(defineUpdate<void, [StoryMessage]>(runUpdates.nudge), nudge, {
       validator: ({ storyId }) => {
         unlessEnding.validator();
-        if (this.#inFlight.get(storyId) === undefined) throw new Error(`nobody works on ${storyId} now`);
+        if (!this.#attempts.hasAgent(storyId)) throw new Error(`nobody works on ${storyId} now`);
       },
     });
     setHandler(defineUpdate<void, [StoryMessage]>(runUpdates.retry), (message) => this.#retry(message), {
@@ -189,7 +183,7 @@ class RalphRun {
     this.#changed();
     upsertSearchAttributes([{ key: statusAttribute, value: status }]);
     await this.#record([{ key: this.#steerKey(), kind: paused ? 'run-paused' : 'run-resumed', body: {} }], status);
-    await this.#signalChildren(paused ? 'pause' : 'resume');
+    await this.#attempts.signalAll(paused ? 'pause' : 'resume');
     return status;
   }
 
@@ -207,11 +201,6 @@ class RalphRun {
       run: { caps: change },
     });
     return this.#paused ? 'paused' : 'running';
-  }
-
-  /** The agent is told before its next step. */
-  async #nudge({ storyId, text }: StoryMessage): Promise<void> {
-    await this.#inFlight.get(storyId)?.signal(nudgeSignal, { nudgeId: uuid4(), text });
   }
 
   /** A failed story gets one more attempt, whose agent is told the hint. */
@@ -237,7 +226,7 @@ class RalphRun {
     this.#board.setStatus('stopping');
     this.#changed();
     await this.#record([{ key: this.#steerKey(), kind: 'run-stopping', body: { mode: 'stop' } }], 'stopping');
-    await this.#signalChildren('stop');
+    await this.#attempts.signalAll('stop');
   }
 
   /** Taken at once, done in the merge lane; how it ended is in the events. */
@@ -248,16 +237,11 @@ class RalphRun {
         const { runId, gates } = this.#input;
         const end = await rollBack(this.#lane, this.#host, { runId, gates, ...request });
         // They are done anew from the branch as it is now.
-        if (end === 'rolled-back') for (const storyId of request.storyIds) this.#nextStart.delete(storyId);
+        if (end === 'rolled-back') for (const storyId of request.storyIds) this.#attempts.forgetStart(storyId);
       } finally {
         this.#rollbacks--;
       }
     });
-  }
-
-  async #signalChildren(signal: keyof typeof childSignals): Promise<void> {
-    const children = [...this.#inFlight.values()].filter((child) => child !== undefined);
-    await Promise.all(children.map((child) => signalChild(child, signal)));
   }
 
   #steerKey(): string {
@@ -326,15 +310,16 @@ class RalphRun {
       const seen = this.#changes;
       if (this.#mayStart()) {
         const { options, runId } = this.#input;
-        const limit = Math.min(options.maxConcurrent - this.#inFlight.size, options.maxIterations - this.#iterations);
-        const stories = await readyStories(runId, { inFlight: [...this.#inFlight.keys()], limit });
+        const { inFlight } = this.#attempts;
+        const limit = Math.min(options.maxConcurrent - inFlight.length, options.maxIterations - this.#iterations);
+        const stories = await readyStories(runId, { inFlight, limit });
         this.#board.setCounts(stories);
         await this.#noteHeld(stories.held);
-        if (this.#mayStart()) for (const story of stories.ready) this.#inBackground(() => this.#attempt(story));
+        if (this.#mayStart()) for (const story of stories.ready) this.#startAttempt(story);
       }
       if (this.#failure !== undefined) throw this.#failure.error;
       const waitsToResume = this.#paused && this.#ending === undefined;
-      if (this.#inFlight.size === 0 && this.#rollbacks === 0 && !waitsToResume) return;
+      if (this.#attempts.inFlight.length === 0 && this.#rollbacks === 0 && !waitsToResume) return;
       await condition(() => this.#changes !== seen);
     }
   }
@@ -369,14 +354,23 @@ class RalphRun {
     this.#background.push(guarded());
   }
 
+  get #iterations(): number {
+    return this.#earlierIterations + this.#attempts.started;
+  }
+
   #mayStart(): boolean {
     return (
       this.#ending === undefined &&
       !this.#paused &&
       !workflowInfo().continueAsNewSuggested &&
-      this.#inFlight.size < this.#input.options.maxConcurrent &&
+      this.#attempts.inFlight.length < this.#input.options.maxConcurrent &&
       this.#iterations < this.#input.options.maxIterations
     );
+  }
+
+  #startAttempt(story: ReadyStory): void {
+    this.#heldBy.delete(story.storyId);
+    this.#inBackground(() => this.#attempts.attempt(story));
   }
 
   async #baseline(): Promise<void> {
@@ -387,182 +381,7 @@ class RalphRun {
       ]);
     }
     this.#baselineEnded = true;
-    await this.#signalChildren('baselineEnded');
-  }
-
-  async #attempt(ready: ReadyStory): Promise<void> {
-    const { storyId, title, attempt } = ready;
-    this.#inFlight.set(storyId, undefined);
-    this.#heldBy.delete(storyId);
-    this.#iterations++;
-    this.#board.startAttempt({ storyId, title, attempt });
-    const story = this.#storyInput(ready);
-    const tries = ready.tries + 1;
-    try {
-      await record({
-        runId: story.runId,
-        events: [
-          {
-            key: `${attemptId(story.runId, storyId, attempt)}:started`,
-            kind: 'story-started',
-            storyId,
-            attempt,
-            body: { title },
-          },
-        ],
-        story: { storyId, status: 'running', attempts: attempt },
-      });
-      const result = await this.#runChild(story);
-      this.#board.addUsage(storyId, result.usage);
-      await this.#settle(story, result, tries);
-    } catch (error) {
-      const failure = isCancellation(error) ? undefined : activityError(error);
-      if (failure === undefined) throw error;
-      await this.#red(story, { reason: 'tool-failed', message: failure.message }, 0, tries, { kind: 'keep' });
-    } finally {
-      this.#inFlight.delete(storyId);
-    }
-  }
-
-  #storyInput({ storyId, title, attempt, verificationSteps }: ReadyStory): RalphStoryInput {
-    const { runId, hostId, options, gates } = this.#input;
-    const start = this.#nextStart.get(storyId) ?? { kind: 'keep' };
-    return {
-      runId,
-      storyId,
-      title,
-      attempt,
-      hostId,
-      model: options.model,
-      ...(options.fallbackModel === undefined ? {} : { fallbackModel: options.fallbackModel }),
-      onAsk: options.onAsk ?? 'deny',
-      askTimeoutMs: options.askTimeoutMs ?? defaultAskTimeoutMs,
-      maxSteps: options.maxSteps,
-      gates,
-      verificationSteps,
-      start,
-      baselineEnded: this.#baselineEnded,
-    };
-  }
-
-  async #runChild(story: RalphStoryInput): Promise<RalphStoryResult> {
-    const child = await startChild<typeof ralphStory>('ralphStory', {
-      workflowId: attemptId(story.runId, story.storyId, story.attempt),
-      args: [story],
-      workflowTaskTimeout,
-      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      staticSummary: `${story.storyId} ${story.title}, attempt ${story.attempt}`,
-    });
-    this.#inFlight.set(story.storyId, child);
-    if (this.#paused) await signalChild(child, 'pause');
-    if (this.#ending !== undefined) await signalChild(child, 'stop');
-    if (this.#baselineEnded && !story.baselineEnded) await signalChild(child, 'baselineEnded');
-    try {
-      return await child.result();
-    } catch (error) {
-      if (this.#scope.consideredCancelled || !(error instanceof ChildWorkflowFailure)) throw error;
-      // Somebody ended the attempt in the engine's UI, or it broke: the story gets another one.
-      return {
-        kind: 'red',
-        reason: 'tool-failed',
-        message: `the attempt was ended: ${error.cause?.message ?? error.message}`,
-        usage: noUsage,
-        durationMs: 0,
-      };
-    }
-  }
-
-  async #settle(story: RalphStoryInput, result: RalphStoryResult, tries: number): Promise<void> {
-    const { storyId } = story;
-    switch (result.kind) {
-      case 'green': {
-        this.#board.note(storyId, { status: 'merging' });
-        const merged = await this.#lane.merge({ story, ...result }, (note) => this.#board.note(storyId, { note }));
-        if (merged.kind === 'red') {
-          const failed = { ...merged, files: result.files };
-          return await this.#red(story, failed, result.durationMs, tries, merged.nextStart);
-        }
-        this.#board.passed++;
-        this.#board.note(storyId, { status: 'passed', commit: merged.commit, note: '' });
-        upsertSearchAttributes([
-          { key: progressAttribute, value: Math.floor((100 * this.#board.passed) / Math.max(1, this.#board.total)) },
-          { key: costAttribute, value: this.#board.usage.costUsd },
-        ]);
-        return;
-      }
-      case 'red':
-        return await this.#red(story, result, result.durationMs, tries, { kind: 'keep' });
-      case 'stopped':
-        return this.#board.note(storyId, { status: 'retry', note: 'stopped' });
-      case 'budget-exceeded':
-        this.#board.note(storyId, { status: 'retry', note: result.budget });
-        return await this.#end({
-          outcome: 'budget-exceeded',
-          message: `the next model call does not fit under the cap (${result.budget})`,
-        });
-      case 'unusable':
-        this.#board.note(storyId, { status: 'failed', note: result.message });
-        return await this.#end({ outcome: 'error', message: `${result.message} [${result.code}]` });
-    }
-  }
-
-  async #red(
-    story: RalphStoryInput,
-    failed: {
-      readonly reason: Extract<RalphStoryResult, { kind: 'red' }>['reason'];
-      readonly message: string;
-      readonly files?: readonly string[];
-    },
-    durationMs: number,
-    tries: number,
-    nextStart: WorkspaceStart,
-  ): Promise<void> {
-    const { runId, storyId, attempt } = story;
-    const verdict = await this.#host.progress.judgeFailure.executeWithOptions(
-      { summary: `${storyId}: does it get anywhere` },
-      [{ runId, storyId, attempt, reason: failed.reason, message: failed.message }],
-    );
-    const diagnosis = verdict.kind === 'go-on' ? {} : { diagnosis: verdict.diagnosis };
-    const triesLeft = verdict.kind === 'blocked' ? 0 : Math.max(0, this.#input.options.maxAttempts - tries);
-    const id = attemptId(runId, storyId, attempt);
-    const events: NewRunEvent[] = [
-      {
-        key: `${id}:failed`,
-        kind: 'attempt-failed',
-        storyId,
-        attempt,
-        body: { reason: failed.reason, message: failed.message, triesLeft, durationMs, ...diagnosis },
-      },
-    ];
-    if (triesLeft === 0) {
-      events.push({
-        key: `${id}:story-failed`,
-        kind: 'story-failed',
-        storyId,
-        attempt,
-        body: {
-          message: verdict.kind === 'blocked' ? `goes round in circles: ${verdict.diagnosis}` : failed.message,
-          attempts: attempt,
-          workspace: null,
-        },
-      });
-    }
-    // A resolver that did not make it is not asked again: the story is done anew on what is there now.
-    this.#nextStart.set(storyId, story.start.kind === 'conflict' ? { kind: 'tip' } : nextStart);
-    await record({
-      runId,
-      events,
-      story: {
-        storyId,
-        status: triesLeft === 0 ? 'failed' : 'open',
-        feedback: { reason: failed.reason, message: failed.message, ...diagnosis },
-        ...(failed.files === undefined ? {} : { files: failed.files }),
-        addDurationMs: durationMs,
-      },
-    });
-    await syncPrdFiles(this.#host, runId);
-    this.#board.note(storyId, { status: triesLeft === 0 ? 'failed' : 'retry', note: failed.message });
+    await this.#attempts.signalAll('baselineEnded');
   }
 
   // ── ends ───────────────────────────────────────────────────────────────────
@@ -615,7 +434,7 @@ class RalphRun {
       startedAtMs: this.#startedAtMs,
       paused: this.#paused,
       rows: this.#board.carried(),
-      nextStarts: Object.fromEntries([...this.#nextStart].filter(([, start]) => start.kind !== 'keep')),
+      nextStarts: this.#attempts.nextStarts,
       passed: this.#board.passed,
       total: this.#board.total,
       usage: this.#board.usage,
@@ -633,12 +452,4 @@ class RalphRun {
   #changed(): void {
     this.#changes++;
   }
-}
-
-async function signalChild(
-  child: ChildWorkflowHandle<typeof ralphStory>,
-  signal: keyof typeof childSignals,
-): Promise<void> {
-  // A child that has just ended cannot be signalled, and need not be.
-  await child.signal(childSignals[signal]).catch(() => undefined);
 }
