@@ -24,6 +24,16 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'work through the stories of a PRD, durably: run, status, attach, …',
     load: async () => await import('./commands/ralph.ts'),
   },
+  run: {
+    group: work,
+    summary: 'give an agent one message in this folder, and print its answer',
+    load: async () => await import('./commands/run.ts'),
+  },
+  sessions: {
+    group: work,
+    summary: 'conversations with agents: list, show, export, attach, interrupt',
+    load: async () => await import('./commands/sessions.ts'),
+  },
   approvals: {
     group: work,
     summary: 'what runs ask people now',

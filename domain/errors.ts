@@ -129,6 +129,12 @@ export const errorCatalogue = {
   ),
   'script-exhausted': internal('The model script has no answer for this call.', 'Add a turn for it to the script.'),
   'run-active': state('The run is being worked on.', 'Attach to it, or stop it first.'),
+  'session-busy': state('The session has too much to do already.', 'Wait for some of its turns, or interrupt it.'),
+  'session-idle': state('The session is not working on anything.', 'Send it a message.'),
+  'output-schema-mismatch': internal(
+    'The answer does not follow its schema, also after the model was told.',
+    'Ask again, or ask for less.',
+  ),
   'rollback-refused': state(
     'The story cannot be taken off the run branch.',
     'Look at what stands in its way: codetether ralph status.',

@@ -15,7 +15,12 @@ export interface AgentLoop {
   readonly sessionId: string;
   readonly model: string;
   readonly fallbackModel: string | undefined;
+  /** Of the turn, in a session with several; default 1. */
+  readonly firstStep?: number;
+  /** The last step that it may take. */
   readonly maxSteps: number;
+  /** The agent has the tools that read, and no other. */
+  readonly readsOnly?: boolean;
   readonly host: Host;
   readonly control: Control;
   readonly approver: Approver;
@@ -46,9 +51,9 @@ export async function runAgentLoop(loop: AgentLoop, state: AgentLoopState): Prom
   let { step, usage } = state;
   for (; step <= loop.maxSteps; step++) {
     if (!(await mayGoOn(loop.control))) return { kind: 'stopped', step, usage };
-    if (workflowInfo().continueAsNewSuggested) return { kind: 'continue-as-new', step, usage };
-
+    // Before the execution may end: it would take what it has not told yet with it.
     await tellNudges(loop);
+    if (workflowInfo().continueAsNewSuggested) return { kind: 'continue-as-new', step, usage };
     loop.onStep(step, 'thinking…');
     const answer = await callModel(loop, step);
     if (answer === undefined) return { kind: 'stopped', step, usage };
@@ -117,6 +122,8 @@ function modelStep(loop: AgentLoop, step: number): Promise<ModelStepResult> {
       step,
       model: loop.model,
       ...(loop.fallbackModel === undefined ? {} : { fallbackModel: loop.fallbackModel }),
+      ...(loop.readsOnly === true ? { readsOnly: true } : {}),
+      ...(loop.firstStep === undefined ? {} : { firstStep: loop.firstStep }),
     },
   ]);
 }
@@ -137,7 +144,13 @@ const maxReruns = 5;
 
 /** @returns how often the step has repeated itself; 0 where that is not known */
 async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Promise<number> {
-  const input: ToolCallInput = { ...loop.attempt, sessionId: loop.sessionId, step, callId: call.id };
+  const input: ToolCallInput = {
+    ...loop.attempt,
+    sessionId: loop.sessionId,
+    step,
+    callId: call.id,
+    ...(loop.readsOnly === true ? { readsOnly: true } : {}),
+  };
   const options = { summary: `${loop.attempt.storyId} step ${step}: ${call.label}` };
   if (call.ask !== undefined) {
     const question = `${call.label} (${call.ask.why})`;

@@ -22,8 +22,8 @@ export interface Approver {
 
 export interface ApproverOptions {
   readonly runId: string;
-  readonly onAsk: OnAsk;
-  readonly timeoutMs: number;
+  /** As it is when something has to be asked. */
+  readonly policy: () => { readonly onAsk: OnAsk; readonly timeoutMs: number };
   readonly control: Control;
 }
 
@@ -33,7 +33,7 @@ function newApprovalId(): string {
 }
 
 /** Registers the update that takes answers; call it before the first await. */
-export function listenToAnswers({ runId, onAsk, timeoutMs, control }: ApproverOptions): Approver {
+export function listenToAnswers({ runId, policy, control }: ApproverOptions): Approver {
   const pending = new Map<string, Approval>();
   const answers = new Map<string, ApprovalAnswer>();
   const settled = new Set<string>();
@@ -65,6 +65,7 @@ export function listenToAnswers({ runId, onAsk, timeoutMs, control }: ApproverOp
 
   return {
     ask: async ({ kind, storyId, question, choices, isSafe }) => {
+      const { onAsk, timeoutMs } = policy();
       const approvalId = newApprovalId();
       const [yes, no] = choices;
       const approval: Approval = {

@@ -12,6 +12,7 @@ import type {
   PrdFileActivities,
   ProgressActivities,
   ProjectionActivities,
+  SessionActivities,
   ToolActivities,
   WorkspaceActivities,
 } from '../domain/contracts/activities.ts';
@@ -60,6 +61,7 @@ export function onHost(hostId: string) {
     gates: proxyActivities<GateActivities>({ ...repeatable, taskQueue, startToCloseTimeout: '2h' }),
     progress: proxyActivities<ProgressActivities>({ ...repeatable, taskQueue }),
     housekeeping: proxyActivities<HousekeepingActivities>({ ...repeatable, taskQueue }),
+    sessions: proxyActivities<SessionActivities>({ ...repeatable, taskQueue }),
     files: proxyActivities<PrdFileActivities>({ ...repeatable, taskQueue }),
   };
 }

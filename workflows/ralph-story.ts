@@ -33,8 +33,7 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
   const control = listenToParent();
   const approver = listenToAnswers({
     runId: input.runId,
-    onAsk: input.onAsk,
-    timeoutMs: input.askTimeoutMs,
+    policy: () => ({ onAsk: input.onAsk, timeoutMs: input.askTimeoutMs }),
     control,
   });
   let { baselineEnded } = input;

@@ -143,9 +143,11 @@ async function prepare(
   if (provider === 'scripted') return await prepareScriptedCall(model, { scripts, idleTimeoutMs }, options);
   const answerTokens = deps.maxOutputTokens ?? defaultMaxOutputTokens;
   const ownPrices = (await deps.ownPrices?.()) ?? {};
+  const offered =
+    options.input.readsOnly === true ? tools.definitions.filter(({ risk }) => risk === 'read') : tools.definitions;
   return await prepareRemoteCall(
     { provider, model, effort },
-    { settings, tools: tools.definitions, answerTokens, idleTimeoutMs, ownPrices },
+    { settings, tools: offered, answerTokens, idleTimeoutMs, ownPrices },
     options,
   );
 }

@@ -1,5 +1,5 @@
 import type { ModelPrice, TokenCounts } from '../../domain/model/prices.ts';
-import type { ModelStepInput, ToolCallRef } from '../../domain/contracts/activities.ts';
+import type { ModelStepInput, ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import type { Usage } from '../../domain/run/budget.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
 import type { PartOptions } from './answer-parts.ts';
@@ -10,6 +10,7 @@ export interface ToolDefinition {
   readonly description: string;
   /** JSON schema of the arguments. */
   readonly inputSchema: object;
+  readonly risk: ToolRisk;
 }
 
 /** What the model activity has to know of the tools. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelStepInput } from '../../domain/contracts/activities.ts';
-import type { ModelCallStore, RunStore } from '../../domain/contracts/store.ts';
+import type { ModelCallStore } from '../../domain/contracts/store.ts';
 import { highestCostUsd } from '../../domain/model/prices.ts';
 import { brokenCap, totalTokens } from '../../domain/run/budget.ts';
 import type { BudgetName } from '../../domain/run/budget.ts';
@@ -13,7 +13,7 @@ export type Reserved =
   | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName };
 
 export interface ReserveContext {
-  readonly store: Pick<ModelCallStore, 'reserveModelCall' | 'caps'> & Pick<RunStore, 'getRun'>;
+  readonly store: Pick<ModelCallStore, 'reserveModelCall' | 'budget'>;
   readonly input: ModelStepInput;
   readonly key: string;
   readonly signal: AbortSignal;
@@ -68,15 +68,14 @@ async function roomFor(
   store: ReserveContext['store'],
   runId: string,
 ): Promise<{ readonly outputTokens: number; readonly fitsAlone: boolean }> {
-  const [caps, run] = await Promise.all([store.caps(runId), store.getRun(runId)]);
-  if (run === undefined) return { outputTokens: -1, fitsAlone: false };
-  const { spentTokens, reservedTokens, spentUsd, reservedUsd } = run.ledger;
+  const { caps, ledger } = await store.budget(runId);
+  const { spentTokens, reservedTokens, spentUsd, reservedUsd } = ledger;
   const tokens =
     caps.maxTokens === null ? Infinity : caps.maxTokens - spentTokens - reservedTokens - call.mostInputTokens;
   const smallest = { inputTokens: call.mostInputTokens, outputTokens: call.minOutputTokens };
   const alone = brokenCap(
     caps,
-    { ...run.ledger, reservedUsd: 0, reservedTokens: 0 },
+    { ...ledger, reservedUsd: 0, reservedTokens: 0 },
     { tokens: totalTokens(smallest), usd: highestCostUsd(smallest, call.price) },
   );
   return {

@@ -27,7 +27,7 @@ export async function prepareScriptedCall(
   { input, readSession, tryNumber }: PrepareOptions,
 ): Promise<PreparedCall> {
   const script = await scripts.read(path);
-  const turn = scriptTurn(script, input);
+  const turn = scriptTurn(script, { ...input, step: input.step - (input.firstStep ?? 1) + 1 });
   if (turn === undefined) throw exhausted(path, input);
   const answer = fillIn(turn, input);
   const outputTokens =

@@ -1,14 +1,7 @@
 /** The words that an agent starts with. Pure: what is read for them comes from `read-prompt-inputs.ts`. */
+import type { InstructionFile } from '../instructions.ts';
 import type { Conflict } from './read-conflict.ts';
 import { prdGates, type Prd, type Story, type VerificationStep } from '../../domain/ralph/prd.ts';
-
-export interface InstructionFile {
-  /** Relative to the workspace. */
-  readonly path: string;
-  readonly text: string;
-  /** Characters of it that were left out at its end. */
-  readonly cutCharacters: number;
-}
 
 export interface Feedback {
   readonly reason: string;

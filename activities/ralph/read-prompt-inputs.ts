@@ -1,21 +1,21 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, relative, sep } from 'node:path';
 import type { AttemptRef } from '../../domain/contracts/activities.ts';
 import type { RunRecord, Store, StoryRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { WorkspaceStart } from '../../domain/contracts/ralph.ts';
 import type { AttemptFailure } from '../../domain/run/events.ts';
 import { learnings } from '../../domain/ralph/progress.ts';
+import { readInstructions } from '../instructions.ts';
 import { listFiles } from '../tools/list-files.ts';
 import { plainText, tailText } from '../tools/output-text.ts';
-import { isInside, resolveWorkspacePath } from '../tools/workspace-path.ts';
+import { isInside } from '../tools/workspace-path.ts';
 import type { Git } from '../workspace/git.ts';
 import { requireWorktree } from '../workspace/worktree.ts';
 import { progressPath } from './prd-file.ts';
 import { readConflict } from './read-conflict.ts';
-import type { Feedback, InstructionFile, PromptInputs } from './prompt.ts';
+import type { Feedback, PromptInputs } from './prompt.ts';
 
-const maxInstructionCharacters = 32 * 1024;
 const maxProgressCharacters = 8 * 1024;
 const maxLearnings = 40;
 const maxLearningCharacters = 300;
@@ -27,9 +27,6 @@ const checkReasons: readonly string[] = [
   'verification-failed',
   'merged-gate-failed',
 ] satisfies AttemptFailure[];
-
-/** Of each folder the first of these that exists. */
-const instructionNames = ['AGENTS.override.md', 'AGENTS.md', 'CLAUDE.md', 'GEMINI.md'];
 
 export interface PromptInputDeps {
   readonly store: Pick<Store, 'getRun' | 'getStory' | 'listChecks' | 'getBlob'>;
@@ -88,42 +85,6 @@ async function foldersToPrd(run: RunRecord): Promise<string[]> {
   } catch {
     // The PRD was moved away since the run began.
     return [''];
-  }
-}
-
-/** When there is too much, the nearest files are whole and the farthest is cut. */
-async function readInstructions(workspacePath: string, folders: readonly string[]): Promise<InstructionFile[]> {
-  const found: InstructionFile[] = [];
-  let left = maxInstructionCharacters;
-  for (const folder of folders.toReversed()) {
-    const file = await firstInstructionFile(workspacePath, folder);
-    if (file === null) continue;
-    const text = file.text.slice(0, left).toWellFormed();
-    left -= text.length;
-    found.unshift({ path: file.path, text, cutCharacters: file.text.length - text.length });
-  }
-  return found;
-}
-
-async function firstInstructionFile(
-  workspacePath: string,
-  folder: string,
-): Promise<{ readonly path: string; readonly text: string } | null> {
-  for (const name of instructionNames) {
-    const path = join(folder, name);
-    const text = await readInside(workspacePath, path);
-    if (text !== null && text.trim() !== '') return { path, text: plainText(text) };
-  }
-  return null;
-}
-
-async function readInside(workspacePath: string, path: string): Promise<string | null> {
-  try {
-    const file = await resolveWorkspacePath({ root: workspacePath, mainCheckout: null }, path, 'read');
-    return await readFile(file.absolute, 'utf8');
-  } catch {
-    // Not there, not readable, or a link that leads out: as good as none.
-    return null;
   }
 }
 

@@ -17,7 +17,7 @@ import { createCheckpoint, restoreCheckpoint } from '../workspace/checkpoint.ts'
 import { requireWorkspace } from '../workspace/deps.ts';
 import type { Git } from '../workspace/git.ts';
 import { requireWorktree } from '../workspace/worktree.ts';
-import { listFiles } from './list-files.ts';
+import { listFiles, listFolder } from './list-files.ts';
 import { cleanLine, limitText, maxOutputCharacters } from './output-text.ts';
 import { createToolRegistry } from './registry.ts';
 import type { ToolContext, ToolOutcome } from './tool.ts';
@@ -55,6 +55,10 @@ const interruptedOutput =
   'error: interrupted: the worker was lost while this command ran. The workspace was put back to the state before ' +
   'the command; whether it had effects outside the workspace is unknown. Look before you run it again.';
 
+const interruptedInPlace =
+  'error: interrupted: the worker was lost while this call ran. Whether it has done its work, or part of it, is unknown, and ' +
+  'nothing was undone. Look before you do it again.';
+
 /** See {@link ToolActivities}. */
 export function createToolActivities(deps: ToolActivitiesDeps) {
   const { store, git } = deps;
@@ -86,6 +90,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const call = await findCall(input);
       if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0, repeats: await tellRepeats(input, call.rows) };
       const { risk, label } = registry.describe(call.request.name, call.request.args);
+      if (input.readsOnly === true && risk !== 'read') return await refuse(input, call.request);
       const work = () => runCall(input, { request: call.request, risk, label });
       const result = await (risk === 'read' ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
       return { ...result, repeats: await tellRepeats(input, call.rows) };
@@ -112,8 +117,9 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         const isBegun = (await store.getEffect(key)) !== undefined;
         if (input.risk === 'read' || !isBegun) return { kind: 'rerun' };
         const workspace = await workspaceOf(input);
-        await restoreCheckpoint(git, workspace);
-        const rerun = input.risk === 'write';
+        const isUndone = workspace.kind === 'worktree';
+        if (isUndone) await restoreCheckpoint(git, workspace);
+        const rerun = isUndone && input.risk === 'write';
         const tool = cleanLine(call.request.name, 100);
         const event: NewRunEvent = {
           key: `${key}:interrupted`,
@@ -129,7 +135,10 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         }
         await store.recordToolResult({
           sessionId: input.sessionId,
-          sessionEvent: resultEvent(key, call.request, { ok: false, output: interruptedOutput }),
+          sessionEvent: resultEvent(key, call.request, {
+            ok: false,
+            output: isUndone ? interruptedOutput : interruptedInPlace,
+          }),
           workspaceId: workspace.workspaceId,
           checkpoint: null,
           runId,
@@ -140,6 +149,13 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       });
     },
   } satisfies ToolActivities;
+
+  async function refuse(input: ToolCallInput, request: RequestedToolCall): Promise<ToolCallResult> {
+    const output = `error: not run: ${cleanLine(request.name, 100)} changes things, and this agent only reads`;
+    const key = toolCallKey(input.sessionId, input.step, input.callId);
+    await store.appendSessionEvents(input.sessionId, [resultEvent(key, request, { ok: false, output })]);
+    return { ok: false, durationMs: 0, repeats: 0 };
+  }
 
   async function workspaceOf(input: AttemptRef): Promise<WorkspaceRecord> {
     const workspace = await requireWorkspace(store, input);
@@ -221,7 +237,8 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       await announcement.end();
     }
     const durationMs = Math.round(performance.now() - startedMs);
-    const mayHaveChanged = call.risk === 'shell' || (call.risk === 'write' && outcome.ok);
+    const mayHaveChanged =
+      workspace.kind === 'worktree' && (call.risk === 'shell' || (call.risk === 'write' && outcome.ok));
     const checkpoint = mayHaveChanged ? await createCheckpoint(git, workspace) : workspace.checkpoint;
     const tool = cleanLine(call.request.name, 100);
     const ended = { step, tool, label: call.label, ok: outcome.ok, durationMs };
@@ -245,6 +262,14 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     workspace: WorkspaceRecord,
     given: Pick<ToolContext, 'signal' | 'onLine'>,
   ): Promise<ToolContext> {
+    if (workspace.kind === 'folder') {
+      return {
+        workspace: { root: workspace.path, mainCheckout: null },
+        runCommand: deps.runCommand,
+        listFiles: () => listFolder(git, workspace.path),
+        ...given,
+      };
+    }
     const worktree = await requireWorktree(workspace.path);
     const mainCheckout = basename(worktree.commonDir) === '.git' ? dirname(worktree.commonDir) : null;
     return {

@@ -86,6 +86,7 @@ async function makeAnew(
   await copyIndex(path.join(worktree.gitDir, 'index'), indexFile);
   const workspace: WorkspaceRecord = {
     workspaceId: workspaceId(input.runId, input.storyId),
+    kind: 'worktree',
     runId: input.runId,
     storyId: input.storyId,
     hostId: deps.hostId,

@@ -116,6 +116,12 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return event.body.mode === 'stop' ? 'run is stopping: steps under way finish' : 'run is being cancelled';
     case 'worker-recovered':
       return recoveredText(event.body.interrupted);
+    case 'turn-started':
+      return `turn ${event.body.turn}: ${event.body.text}`;
+    case 'turn-ended': {
+      const { turn, outcome, message, durationMs } = event.body;
+      return `turn ${turn} ended: ${outcome} in ${formatDuration(durationMs)}${message === '' ? '' : `: ${message}`}`;
+    }
     case 'warning':
       return `warning: ${event.body.message}`;
     case 'run-ended': {

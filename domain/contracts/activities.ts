@@ -7,6 +7,7 @@
  * what makes the second run harmless.
  */
 import type { Nudge, WorkspaceStart } from './ralph.ts';
+import type { SessionMessage } from './session.ts';
 import type { Approval, ApprovalSettlement } from '../run/approval.ts';
 import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
 import type { BudgetName, CapsChange, Usage } from '../run/budget.ts';
@@ -25,10 +26,14 @@ export interface ModelStepInput extends AttemptRef {
   readonly sessionId: string;
   /** From 1. */
   readonly step: number;
+  /** Of the turn, in a session with several; default 1. */
+  readonly firstStep?: number;
   /** `provider/model[:effort]`. */
   readonly model: string;
   /** Answers in its place after three refused tries. */
   readonly fallbackModel?: string;
+  /** The model is given the tools that only read. */
+  readonly readsOnly?: boolean;
 }
 
 /**
@@ -86,6 +91,8 @@ export interface ToolCallInput extends AttemptRef {
   readonly sessionId: string;
   readonly step: number;
   readonly callId: string;
+  /** A call of any other tool than those that read is refused: the model is told. */
+  readonly readsOnly?: boolean;
 }
 
 export interface ToolCallResult {
@@ -267,6 +274,55 @@ export interface ProgressActivities {
   ): Promise<ProgressVerdict>;
 }
 
+// ── sessions ─────────────────────────────────────────────────────────────────
+
+export type OpenTurnResult =
+  | {
+      readonly kind: 'opened';
+      readonly turn: number;
+      readonly firstStep: number;
+      /** Why nobody can work on it. */
+      readonly problem?: { readonly code: string; readonly message: string };
+    }
+  /** The message was answered before. */
+  | { readonly kind: 'answered' };
+
+/** On the host of the session's folder. */
+export interface SessionActivities {
+  /**
+   * Makes the message the newest row of the transcript, after the system prompt where that is missing, and the session's run
+   * running. Twice: the same turn.
+   */
+  openTurn(input: SessionMessage & { readonly sessionId: string }): Promise<OpenTurnResult>;
+}
+
+export interface EndTurnInput {
+  readonly sessionId: string;
+  readonly messageId: string;
+  readonly turn: number;
+  readonly outcome: RunOutcome;
+  readonly message: string;
+  readonly code: string | null;
+  readonly durationMs: number;
+  /** Another message waits: the run goes on. */
+  readonly goesOn: boolean;
+}
+
+export type CheckAnswerResult = { readonly ok: true } | { readonly ok: false; readonly problem: string };
+
+/** Database work. */
+export interface SessionProjections {
+  /** Writes `turn-ended` with the answer, and the run's state. Twice: written once. */
+  endTurn(input: EndTurnInput): Promise<void>;
+  /** Whether the newest answer follows the JSON schema in the blob. @param tell the model is told what is wrong, once a step */
+  checkAnswer(input: {
+    readonly sessionId: string;
+    readonly outputSchema: string;
+    readonly step: number;
+    readonly tell: boolean;
+  }): Promise<CheckAnswerResult>;
+}
+
 // ── PRD file (on the host) ───────────────────────────────────────────────────
 
 export interface PrdFileActivities {
@@ -309,6 +365,7 @@ export interface HousekeepingActivities {
 
 export type HostActivities = ToolActivities &
   HousekeepingActivities &
+  SessionActivities &
   WorkspaceActivities &
   GateActivities &
   ProgressActivities &
@@ -377,7 +434,7 @@ export interface FinishRunInput {
   readonly durationMs: number;
 }
 
-export interface ProjectionActivities {
+export interface ProjectionActivities extends SessionProjections {
   /** Reads which stories may start now, in order; changes nothing. */
   readyStories(input: {
     readonly runId: string;

@@ -4,6 +4,8 @@
  */
 import { z } from 'zod';
 import { approvalKinds, approvalStates, onAskPolicies } from '../run/approval.ts';
+import { agentKinds } from '../session/agents.ts';
+import { longestMessage } from '../session/limits.ts';
 import { attemptFailures, checkVerdicts, runEventBodies, runStatuses } from '../run/events.ts';
 
 export const apiVersion = 1;
@@ -340,3 +342,85 @@ export const ReadyView = z.object({
   worker: z.boolean(),
 });
 export type ReadyView = z.infer<typeof ReadyView>;
+
+/** POST /v1/sessions/:sessionId/messages */
+export const MessageRequest = z.strictObject({
+  text: z.string().min(1).max(longestMessage),
+  /** The sender's own: a message that comes twice is one. Default: a new one. */
+  messageId: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,100}$/)
+    .optional(),
+  agent: z.enum(agentKinds).optional(),
+  /** Default: the session's last one. */
+  model: z.string().min(1).optional(),
+  fallbackModel: z.string().min(1).optional(),
+  /** Model calls of this turn. */
+  maxSteps: positive.optional(),
+  maxTimeMs: positive.optional(),
+  /** Caps of the whole session, over all its turns. */
+  maxCostUsd: z.number().positive().optional(),
+  maxTokens: positive.optional(),
+  maxTotalSteps: positive.optional(),
+  onAsk: z.enum(onAskPolicies).optional(),
+  askTimeoutMs: positive.optional(),
+  /** JSON schema that the answer has to follow. */
+  outputSchema: z.record(z.string(), z.unknown()).optional(),
+});
+export type MessageRequest = z.input<typeof MessageRequest>;
+
+/** POST /v1/sessions */
+export const StartSessionRequest = MessageRequest.extend({
+  /** Absolute, on the API's host: where the agent works, in place. */
+  folder: z.string().min(1),
+  model: z.string().min(1),
+});
+export type StartSessionRequest = z.input<typeof StartSessionRequest>;
+
+export const SessionView = z.object({
+  sessionId: z.string(),
+  status: z.enum(runStatuses),
+  folder: z.string(),
+  hostId: z.string(),
+  title: z.string(),
+  model: z.string(),
+  agent: z.enum(agentKinds),
+  turns: z.number(),
+  usage: UsageView,
+  maxCostUsd: z.number().nullable(),
+  maxTokens: z.number().nullable(),
+  maxTotalSteps: z.number().nullable(),
+  spentUsd: z.number(),
+  spentTokens: z.number(),
+  reservedUsd: z.number(),
+  message: z.string(),
+  createdAt: z.string(),
+  usedAt: z.string(),
+  headSeq: z.number(),
+  uiUrl: z.string().nullable(),
+});
+export type SessionView = z.infer<typeof SessionView>;
+
+/** Answer of both: the turn's events come after `afterSeq`, with the message's id. */
+export const MessageResponse = z.object({
+  session: SessionView,
+  messageId: z.string(),
+  afterSeq: z.number(),
+  /** Messages that are worked on first. */
+  ahead: z.number(),
+});
+export type MessageResponse = z.infer<typeof MessageResponse>;
+
+/** GET /v1/sessions?limit=&folder= : the one that was used last first. */
+export const SessionListView = z.object({ sessions: z.array(SessionView) });
+export type SessionListView = z.infer<typeof SessionListView>;
+
+/** GET /v1/sessions/:sessionId/transcript: all rows, in order. */
+export const TranscriptView = z.object({
+  rows: z.array(z.object({ seq: z.number(), kind: z.string(), body: z.unknown() })),
+});
+export type TranscriptView = z.infer<typeof TranscriptView>;
+
+/** POST /v1/sessions/:sessionId/steer: told to the agent at work before its next step. */
+export const SteerSessionRequest = z.strictObject({ text: z.string().min(1).max(4_000) });
+export type SteerSessionRequest = z.input<typeof SteerSessionRequest>;

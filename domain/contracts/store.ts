@@ -4,12 +4,20 @@
  */
 import type { Approval, ApprovalSettlement, ApprovalState } from '../run/approval.ts';
 import type { ModelPrice } from '../model/prices.ts';
-import type { BudgetCaps, BudgetLedger, BudgetName, Usage } from '../run/budget.ts';
+import type { BudgetCaps, BudgetLedger, BudgetName, CapsChange, Usage } from '../run/budget.ts';
 import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
+import type { AgentKind } from '../session/agents.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
-import type { FinishRunInput, ModelStepResult, ReadyStoriesResult, RecordInput } from './activities.ts';
+import type {
+  EndTurnInput,
+  FinishRunInput,
+  ModelStepResult,
+  OpenTurnResult,
+  ReadyStoriesResult,
+  RecordInput,
+} from './activities.ts';
 import type { RalphOptions } from './ralph.ts';
 
 export interface RunRecord {
@@ -151,6 +159,61 @@ export interface SessionStore {
   hasSessionEvent(sessionId: string, key: string): Promise<boolean>;
 }
 
+/** A session as a run: its budget and its events. What is said in it is in the transcript of the same id. */
+export interface SessionRun {
+  readonly sessionId: string;
+  readonly status: RunStatus;
+  /** Absolute, on the host. */
+  readonly folder: string;
+  readonly hostId: string;
+  /** The beginning of its first message. */
+  readonly title: string;
+  /** Of its newest message. */
+  readonly model: string;
+  readonly agent: AgentKind;
+  readonly caps: BudgetCaps;
+  /** Turns begun. */
+  readonly turns: number;
+  readonly ledger: BudgetLedger;
+  readonly usage: Usage;
+  readonly outcomeMessage: string;
+  readonly createdAt: Date;
+  /** When its newest turn was asked for. */
+  readonly startedAt: Date;
+  readonly endedAt: Date | null;
+  readonly headSeq: number;
+}
+
+/** What the API writes before it hands a message over. */
+export interface SessionPlan extends Pick<SessionRun, 'sessionId' | 'folder' | 'hostId' | 'title' | 'model' | 'agent'> {
+  /** Caps of the whole session; those that are absent stay as they are. */
+  readonly caps: CapsChange;
+}
+
+export interface TurnPlan {
+  readonly sessionId: string;
+  readonly messageId: string;
+  /** Written when the transcript has none. */
+  readonly systemPrompt: string;
+  readonly text: string;
+  readonly agent: AgentKind;
+  readonly model: string;
+}
+
+export interface SessionRunStore {
+  /** Makes the session, or lets it be worked on again; a session that is being worked on stays as it is. Returns the seq of its newest event. */
+  openSession(plan: SessionPlan): Promise<number>;
+  getSessionRun(sessionId: string): Promise<SessionRun | undefined>;
+  /** The one that was used last first. */
+  listSessionRuns(options: { readonly limit: number; readonly folder?: string }): Promise<readonly SessionRun[]>;
+  /** Ids whose part after `session:` begins with `part`, or that are it; the one that was used last first, at most 20. */
+  findSessionIds(part: string): Promise<readonly string[]>;
+  openTurn(plan: TurnPlan): Promise<OpenTurnResult>;
+  endTurn(input: EndTurnInput): Promise<void>;
+  /** Ends the turn of a session that nobody works on any more as an error; does nothing where none is under way. */
+  abandonTurn(sessionId: string, message: string, options?: { readonly onlyIfStarting?: boolean }): Promise<void>;
+}
+
 export interface ModelCallReservation {
   readonly key: string;
   readonly runId: string;
@@ -211,7 +274,8 @@ export interface ModelCallStore {
   answerModelCall(answer: ModelCallAnswer): Promise<void>;
   /** Gives the reservation back after an error that is known not to have cost anything. */
   releaseModelCall(key: string): Promise<void>;
-  caps(runId: string): Promise<BudgetCaps>;
+  /** Of a run of any kind. */
+  budget(runId: string): Promise<{ readonly caps: BudgetCaps; readonly ledger: BudgetLedger }>;
 }
 
 /** What happens outside of the store and must not happen twice. Model calls have their own table, with their reservation. */
@@ -266,6 +330,11 @@ export interface EffectStore {
 
 export interface WorkspaceRecord {
   readonly workspaceId: string;
+  /**
+   * - `worktree`: of git, made for a story; what a lost tool call left is undone from the checkpoint
+   * - `folder`: a person's own, worked on in place; nothing of it is ever undone, and branch, base and checkpoint are empty
+   */
+  readonly kind: 'worktree' | 'folder';
   readonly runId: string;
   readonly storyId: string;
   readonly hostId: string;
@@ -371,6 +440,7 @@ export interface ApprovalStore {
 
 export type Store = ApprovalStore &
   RunStore &
+  SessionRunStore &
   SessionStore &
   ModelCallStore &
   EffectStore &

@@ -18,6 +18,7 @@ import { z } from 'zod';
  * default:                            # optional: for stories that are not named
  *   attempts: [{ turns: [{ text: Nothing to do. }] }]
  * ```
+ * A session (`codetether run`) is the story `main`, and its turns are the attempts.
  * `{{story}}`, `{{attempt}}` and `{{step}}` in any string are replaced.
  */
 export const ScriptTurn = z.strictObject({

@@ -187,6 +187,8 @@ export function reduceStory(
     case 'rollback-failed':
     case 'warning':
     case 'run-ended':
+    case 'turn-started':
+    case 'turn-ended':
       return story;
   }
 }

@@ -239,6 +239,8 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'story-failed':
     case 'story-blocked':
     case 'story-held':
+    case 'turn-started':
+    case 'turn-ended':
       return board;
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { agentKinds } from '../session/agents.ts';
 import { approvalKinds } from './approval.ts';
 import { runOutcomes } from './status.ts';
 
@@ -157,6 +158,30 @@ export const runEventBodies = {
   'run-resumed': z.object({}),
   'run-stopping': z.object({ mode: z.enum(['stop', 'cancel']) }),
   'worker-recovered': z.object({ interrupted: count }),
+  /** A session begins to work on a message; `text` is its beginning. */
+  'turn-started': z.object({
+    turn: count,
+    messageId: z.string(),
+    agent: z.enum(agentKinds),
+    model: z.string(),
+    text: z.string(),
+  }),
+  /** `text` is the agent's answer, empty when there is none; it may be cut: the whole of it is in the transcript. */
+  'turn-ended': z.object({
+    turn: count,
+    messageId: z.string(),
+    outcome: z.enum(runOutcomes),
+    /** Why it did not complete, for people. */
+    message: z.string(),
+    /** Of the catalogue, where it is an error. */
+    code: z.string().nullable(),
+    text: z.string(),
+    steps: count,
+    inputTokens: count,
+    outputTokens: count,
+    costUsd: z.number(),
+    durationMs: count,
+  }),
   warning: z.object({ message: z.string() }),
   'run-ended': z.object({
     outcome: z.enum(runOutcomes),

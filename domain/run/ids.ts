@@ -25,6 +25,14 @@ export function ralphRunId(repositoryKey: string, branch: string): string {
   return `ralph:${repositoryKey}:${slug(branch.replace(/^feature\//, ''))}`;
 }
 
+/** Id of a session's run, its workflow and its transcript. */
+export function sessionRunId(id: string): string {
+  return `session:${id}`;
+}
+
+/** Stands where work on a PRD has the id of a story: a session has one agent, and its turns are counted like attempts. */
+export const sessionAgentId = 'main';
+
 /** Workflow id of one attempt, and the session id of its agent. */
 export function attemptId(runId: string, storyId: string, attempt: number): string {
   return `${runId}:${storyId}:${attempt}`;
@@ -37,6 +45,11 @@ export function workspaceId(runId: string, storyId: string): string {
 /** Idempotency key of the model call of one step. */
 export function modelCallKey(sessionId: string, step: number): string {
   return `${sessionId}:${step}`;
+}
+
+/** Idempotency key of a message to a session; `messageId` is the sender's. */
+export function messageKey(sessionId: string, messageId: string): string {
+  return `${sessionId}:message:${messageId}`;
 }
 
 /** Idempotency key of one tool call; `callId` is the model's own id for it, unique in its session. */

@@ -19,6 +19,10 @@ export interface ApiDeps {
   readonly engine: RunEngine;
   /** Checks all that can be checked before a run starts; changes nothing. */
   readonly preflight: (request: CheckedStartRequest) => Promise<Preflight>;
+  /** Throws `model-unknown`, `provider-key-missing`, `script-invalid`. */
+  readonly checkModel: (model: string) => Promise<void>;
+  /** The host of folders that a request names. */
+  readonly hostId: string;
   readonly authenticate: Authenticate;
   readonly ui: UiLocation;
   readonly version: string;

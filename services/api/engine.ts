@@ -2,10 +2,12 @@ import type { StoryVerb, SteerVerb } from '../../domain/contracts/api.ts';
 import type {
   StoryMessage,
   CleanUpInput,
+  Nudge,
   RalphRollbackInput,
   RalphRunInput,
   RollbackRequest,
 } from '../../domain/contracts/ralph.ts';
+import type { AgentSessionInput, SessionMessage } from '../../domain/contracts/session.ts';
 import type { ApprovalAnswer } from '../../domain/run/approval.ts';
 import type { CapsChange } from '../../domain/run/budget.ts';
 import type { CleanUpResult } from '../../domain/contracts/activities.ts';
@@ -52,6 +54,16 @@ export interface RunEngine {
   rollBack(runId: string, request: RollbackRequest): Promise<void>;
   /** Starts a rollback of a run that nobody works on, under the run's id. */
   startRollback(input: RalphRollbackInput): Promise<'started' | 'already-running'>;
+  /**
+   * Hands a message to a session, which is started where it is not running; how many messages are before it. The same
+   * message twice is one.
+   * @throws `session-busy`, `worker-lost` when nobody works on it now
+   */
+  send(input: AgentSessionInput, message: SessionMessage): Promise<number>;
+  /** Ends the turn under way. @throws `session-idle` when there is none, `worker-lost` */
+  interrupt(sessionId: string): Promise<void>;
+  /** Tells the agent at work. @throws like `interrupt` */
+  steerSession(sessionId: string, nudge: Nudge): Promise<void>;
   /** Looks on a host for what runs that are over have left, and removes it if told to. */
   cleanUp(input: CleanUpInput): Promise<CleanUpResult>;
 }

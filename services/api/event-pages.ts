@@ -1,15 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunEvent } from '../../domain/run/events.ts';
-import { isActive } from '../../domain/run/status.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { ApiDeps } from './deps.ts';
-import { reconcileRun } from './find-run.ts';
 
 export interface EventPagesOptions {
   readonly runId: string;
   readonly afterSeq: number;
   /** After this long without an event an empty page is given. */
   readonly pingMs: number;
+  /** True when nothing comes any more after the event `seen`. */
+  readonly isOver: (seen: number) => Promise<boolean>;
   /** Ends the pages; they hold nothing afterwards. */
   readonly signal: AbortSignal;
 }
@@ -18,12 +18,12 @@ const pageSize = 200;
 const retryDelayMs = 500;
 
 /**
- * A run's events after `afterSeq`, in order and without gaps: what is in the log, then what comes, until `run-ended` of
- * its newest execution was given. Reads the next page when the last one was taken. A database that goes away and
+ * A run's events after `afterSeq`, in order and without gaps: what is in the log, then what comes, until it
+ * is over. Reads the next page when the last one was taken. A database that goes away and
  * comes back is waited for.
  */
 export async function* runEventPages(
-  deps: Pick<ApiDeps, 'store' | 'engine'>,
+  deps: Pick<ApiDeps, 'store'>,
   options: EventPagesOptions,
 ): AsyncGenerator<readonly RunEvent[], void, undefined> {
   const { runId, signal } = options;
@@ -42,11 +42,11 @@ export async function* runEventPages(
       const last = page?.at(-1);
       if (page !== undefined && last !== undefined) {
         seen = last.seq;
-        mayBeOver ||= last.kind === 'run-ended';
+        mayBeOver ||= last.kind === 'run-ended' || last.kind === 'turn-ended';
         yield page;
         if (page.length === pageSize) continue;
       }
-      if (mayBeOver && (await whenReachable(signal, async () => await isOver(deps, runId, seen)))) return;
+      if (mayBeOver && (await whenReachable(signal, async () => await options.isOver(seen)))) return;
       // A quiet run is looked at now and then: the engine may have ended it without a word.
       mayBeOver = !(await bell.heard(options.pingMs));
       if (mayBeOver && !signal.aborted) yield [];
@@ -54,14 +54,6 @@ export async function* runEventPages(
   } finally {
     await leave();
   }
-}
-
-/** True when the run is over and `seen` was its last event. */
-async function isOver(deps: Pick<ApiDeps, 'store' | 'engine'>, runId: string, seen: number): Promise<boolean> {
-  const found = await deps.store.getRun(runId);
-  if (found === undefined) return true;
-  const run = await reconcileRun(deps, found);
-  return !isActive(run.status) && run.headSeq <= seen;
 }
 
 /** Undefined only when `signal` was raised meanwhile. */

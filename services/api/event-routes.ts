@@ -1,13 +1,17 @@
 import { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { isActive } from '../../domain/run/status.ts';
+import type { RunStatus } from '../../domain/run/status.ts';
 import type { ApiDeps } from './deps.ts';
 import { runEventPages } from './event-pages.ts';
-import { findRun } from './find-run.ts';
+import { findRun, reconcileRun } from './find-run.ts';
+import { findSession, reconcileSession } from './find-session.ts';
 import { eventView } from './views.ts';
 
+const SessionParams = z.object({ sessionId: z.string().min(1).max(300) });
 const RunParams = z.object({ runId: z.string().min(1).max(300) });
 const Seq = z.coerce.number().int().nonnegative();
 const EventQuery = z.strictObject({ 'since-seq': Seq.optional() });
@@ -52,28 +56,75 @@ export function eventRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginA
       },
       async (request, reply) => {
         const run = await findRun(deps, request.params.runId);
-        const afterSeq = request.headers['last-event-id'] ?? request.query['since-seq'] ?? 0;
-        const encoding = request.headers.accept?.includes('application/x-ndjson') === true ? lines : eventStream;
-        const isOver = !isActive(run.status) && run.headSeq <= afterSeq;
-        if (isOver && encoding === eventStream) return await reply.code(204).send();
-
-        const gone = new AbortController();
-        reply.raw.once('close', () => gone.abort());
-        if (reply.raw.destroyed) gone.abort();
-        const pages = runEventPages(deps, {
-          runId: run.runId,
-          afterSeq,
-          pingMs: deps.pingMs ?? defaultPingMs,
-          signal: AbortSignal.any([gone.signal, closing]),
-        });
-        return await reply
-          .header('content-type', encoding.contentType)
-          .header('cache-control', 'no-cache, no-transform')
-          .header('x-accel-buffering', 'no')
-          .send(Readable.from(encoded(run.runId, pages, encoding), { objectMode: false }));
+        const isOver = async (seen: number) => {
+          const found = await deps.store.getRun(run.runId);
+          return found === undefined || isOverAt(await reconcileRun(deps, found), seen);
+        };
+        return await sendEvents({ request, reply }, { ...run, isOver });
+      },
+    );
+    app.get(
+      '/v1/sessions/:sessionId/events',
+      {
+        config: { permission: 'runs:read' },
+        exposeHeadRoute: false,
+        schema: { params: SessionParams, querystring: EventQuery, headers: EventHeaders },
+      },
+      async (request, reply) => {
+        const session = await findSession(deps, request.params.sessionId);
+        const isOver = async (seen: number) => {
+          const found = await deps.store.getSessionRun(session.sessionId);
+          return found === undefined || isOverAt(await reconcileSession(deps, found), seen);
+        };
+        return await sendEvents({ request, reply }, { ...session, runId: session.sessionId, isOver });
       },
     );
   };
+
+  async function sendEvents(
+    { request, reply }: Exchange,
+    { runId, status, headSeq, isOver }: LoggedRun,
+  ): Promise<FastifyReply> {
+    const afterSeq = request.headers['last-event-id'] ?? request.query['since-seq'] ?? 0;
+    const encoding = request.headers.accept?.includes('application/x-ndjson') === true ? lines : eventStream;
+    if (isOverAt({ status, headSeq }, afterSeq) && encoding === eventStream) return await reply.code(204).send();
+
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    if (reply.raw.destroyed) gone.abort();
+    const pages = runEventPages(deps, {
+      runId,
+      afterSeq,
+      isOver,
+      pingMs: deps.pingMs ?? defaultPingMs,
+      signal: AbortSignal.any([gone.signal, closing]),
+    });
+    return await reply
+      .header('content-type', encoding.contentType)
+      .header('cache-control', 'no-cache, no-transform')
+      .header('x-accel-buffering', 'no')
+      .send(Readable.from(encoded(runId, pages, encoding), { objectMode: false }));
+  }
+}
+
+interface Exchange {
+  readonly request: {
+    readonly headers: z.output<typeof EventHeaders>;
+    readonly query: z.output<typeof EventQuery>;
+  };
+  readonly reply: FastifyReply;
+}
+
+/** A run of any kind. */
+interface LoggedRun {
+  readonly runId: string;
+  readonly status: RunStatus;
+  readonly headSeq: number;
+  readonly isOver: (seen: number) => Promise<boolean>;
+}
+
+function isOverAt({ status, headSeq }: Pick<LoggedRun, 'status' | 'headSeq'>, seen: number): boolean {
+  return !isActive(status) && headSeq <= seen;
 }
 
 /** One chunk for each page; the next page is read when the reader has taken the last. */

@@ -11,23 +11,25 @@ export function createPreflight(options: {
   readonly config: Config;
   readonly environment: Environment;
   readonly hostId: string;
-}): ApiDeps['preflight'] {
+}): Pick<ApiDeps, 'preflight' | 'checkModel' | 'hostId'> {
   const { config, environment, hostId } = options;
   const settings = modelSettings(config);
   const ownPrices = createPriceReader(locate({ environment }).pricesFile);
-  return async (request) => {
-    const [{ preflightRalph }, { checkModel }, { createGit }] = await Promise.all([
+  const checkedModel = async (model: string): Promise<void> => {
+    const { checkModel } = await import('../../activities/model/check-model.ts');
+    await Promise.all([checkModel(model, { settings }), ownPrices()]);
+  };
+  const preflight: ApiDeps['preflight'] = async (request) => {
+    const [{ preflightRalph }, { createGit }] = await Promise.all([
       import('../../activities/ralph/preflight.ts'),
-      import('../../activities/model/check-model.ts'),
       import('../../activities/workspace/git.ts'),
     ]);
     return await preflightRalph(request, {
       hostId,
       git: createGit({ env: environment, processDir: join(config.dataDir, 'processes', 'api') }),
       searchPath: environment['PATH'] ?? '',
-      checkModel: async (model) => {
-        await Promise.all([checkModel(model, { settings }), ownPrices()]);
-      },
+      checkModel: checkedModel,
     });
   };
+  return { preflight, checkModel: checkedModel, hostId };
 }

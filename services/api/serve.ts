@@ -40,7 +40,7 @@ export async function serveApi(options: {
     store,
     engine,
     prepared,
-    preflight: createPreflight({ config, environment, hostId }),
+    ...createPreflight({ config, environment, hostId }),
     authenticate: authenticateLocal,
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),

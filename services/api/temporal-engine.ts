@@ -1,4 +1,5 @@
 import {
+  WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
@@ -16,6 +17,8 @@ import {
 } from '../../domain/contracts/ralph.ts';
 import type { CleanUpResult } from '../../domain/contracts/activities.ts';
 import type { CleanUpInput, RalphRollbackInput, RalphRunInput } from '../../domain/contracts/ralph.ts';
+import { agentSessionType, sessionUpdates } from '../../domain/contracts/session.ts';
+import type { AgentSessionInput, SessionMessage } from '../../domain/contracts/session.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { taskQueues } from '../../domain/run/ids.ts';
 import { engineError, grpcStatus } from '../temporal/engine-errors.ts';
@@ -30,8 +33,11 @@ const cleanUpMs = 110_000;
 /** A run takes an update between two of its steps' bookkeeping; a restarting worker needs a few seconds. */
 const defaultUpdateMs = 12_000;
 const invalidArgument = 3;
+const maxStarts = 5;
 /** The engine takes summaries of at most 400 bytes. */
 const summaryCharacters = 100;
+
+type SessionWorkflow = (input: AgentSessionInput) => Promise<void>;
 
 export interface TemporalEngine extends RunEngine {
   close(): Promise<void>;
@@ -93,6 +99,57 @@ export function createTemporalEngine(
     }
   };
 
+  const sendMessage = async (input: AgentSessionInput, message: SessionMessage): Promise<number> => {
+    for (let tries = 1; ; tries++) {
+      const startWorkflowOperation = new WithStartWorkflowOperation<SessionWorkflow>(agentSessionType, {
+        workflowId: input.sessionId,
+        taskQueue: taskQueues.workflows,
+        workflowTaskTimeout,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        args: [input],
+        typedSearchAttributes: [
+          keyword('CodetetherKind', 'session'),
+          keyword('CodetetherTenant', options.tenant ?? 'default'),
+          keyword('CodetetherHost', input.hostId),
+        ],
+        staticSummary: input.sessionId,
+      });
+      try {
+        return await answered(
+          updateMs,
+          async () =>
+            await client.workflow.executeUpdateWithStart<SessionWorkflow, number, [SessionMessage]>(
+              sessionUpdates.message,
+              {
+                args: [message],
+                startWorkflowOperation,
+              },
+            ),
+        );
+      } catch (error) {
+        // A session that was just ending, for want of something to do, is started again.
+        if (error instanceof WorkflowNotFoundError && tries < maxStarts) continue;
+        if (error instanceof WorkflowUpdateFailedError) {
+          throw new CodetetherError('session-busy', `${input.sessionId}: ${error.cause?.message ?? error.message}`, {
+            cause: error,
+          });
+        }
+        throw steerError(refusedStart(error), input.sessionId, 'a message');
+      }
+    }
+  };
+
+  const updateSession = async (sessionId: string, name: string, message?: object): Promise<void> => {
+    try {
+      await update(sessionId, name, name, message);
+    } catch (error) {
+      if (error instanceof CodetetherError && error.code === 'run-not-active')
+        throw new CodetetherError('session-idle', `${sessionId} is not working on anything`, { cause: error });
+      throw error;
+    }
+  };
+
   return {
     ping: async () => await answered(pingMs, async () => await probeTemporal(access, options.namespace, pingMs)),
     describe: async (runId, withinMs = answerMs) => {
@@ -140,6 +197,9 @@ export function createTemporalEngine(
       await startOnce(workflowTypes.ralphRollback, input, {
         staticSummary: `rollback of ${input.storyIds.join(', ')}`.slice(0, summaryCharacters),
       }),
+    send: async (input, message) => await sendMessage(input, message),
+    interrupt: async (sessionId) => await updateSession(sessionId, sessionUpdates.interrupt),
+    steerSession: async (sessionId, nudge) => await updateSession(sessionId, sessionUpdates.steer, nudge),
     cleanUp: async (input) =>
       await answered(
         cleanUpMs,

@@ -10,6 +10,8 @@ import type {
   CleanupView,
   HealthView,
   HostListView,
+  MessageRequest,
+  MessageResponse,
   ReadyView,
   ResumeRequest,
   ResumeResponse,
@@ -17,8 +19,12 @@ import type {
   RollbackStoryRequest,
   RunDetailView,
   RunListView,
+  SessionListView,
+  SessionView,
   StartRunRequest,
   StartRunResponse,
+  StartSessionRequest,
+  TranscriptView,
   SteerResponse,
   SteerVerb,
   StoryDetailView,
@@ -55,6 +61,16 @@ export interface Client {
   /** @param apply remove what is of no use; else only look */
   cleanUp(apply: boolean): Promise<CleanupView>;
   hosts(): Promise<HostListView>;
+  startSession(request: StartSessionRequest): Promise<MessageResponse>;
+  sendMessage(sessionId: string, request: MessageRequest): Promise<MessageResponse>;
+  /** @param options.folder only those that work in it */
+  listSessions(options?: { readonly limit?: number; readonly folder?: string }): Promise<SessionListView>;
+  getSession(sessionId: string): Promise<SessionView>;
+  transcript(sessionId: string): Promise<TranscriptView>;
+  interrupt(sessionId: string): Promise<SessionView>;
+  steerSession(sessionId: string, text: string): Promise<SessionView>;
+  /** Like `events`; ends when no turn is under way. */
+  sessionEvents(sessionId: string, options?: RunEventsOptions): AsyncIterable<RunEvent>;
   health(): Promise<HealthView>;
   ready(): Promise<ReadyView>;
   /**
@@ -101,6 +117,29 @@ export function createClient(options: { readonly socketPath: string }): Client {
     cleanUp: async (apply) =>
       await requestJson({ socketPath, method: apply ? 'POST' : 'GET', path: '/v1/cleanup', timeoutMs: startMs }),
     hosts: async () => await get('/v1/hosts'),
+    startSession: async (body) =>
+      await requestJson({ socketPath, method: 'POST', path: '/v1/sessions', body, timeoutMs: startMs }),
+    sendMessage: async (sessionId, body) => {
+      const path = `${sessionPath(sessionId)}/messages`;
+      return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: startMs });
+    },
+    listSessions: async ({ limit = 50, folder } = {}) =>
+      await get(`/v1/sessions?limit=${limit}${folder === undefined ? '' : `&folder=${encodeURIComponent(folder)}`}`),
+    getSession: async (sessionId) => await get(sessionPath(sessionId)),
+    transcript: async (sessionId) => await get(`${sessionPath(sessionId)}/transcript`),
+    interrupt: async (sessionId) =>
+      await requestJson({
+        socketPath,
+        method: 'POST',
+        path: `${sessionPath(sessionId)}/interrupt`,
+        timeoutMs: answerMs,
+      }),
+    steerSession: async (sessionId, text) => {
+      const path = `${sessionPath(sessionId)}/steer`;
+      return await requestJson({ socketPath, method: 'POST', path, body: { text }, timeoutMs: answerMs });
+    },
+    sessionEvents: (sessionId, eventsOptions = {}) =>
+      runEvents(socketPath, `${sessionPath(sessionId)}/events`, eventsOptions),
     health: async () => await get('/health'),
     ready: async () =>
       await requestJson({ socketPath, method: 'GET', path: '/ready', timeoutMs: answerMs, alsoAccept: 503 }),
@@ -110,4 +149,8 @@ export function createClient(options: { readonly socketPath: string }): Client {
 
 function runPath(runId: string): string {
   return `/v1/runs/${encodeURIComponent(runId)}`;
+}
+
+function sessionPath(sessionId: string): string {
+  return `/v1/sessions/${encodeURIComponent(sessionId)}`;
 }

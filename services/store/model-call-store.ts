@@ -8,13 +8,12 @@ import type {
   ReserveResult,
 } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { brokenCap, budgetCaps } from '../../domain/run/budget.ts';
-import type { BudgetCaps } from '../../domain/run/budget.ts';
+import { brokenCap } from '../../domain/run/budget.ts';
 import { jsonText } from './json.ts';
 import { numericDollars } from './money.ts';
 import { readSpending } from './model-spending.ts';
 import { appendRunEvents } from './run-events.ts';
-import { ledgerOf, lockRun, storedOptions, usageOf } from './run-rows.ts';
+import { ledgerOf, lockRun, storedCaps, usageOf } from './run-rows.ts';
 import type { Database } from './schema.ts';
 import { appendSessionEvents } from './session-store.ts';
 import { inTransaction } from './transaction.ts';
@@ -67,10 +66,10 @@ export function createModelCallStore(database: Kysely<Database>): ModelCallStore
       await inTransaction(database, async (transaction) => await storeAnswer(transaction, answer)),
     releaseModelCall: async (key) =>
       await inTransaction(database, async (transaction) => await release(transaction, key)),
-    caps: async (runId) => {
-      const row = await database.selectFrom('run').select('options').where('run_id', '=', runId).executeTakeFirst();
+    budget: async (runId) => {
+      const row = await database.selectFrom('run').selectAll().where('run_id', '=', runId).executeTakeFirst();
       if (row === undefined) throw noRun(runId);
-      return capsOf(row.options);
+      return { caps: storedCaps(row.options), ledger: ledgerOf(row) };
     },
   };
 }
@@ -90,7 +89,7 @@ async function reserve(database: Queries, call: ModelCallReservation): Promise<R
     await release(database, call.key);
     return await reserve(database, call);
   }
-  const budget = brokenCap(capsOf(run.options), ledgerOf(run), call);
+  const budget = brokenCap(storedCaps(run.options), ledgerOf(run), call);
   if (budget !== null) return { kind: 'budget-exceeded', budget };
   const reserved_usd = numericDollars(call.usd);
   await database
@@ -196,10 +195,6 @@ function reservedChange(
     reserved_usd: sql<string>`reserved_usd ${operator} ${amount.usd}::numeric`,
     steps: sql<number>`steps ${operator} ${amount.steps}::bigint`,
   };
-}
-
-function capsOf(options: unknown): BudgetCaps {
-  return budgetCaps(storedOptions(options));
 }
 
 function noRun(runId: string): CodetetherError {

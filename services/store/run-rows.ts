@@ -7,7 +7,8 @@ import { Prd, Story } from '../../domain/ralph/prd.ts';
 import { onAskPolicies } from '../../domain/run/approval.ts';
 import { runStatuses } from '../../domain/run/events.ts';
 import type { CheckVerdict } from '../../domain/run/events.ts';
-import type { BudgetLedger, Usage } from '../../domain/run/budget.ts';
+import { budgetCaps } from '../../domain/run/budget.ts';
+import type { BudgetCaps, BudgetLedger, Usage } from '../../domain/run/budget.ts';
 import type { Database, RunTable, StoryTable, UsageColumns } from './schema.ts';
 import type { Queries } from './transaction.ts';
 
@@ -32,10 +33,11 @@ const StoredFeedback = z
 const RunStatus = z.enum(runStatuses);
 const StoryStatus = z.enum(['open', 'running', 'passed', 'failed', 'blocked']);
 
-/** Runs with how many of their stories there are and have passed. */
+/** Runs of PRDs, with how many of their stories there are and have passed. */
 export function selectRuns(database: Queries) {
   return database
     .selectFrom('run')
+    .where('run.kind', '=', 'ralph')
     .selectAll('run')
     .select([
       sql<number>`(SELECT count(*) FROM story WHERE story.run_id = run.run_id AND NOT story.removed)`.as('total'),
@@ -63,6 +65,17 @@ export function selectStories(database: Queries, runId: string) {
 
 export function storedOptions(options: unknown): RalphOptions {
   return StoredOptions.parse(options);
+}
+
+const StoredCaps = z.object({
+  maxCostUsd: z.number().nullable(),
+  maxTokens: z.number().nullable(),
+  maxTotalSteps: z.number().optional(),
+});
+
+/** The caps in the options of a run of any kind. */
+export function storedCaps(options: unknown): BudgetCaps {
+  return budgetCaps(StoredCaps.parse(options));
 }
 
 export function usageOf(row: Selectable<UsageColumns>): Usage {

@@ -141,6 +141,7 @@ export interface EffectTable {
 
 export interface WorkspaceTable {
   workspace_id: string;
+  kind: 'worktree' | 'folder';
   run_id: string;
   story_id: string;
   host_id: string;

@@ -15,6 +15,7 @@ import type { DatabaseOptions } from './pool.ts';
 import { createRunEventListener } from './run-event-listener.ts';
 import { createRunStore } from './run-store.ts';
 import type { Database } from './schema.ts';
+import { createSessionRunStore } from './session-run-store.ts';
 import { createSessionStore } from './session-store.ts';
 import { createWorkspaceStore } from './workspace-store.ts';
 
@@ -47,6 +48,7 @@ export function createStore(options: DatabaseOptions): PostgresStore {
     ...createApprovalStore(database),
     ...createRunStore(database),
     ...createSessionStore(database),
+    ...createSessionRunStore(database),
     ...createModelCallStore(database),
     ...createEffectStore(database),
     ...createWorkspaceStore(database),

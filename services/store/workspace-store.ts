@@ -59,6 +59,7 @@ export function createWorkspaceStore(database: Kysely<Database>): WorkspaceStore
 function workspaceRow(workspace: WorkspaceRecord): Selectable<WorkspaceTable> {
   return {
     workspace_id: workspace.workspaceId,
+    kind: workspace.kind,
     run_id: workspace.runId,
     story_id: workspace.storyId,
     host_id: workspace.hostId,
@@ -73,6 +74,7 @@ function workspaceRow(workspace: WorkspaceRecord): Selectable<WorkspaceTable> {
 function workspaceRecord(row: Selectable<WorkspaceTable>): WorkspaceRecord {
   return {
     workspaceId: row.workspace_id,
+    kind: row.kind,
     runId: row.run_id,
     storyId: row.story_id,
     hostId: row.host_id,

@@ -12,6 +12,8 @@ import { createRunCommand } from '../../activities/process/run-command.ts';
 import { createProgressActivities } from '../../activities/progress/create-progress-activities.ts';
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
+import { createCheckAnswer } from '../../activities/session/check-answer.ts';
+import { createSessionActivities } from '../../activities/session/create-session-activities.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
 import { createHousekeepingActivities } from '../../activities/workspace/clean-up.ts';
@@ -73,6 +75,8 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     requestApproval: (input) => store.requestApproval(input),
     settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
+    endTurn: (input) => store.endTurn(input),
+    checkAnswer: createCheckAnswer(store),
   };
   const host: HostActivities = {
     ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
@@ -81,6 +85,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
     ...createProgressActivities({ store, git }),
     ...createPrdFileActivities({ store }),
+    ...createSessionActivities({ store, hostId }),
   };
 
   const common: Omit<WorkerOptions, 'taskQueue'> = {

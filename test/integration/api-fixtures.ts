@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { StoryVerb, SteerVerb } from '../../domain/contracts/api.ts';
+import type { SessionMessage } from '../../domain/contracts/session.ts';
 import type { StoryMessage, RalphRunInput } from '../../domain/contracts/ralph.ts';
 import type { ApprovalAnswer } from '../../domain/run/approval.ts';
 import type { CapsChange } from '../../domain/run/budget.ts';
@@ -27,6 +28,9 @@ export interface FakeEngine extends RunEngine {
   readonly answers: [string, ApprovalAnswer][];
   readonly told: [string, StoryVerb, StoryMessage][];
   readonly rollbacks: [string, readonly string[]][];
+  readonly sent: [string, SessionMessage][];
+  readonly interrupted: string[];
+  readonly nudged: [string, string][];
   /** `down`: nothing is answered; `deaf`: a start is taken and its answer lost. */
   mode: 'up' | 'down' | 'deaf';
   end(runId: string, how: EngineEnd): void;
@@ -44,6 +48,9 @@ export function fakeEngine(): FakeEngine {
     answers: [],
     told: [],
     rollbacks: [],
+    sent: [],
+    interrupted: [],
+    nudged: [],
     mode: 'up',
     ping: async () => answer(),
     describe: async (runId) => {
@@ -83,6 +90,19 @@ export function fakeEngine(): FakeEngine {
       engine.rollbacks.push([`started ${runId}`, storyIds]);
       return 'started';
     },
+    send: async (input, message) => {
+      answer();
+      engine.sent.push([input.sessionId, message]);
+      return engine.sent.filter(([sessionId]) => sessionId === input.sessionId).length - 1;
+    },
+    interrupt: async (sessionId) => {
+      answer();
+      engine.interrupted.push(sessionId);
+    },
+    steerSession: async (sessionId, nudge) => {
+      answer();
+      engine.nudged.push([sessionId, nudge.text]);
+    },
     cleanUp: async () => ({ entries: [], more: 0 }),
     end: (runId, how) => {
       const known = engine.runs.get(runId);
@@ -119,6 +139,8 @@ export async function startApi(
     store,
     engine,
     preflight: async (request) => ({ plan: plans?.get(request.prdPath) ?? plan(), warnings: ['mind the gap'] }),
+    checkModel: async () => undefined,
+    hostId: 'host-1',
     authenticate: authenticateLocal,
     ui: { uiUrl: 'http://127.0.0.1:8233/', namespace: 'default' },
     version: '1.2.3',

@@ -101,6 +101,8 @@ test('a failure of ours is internal, without a stack', async () => {
     store: { ...store, listRuns: async () => await Promise.reject(new TypeError('secret detail')) },
     engine: api.engine,
     preflight: async () => await Promise.reject(new Error('x')),
+    checkModel: async () => undefined,
+    hostId: 'host-1',
     authenticate: authenticateLocal,
     ui: { uiUrl: null, namespace: 'default' },
     version: '1',

@@ -274,7 +274,7 @@ test('a run that is opened again follows the PRD, keeps its log and never uses a
     total: 4,
     tip: 'tip2',
   });
-  expect(await store.caps(runId)).toEqual({ maxCostUsd: null, maxTokens: 77, maxTotalSteps: null });
+  expect((await store.budget(runId)).caps).toEqual({ maxCostUsd: null, maxTokens: 77, maxTotalSteps: null });
   const stories = await store.getStories(runId);
   expect(
     stories.map((story) => [story.story.id, story.status, story.attempts, story.tries, story.commit, story.feedback]),
@@ -334,6 +334,7 @@ test('workspaces, checks, blobs and hosts come back as they were put', async () 
     runId,
     storyId: 'US-1',
     hostId: 'h',
+    kind: 'worktree' as const,
     path: '/repo/.codetether-worktrees/US-1',
     branch: 'b',
     base: 'b1',

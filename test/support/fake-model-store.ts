@@ -95,7 +95,7 @@ export function createFakeModelStore(
       return answer === undefined ? undefined : { model: answer.model, usage: answer.result.usage };
     },
     spending: async () => [],
-    caps: async () => caps,
+    budget: async () => ({ caps, ledger: ledger() }),
     readSession: async (sessionId) => {
       calls.readSession++;
       return [...(sessions.get(sessionId) ?? [])];

@@ -3,6 +3,7 @@ import type { Approval } from '../../domain/run/approval.ts';
 import type {
   CheckResult,
   CommitStoryResult,
+  EndTurnInput,
   HostActivities,
   MergeStoryResult,
   ModelActivities,
@@ -52,6 +53,10 @@ export interface Behaviour {
   readonly inspect?: (call: { storyId: string; attempt: number; where: string }) => string | undefined;
   readonly commit?: (call: { storyId: string; attempt: number }) => CommitStoryResult | undefined;
   readonly revert?: (storyIds: readonly string[]) => RevertStoriesResult | undefined;
+  /** Why a message cannot be worked on. */
+  readonly turnProblem?: (messageId: string) => { code: string; message: string } | undefined;
+  /** What is wrong with an answer. @param tell the first time */
+  readonly answerProblem?: (tell: boolean) => string | undefined;
   readonly merge?: (call: { storyId: string; attempt: number; commit: string }) => MergeStoryResult | undefined;
 }
 
@@ -103,6 +108,10 @@ export class FakeWorld {
   readonly failures = new Map<string, RememberedFailure[]>();
   readonly records: RecordInput[] = [];
   finished: FinishRunInput | undefined;
+  readonly turnEnds: EndTurnInput[] = [];
+  /** Model calls so far. */
+  steps = 0;
+  #turns = 0;
   #behaviour: Behaviour;
   #keys = new Set<string>();
 
@@ -140,6 +149,7 @@ export class FakeWorld {
       openSession: async () => undefined,
       modelStep: async ({ storyId, attempt, step }) => {
         note(`model ${storyId}:${attempt}:${step}`);
+        this.steps = Math.max(this.steps, step);
         return (
           (await this.#behaviour.model?.({ storyId, attempt, step })) ?? (step === 1 ? answers.write : answers.finished)
         );
@@ -216,6 +226,22 @@ export class FakeWorld {
       settleApproval: async ({ approvalId, storyId, state, answer, answeredBy }) => {
         if (!this.approvals.delete(approvalId)) return;
         note(`${state} ${storyId} ${answer} ${answeredBy}`);
+      },
+      openTurn: async ({ messageId, agent }) => {
+        note(`turn ${messageId} ${agent}`);
+        if (this.turnEnds.some((end) => end.messageId === messageId)) return { kind: 'answered' };
+        this.#turns++;
+        const problem = this.#behaviour.turnProblem?.(messageId);
+        const turn = { kind: 'opened', turn: this.#turns, firstStep: 1 + this.steps } as const;
+        return problem === undefined ? turn : { ...turn, problem };
+      },
+      endTurn: async (input) => {
+        note(`turn ${input.messageId} ended ${input.outcome}`);
+        this.turnEnds.push(input);
+      },
+      checkAnswer: async ({ tell }) => {
+        const problem = this.#behaviour.answerProblem?.(tell);
+        return problem === undefined ? { ok: true } : { ok: false, problem };
       },
       readyStories: async ({ inFlight, limit }) => this.#ready(new Set(inFlight), limit),
       record: async (input) => this.#record(input),

@@ -59,6 +59,8 @@ export interface HelpEnd {
   /** Command line, then what it does. */
   readonly examples: readonly (readonly [commandLine: string, what: string])[];
   readonly exitCodes: readonly (readonly [code: number, meaning: string])[];
+  /** Default: docs/ralph.md. */
+  readonly more?: string;
 }
 
 export const runExitCodes: HelpEnd['exitCodes'] = [
@@ -80,7 +82,7 @@ export const shortExitCodes: HelpEnd['exitCodes'] = [
   [75, 'temporary failure: the same command can work later'],
 ];
 
-export function withHelpEnd(command: Command, { examples, exitCodes }: HelpEnd): Command {
+export function withHelpEnd(command: Command, { examples, exitCodes, more = 'docs/ralph.md' }: HelpEnd): Command {
   return command.addHelpText('after', () => {
     const columns = process.stdout.columns ?? 80;
     const width = Math.max(...examples.map(([line]) => line.length));
@@ -89,6 +91,6 @@ export function withHelpEnd(command: Command, { examples, exitCodes }: HelpEnd):
       isNarrow ? [`  ${line}`, `      ${what}`] : [`  ${line.padEnd(width)}  ${what}`],
     );
     const codeLines = exitCodes.map(([code, meaning]) => `  ${String(code).padEnd(3)}  ${meaning}`);
-    return ['', 'Examples:', ...exampleLines, '', 'Exit codes:', ...codeLines, '', 'More: docs/ralph.md'].join('\n');
+    return ['', 'Examples:', ...exampleLines, '', 'Exit codes:', ...codeLines, '', `More: ${more}`].join('\n');
   });
 }

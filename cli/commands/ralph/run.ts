@@ -3,17 +3,16 @@ import { createInterface } from 'node:readline/promises';
 import type { OnAsk } from '../../../domain/run/approval.ts';
 import type { StartRunRequest, StartRunResponse } from '../../../domain/contracts/api.ts';
 import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
-import { parseModelReference } from '../../../domain/model/reference.ts';
 import { uncheckedStories } from '../../../domain/ralph/parse-prd.ts';
 import type { ParsedPrd } from '../../../domain/ralph/parse-prd.ts';
 import { readPrdFile } from '../../../services/client/read-prd.ts';
-import { loadConfig } from '../../../services/config/config.ts';
 import { formatElapsed } from '../../output/format.ts';
 import { shellWord } from '../../output/final.ts';
 import { inSigns } from '../../output/signs.ts';
 import { snakeKeys } from '../../output/stream-json.ts';
 import { cleanLine, counted, wrap } from '../../output/text.ts';
 import { lookOf } from '../../output/terminal.ts';
+import { absoluteModel, defaultModel } from '../model-option.ts';
 import { openContext, print, startStack } from './context.ts';
 import type { Context } from './context.ts';
 import { runHandle } from './find-run.ts';
@@ -53,7 +52,7 @@ export interface RunOptions {
 export async function run(options: RunOptions): Promise<number> {
   const context = openContext();
   const prdPath = realpath(resolve(context.cwd, options.prd));
-  const model = absoluteModel(options.model ?? defaultModel(context), context.cwd);
+  const model = absoluteModel(options.model ?? defaultModel(context, 'ralph run'), context.cwd);
   const { prd } = await readUsablePrd(prdPath, options.prd);
   if (findRepository(resolve(prdPath, '..')) === undefined) {
     throw new CodetetherError('not-a-repository', `the PRD is not in a git repository: ${prdPath}`);
@@ -104,27 +103,6 @@ async function readUsablePrd(prdPath: string, given: string): Promise<ParsedPrd>
     const next = `nothing was started. Check with: codetether ralph validate ${shellWord(given)}`;
     throw new CodetetherError('prd-invalid', message, { problems, next, cause: error });
   }
-}
-
-function defaultModel({ environment }: Context): string {
-  const { defaultModel: model } = loadConfig({ environment });
-  if (model !== undefined) return model;
-  throw new CodetetherError('usage', 'no model is named', {
-    next:
-      'Name one: codetether ralph run --model anthropic/NAME (or openai/, google/, openai-compatible/, scripted/FILE), ' +
-      'or once for all: export CODETETHER_DEFAULT_MODEL=anthropic/NAME',
-  });
-}
-
-/** `scripted/<file>` is resolved here: the API does not know this command's folder. */
-function absoluteModel(text: string, cwd: string): string {
-  const reference = parseModelReference(text);
-  if (reference === null) {
-    throw new CodetetherError('model-unknown', `"${cleanLine(text)}" is not a model`);
-  }
-  if (reference.provider !== 'scripted') return text;
-  const file = resolve(cwd, reference.model);
-  return `scripted/${file}${reference.effort === null ? '' : `:${reference.effort}`}`;
 }
 
 /** Asks on a terminal; off it the error says which flag accepts it. */

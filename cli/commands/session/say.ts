@@ -1,0 +1,246 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { CodetetherError, errorCatalogue, exitCodes, isErrorCode } from '../../../domain/errors.ts';
+import { longestMessage } from '../../../domain/session/limits.ts';
+import type { MessageRequest, MessageResponse } from '../../../domain/contracts/api.ts';
+import type { OnAsk } from '../../../domain/run/approval.ts';
+import type { RunEvent } from '../../../domain/run/events.ts';
+import type { AgentKind } from '../../../domain/session/agents.ts';
+import { exitCodeOf } from '../../output/final.ts';
+import { turnEndLine, turnLine, turnObjects } from '../../output/turn.ts';
+import { lookOf } from '../../output/terminal.ts';
+import { absoluteModel, defaultModel } from '../model-option.ts';
+import { openContext, print, startStack } from '../ralph/context.ts';
+import type { Context } from '../ralph/context.ts';
+import type { OutputFormat } from '../ralph/options.ts';
+import { realpath } from '../ralph/repository.ts';
+import { reviver } from '../ralph/revive.ts';
+import { followTurn } from './follow-turn.ts';
+import { writeResult } from './write-result.ts';
+
+export interface SayOptions {
+  readonly print?: string;
+  readonly model?: string;
+  readonly fallbackModel?: string;
+  readonly agent?: AgentKind;
+  readonly continue?: boolean;
+  readonly resume?: string;
+  readonly cwd?: string;
+  readonly maxSteps?: number;
+  readonly maxTime?: number;
+  readonly maxCost?: number;
+  readonly maxTokens?: number;
+  readonly onAsk?: OnAsk;
+  readonly askTimeout?: number;
+  readonly outputSchema?: string;
+  readonly output?: string;
+  readonly outputFormat: OutputFormat;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly sinceSeq?: number;
+}
+
+type TurnEnded = Extract<RunEvent, { kind: 'turn-ended' }>;
+
+/** `codetether run`: one message, and the answer on stdout. @returns the exit status */
+export async function say(words: readonly string[], options: SayOptions): Promise<number> {
+  const context = openContext();
+  const text = await messageOf(context, words, options);
+  const outputSchema = options.outputSchema === undefined ? undefined : await readSchema(context, options.outputSchema);
+  const folder = realpath(resolve(context.cwd, options.cwd ?? '.'));
+  const target = await targetOf(context, options, folder);
+  const request = requestOf(context, options, { text, outputSchema });
+  const sent =
+    target === undefined
+      ? await startSession(context, options, { ...request, folder })
+      : await resumeSession(context, target, request);
+  const outputFormat = options.json === true ? 'json' : options.outputFormat;
+  return await watchTurn(context, sent, { ...options, outputFormat });
+}
+
+async function startSession(
+  context: Context,
+  options: SayOptions,
+  request: MessageRequest & { readonly folder: string },
+): Promise<MessageResponse> {
+  const model = absoluteModel(options.model ?? defaultModel(context, 'run'), context.cwd);
+  await startStack(context, 'apply');
+  return await context.client.startSession({ ...request, model });
+}
+
+async function resumeSession(context: Context, sessionId: string, request: MessageRequest): Promise<MessageResponse> {
+  await startStack(context, 'apply');
+  return await context.client.sendMessage(sessionId, request);
+}
+
+/** Undefined: a new session. @throws `not-found` when there is none to go on with */
+async function targetOf(context: Context, options: SayOptions, folder: string): Promise<string | undefined> {
+  if (options.resume !== undefined) return options.resume;
+  if (options.continue !== true) return undefined;
+  await startStack(context, 'keep');
+  const { sessions } = await context.client.listSessions({ limit: 1, folder });
+  const [newest] = sessions;
+  if (newest !== undefined) return newest.sessionId;
+  throw new CodetetherError('not-found', `there is no session of ${folder} to go on with`, {
+    next: 'Start one: codetether run "…"; those of other folders: codetether sessions list --all',
+  });
+}
+
+function requestOf(
+  { cwd, stdin, stderr }: Context,
+  options: SayOptions,
+  { text, outputSchema }: { readonly text: string; readonly outputSchema: Record<string, unknown> | undefined },
+): MessageRequest {
+  const { model, fallbackModel, agent, maxSteps, maxTime, maxCost, maxTokens, askTimeout } = options;
+  return {
+    text,
+    ...(model === undefined ? {} : { model: absoluteModel(model, cwd) }),
+    ...(fallbackModel === undefined ? {} : { fallbackModel: absoluteModel(fallbackModel, cwd) }),
+    ...(agent === undefined ? {} : { agent }),
+    ...(maxSteps === undefined ? {} : { maxSteps }),
+    ...(maxTime === undefined ? {} : { maxTimeMs: maxTime }),
+    ...(maxCost === undefined ? {} : { maxCostUsd: maxCost }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(askTimeout === undefined ? {} : { askTimeoutMs: askTimeout }),
+    ...(outputSchema === undefined ? {} : { outputSchema }),
+    onAsk: options.onAsk ?? (stdin.isTTY && stderr.isTTY ? 'wait' : 'deny'),
+  };
+}
+
+/** The words of the command line, and what is piped in as context below them. */
+async function messageOf({ stdin }: Context, words: readonly string[], options: SayOptions): Promise<string> {
+  const said = [...(options.print === undefined ? [] : [options.print]), ...words].join(' ').trim();
+  const piped = stdin.isTTY ? '' : await readPiped(stdin);
+  const text = said === '' || piped === '' ? said + piped : `${said}\n\n<stdin>\n${piped}\n</stdin>`;
+  if (text.trim() === '') {
+    throw new CodetetherError('usage', 'there is no message', { next: 'Say what is to be done: codetether run "…"' });
+  }
+  if (text.length <= longestMessage) return text;
+  throw new CodetetherError('usage', `the message has ${text.length} characters; ${longestMessage} are allowed`, {
+    next: 'Put the rest into a file, and name it in the message: the agent can read it.',
+  });
+}
+
+/** @throws `usage` for what is no text in UTF-8 */
+async function readPiped(stdin: NodeJS.ReadStream): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stdin) {
+    const buffer = Buffer.from(chunk);
+    bytes += buffer.length;
+    // Four bytes for each character at most: the message would be too long anyway.
+    if (bytes > 4 * longestMessage) break;
+    chunks.push(buffer);
+  }
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    if (!text.includes('\0')) return text.trimEnd();
+  } catch {
+    // Told below.
+  }
+  throw new CodetetherError('usage', 'what is piped in is not a text in UTF-8', {
+    next: 'Convert it (iconv -t utf-8), or put it into a file and name it in the message.',
+  });
+}
+
+async function readSchema({ cwd }: Context, file: string): Promise<Record<string, unknown>> {
+  const bad = (problem: string) =>
+    new CodetetherError('usage', 'the output schema cannot be used', { problems: [`${file}: ${problem}`] });
+  let text: string;
+  try {
+    text = await readFile(resolve(cwd, file), 'utf8');
+  } catch (error) {
+    throw bad(error instanceof Error ? error.message : String(error));
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw bad('is not JSON');
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  throw bad('is not a JSON schema: expected an object');
+}
+
+const leaveSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Shows a turn until it ends. Ctrl-C leaves it running. */
+export async function watchTurn(
+  context: Context,
+  { session, messageId, afterSeq, ahead }: MessageResponse,
+  options: Pick<SayOptions, 'outputFormat' | 'quiet' | 'output' | 'sinceSeq'>,
+): Promise<number> {
+  const { stderr, stdout, environment } = context;
+  const { sessionId } = session;
+  const look = lookOf(stderr, environment);
+  const note = (line: string) => {
+    if (options.quiet !== true) print(stderr, [line]);
+  };
+  const leaving = new AbortController();
+  const leave = () => leaving.abort();
+  for (const signal of leaveSignals) process.on(signal, leave);
+  const revive = reviver({ context, say: note, onStackDown: leave });
+  let lost: NodeJS.Timeout | undefined;
+  if (ahead > 0) note(`${ahead === 1 ? '1 message is' : `${ahead} messages are`} worked on first`);
+  const onEvent = (event: RunEvent): void => {
+    if (options.outputFormat === 'stream-json') {
+      for (const object of turnObjects(sessionId, event)) {
+        if (event.seq > (options.sinceSeq ?? 0)) print(stdout, [JSON.stringify(object)]);
+      }
+      return;
+    }
+    const line = turnLine(event, { look, nowMs: Date.now() });
+    if (line !== undefined) note(line);
+  };
+  const onConnection = (connected: boolean): void => {
+    clearInterval(lost);
+    if (!connected) lost = setInterval(() => void revive(), reviveMs);
+  };
+  try {
+    const turn = { sessionId, messageId, afterSeq, signal: leaving.signal, onEvent, onConnection };
+    const ended = await followTurn(context.client, turn);
+    if (ended === undefined) return leftRunning(context, sessionId);
+    return await finished(context, { sessionId, ended, note }, options);
+  } finally {
+    clearInterval(lost);
+    for (const signal of leaveSignals) process.off(signal, leave);
+  }
+}
+
+const reviveMs = 2_000;
+
+async function finished(
+  context: Context,
+  {
+    sessionId,
+    ended,
+    note,
+  }: { readonly sessionId: string; readonly ended: TurnEnded; readonly note: (line: string) => void },
+  options: Pick<SayOptions, 'outputFormat' | 'output'>,
+): Promise<number> {
+  const { body } = ended;
+  await writeResult(context, { sessionId, body }, options);
+  note(turnEndLine(body, lookOf(context.stderr, context.environment)));
+  const handle = shortSessionId(sessionId);
+  note(
+    body.outcome === 'completed'
+      ? `go on  codetether run --resume ${handle} "…"`
+      : `go on  codetether run --resume ${handle} "go on"      look  codetether sessions show ${handle}`,
+  );
+  if (body.code !== null && isErrorCode(body.code)) return errorCatalogue[body.code].exit;
+  return exitCodeOf(body.outcome);
+}
+
+function leftRunning({ stderr }: Context, sessionId: string): number {
+  const handle = shortSessionId(sessionId);
+  print(stderr, [
+    'left running',
+    `  watch  codetether sessions attach ${handle}      end  codetether sessions interrupt ${handle}`,
+  ]);
+  return exitCodes.interrupted;
+}
+
+/** What people type: the first eight characters are enough among thousands. */
+export function shortSessionId(sessionId: string): string {
+  return sessionId.replace(/^session:/, '').slice(0, 8);
+}

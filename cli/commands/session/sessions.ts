@@ -1,0 +1,148 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { SessionView, TranscriptView } from '../../../domain/contracts/api.ts';
+import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
+import { isActive } from '../../../domain/run/status.ts';
+import { formatCost, formatDay, formatTokens } from '../../output/format.ts';
+import { printPaged } from '../../output/pager.ts';
+import { snakeKeys } from '../../output/stream-json.ts';
+import { listTable } from '../../output/table.ts';
+import { transcriptLines, transcriptMarkdown } from '../../output/transcript.ts';
+import { ask, openContext, print, stdoutLook } from '../ralph/context.ts';
+import type { Context } from '../ralph/context.ts';
+import type { OutputFormat } from '../ralph/options.ts';
+import { realpath } from '../ralph/repository.ts';
+import { shortSessionId, watchTurn } from './say.ts';
+
+export interface ListOptions {
+  readonly all?: boolean;
+  readonly json?: boolean;
+}
+
+export interface ShowOptions {
+  readonly verbose?: boolean;
+  readonly json?: boolean;
+}
+
+export interface ExportOptions {
+  readonly format: 'markdown' | 'json';
+  readonly output?: string;
+}
+
+export interface AttachOptions {
+  readonly outputFormat: OutputFormat;
+  readonly quiet?: boolean;
+}
+
+const listed = 200;
+
+export async function list({ all = false, json = false }: ListOptions): Promise<number> {
+  const context = openContext();
+  const folder = realpath(context.cwd);
+  const { sessions } = await ask(context, (client) =>
+    client.listSessions({ limit: listed, ...(all ? {} : { folder }) }),
+  );
+  if (json) {
+    print(context.stdout, [JSON.stringify(snakeKeys({ schemaVersion: 1, sessions }))]);
+    return exitCodes.completed;
+  }
+  if (sessions.length === 0) {
+    print(context.stderr, [`there is no session ${all ? 'yet' : `of ${folder} yet`}; start one: codetether run "…"`]);
+    return exitCodes.completed;
+  }
+  const now = new Date();
+  const column = (title: string, cell: (session: SessionView) => string) => ({ title, cells: sessions.map(cell) });
+  const columns = [
+    column('id', ({ sessionId }) => shortSessionId(sessionId)),
+    column('state', ({ status }) => (isActive(status) ? 'working' : status)),
+    column('used', ({ usedAt }) => formatDay(usedAt, now)),
+    column('turns', ({ turns }) => String(turns)),
+    column('tokens', ({ spentTokens }) => formatTokens(spentTokens)),
+    column('cost', ({ spentUsd, spentTokens }) => formatCost({ usd: spentUsd, tokens: spentTokens })),
+    ...(all ? [column('folder', ({ folder: path }) => path)] : []),
+    column('title', ({ title }) => title),
+  ];
+  print(context.stdout, listTable(columns, stdoutLook(context), context.stdout.isTTY));
+  return exitCodes.completed;
+}
+
+export async function show(id: string | undefined, { verbose = false, json = false }: ShowOptions): Promise<number> {
+  const context = openContext();
+  const { session, rows } = await readSession(context, id);
+  if (json) {
+    print(context.stdout, [JSON.stringify(snakeKeys({ schemaVersion: 1, session, rows }))]);
+    return exitCodes.completed;
+  }
+  await printPaged(
+    context.stdout,
+    transcriptLines(session, rows, { verbose, look: stdoutLook(context) }),
+    context.environment,
+  );
+  return exitCodes.completed;
+}
+
+export async function exportSession(id: string | undefined, { format, output }: ExportOptions): Promise<number> {
+  const context = openContext();
+  const { session, rows } = await readSession(context, id);
+  const text =
+    format === 'json'
+      ? `${JSON.stringify(snakeKeys({ schemaVersion: 1, session, rows }), null, 2)}\n`
+      : transcriptMarkdown(session, rows);
+  if (output === undefined) context.stdout.write(text);
+  else await writeFile(resolve(context.cwd, output), text);
+  return exitCodes.completed;
+}
+
+export async function attach(id: string | undefined, options: AttachOptions): Promise<number> {
+  const context = openContext();
+  const session = await findSession(context, id);
+  const turn = await turnUnderWay(context, session);
+  return await watchTurn(context, { session, ...turn, ahead: 0 }, options);
+}
+
+export async function interrupt(id: string | undefined): Promise<number> {
+  const context = openContext();
+  const { sessionId } = await findSession(context, id);
+  await ask(context, (client) => client.interrupt(sessionId));
+  print(context.stderr, [`${shortSessionId(sessionId)} is interrupted; what it has changed stays`]);
+  return exitCodes.completed;
+}
+
+/** The newest `turn-started`, when its turn has not ended. */
+async function turnUnderWay(
+  { client }: Context,
+  session: SessionView,
+): Promise<{ readonly messageId: string; readonly afterSeq: number }> {
+  if (isActive(session.status)) {
+    let found: { messageId: string; afterSeq: number } | undefined;
+    const leaving = new AbortController();
+    for await (const event of client.sessionEvents(session.sessionId, { signal: leaving.signal })) {
+      if (event.kind === 'turn-started') found = { messageId: event.body.messageId, afterSeq: event.seq - 1 };
+      if (event.seq < session.headSeq) continue;
+      leaving.abort();
+      break;
+    }
+    if (found !== undefined) return found;
+  }
+  throw new CodetetherError('session-idle', `${shortSessionId(session.sessionId)} is not working on anything`);
+}
+
+async function readSession(
+  context: Context,
+  id: string | undefined,
+): Promise<{ readonly session: SessionView; readonly rows: TranscriptView['rows'] }> {
+  const session = await findSession(context, id);
+  const { rows } = await ask(context, (client) => client.transcript(session.sessionId));
+  return { session, rows };
+}
+
+async function findSession(context: Context, id: string | undefined): Promise<SessionView> {
+  if (id !== undefined) return await ask(context, (client) => client.getSession(id));
+  const folder = realpath(context.cwd);
+  const { sessions } = await ask(context, (client) => client.listSessions({ limit: 1, folder }));
+  const [newest] = sessions;
+  if (newest !== undefined) return newest;
+  throw new CodetetherError('not-found', `there is no session of ${folder}`, {
+    next: 'Start one: codetether run "…"; those of other folders: codetether sessions list --all',
+  });
+}

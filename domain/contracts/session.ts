@@ -1,0 +1,62 @@
+/** Workflow inputs and message names of agent sessions. Wire format: fields are only added. */
+import type { OnAsk } from '../run/approval.ts';
+import type { AgentKind } from '../session/agents.ts';
+
+/** The workflow's id is the session's; it ends when nothing was asked of it for a while, and is started again by the next message. */
+export interface AgentSessionInput {
+  /** `session:<id>`: of the run, the workflow and the transcript. */
+  readonly sessionId: string;
+  readonly hostId: string;
+  /** Set by continue-as-new only. */
+  readonly resume?: AgentSessionState;
+}
+
+export interface AgentSessionState {
+  readonly queue: readonly SessionMessage[];
+  readonly turn?: TurnState;
+}
+
+/** Argument of the update `message`. Texts lie in the store: they can be larger than what fits into a payload. */
+export interface SessionMessage {
+  /** The sender's; a message that comes twice is one. */
+  readonly messageId: string;
+  /** Blob. */
+  readonly text: string;
+  /** Blob of the JSON schema that the answer has to follow. */
+  readonly outputSchema?: string;
+  readonly agent: AgentKind;
+  /** `provider/model[:effort]`. */
+  readonly model: string;
+  readonly fallbackModel?: string;
+  /** Model calls of the turn. */
+  readonly maxSteps: number;
+  /** Wall clock of the turn. */
+  readonly maxTimeMs: number | null;
+  readonly onAsk: OnAsk;
+  readonly askTimeoutMs: number;
+}
+
+/** A turn under way. */
+export interface TurnState {
+  readonly message: SessionMessage;
+  /** From 1. */
+  readonly turn: number;
+  /** The turn's first step; steps are counted over the whole session. */
+  readonly firstStep: number;
+  /** The next one. */
+  readonly step: number;
+  readonly startedAtMs: number;
+  /** The answer did not follow its schema once already. */
+  readonly repaired: boolean;
+}
+
+export const sessionUpdates = {
+  /** Argument: {@link SessionMessage}; queues it and answers how many are before it. */
+  message: 'message',
+  /** Argument: a `Nudge`; told to the agent at work before its next step; rejected when no turn is under way. */
+  steer: 'steer',
+  /** Ends the turn under way, with what it is doing; rejected when there is none. */
+  interrupt: 'interrupt',
+} as const;
+
+export const agentSessionType = 'agentSession';

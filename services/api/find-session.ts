@@ -1,0 +1,45 @@
+import type { SessionRun } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { isActive } from '../../domain/run/status.ts';
+import type { ApiDeps } from './deps.ts';
+
+/** A row may be ahead of the engine for this long: it is written before the message is handed over. */
+const startingMs = 30_000;
+const readMs = 1_000;
+
+/**
+ * The session that `part` names: an id, with or without `session:`, or the beginning of one.
+ * @throws `not-found`, `ambiguous-id` with the candidates
+ */
+export async function findSession(deps: Pick<ApiDeps, 'store' | 'engine'>, part: string): Promise<SessionRun> {
+  const ids = await deps.store.findSessionIds(part);
+  const [sessionId] = ids;
+  const session = sessionId === undefined ? undefined : await deps.store.getSessionRun(sessionId);
+  if (session === undefined) {
+    throw new CodetetherError('not-found', `there is no session ${part}`, {
+      next: 'See which there are: codetether sessions list',
+    });
+  }
+  if (ids.length > 1) {
+    throw new CodetetherError('ambiguous-id', `${part} fits ${ids.length} sessions`, {
+      problems: ids,
+      details: { candidates: ids },
+    });
+  }
+  return await reconcileSession(deps, session);
+}
+
+/**
+ * The session with its row corrected, where the row says that a turn is under way and the engine knows of none: somebody ended
+ * its workflow. Where the engine does not answer, the row is taken as it is.
+ */
+export async function reconcileSession(
+  deps: Pick<ApiDeps, 'store' | 'engine'>,
+  session: SessionRun,
+): Promise<SessionRun> {
+  if (!isActive(session.status) || Date.now() - session.startedAt.getTime() < startingMs) return session;
+  const known = await deps.engine.describe(session.sessionId, readMs).catch(() => undefined);
+  if (known === undefined || known.kind === 'running') return session;
+  await deps.store.abandonTurn(session.sessionId, 'its workflow was ended in the engine');
+  return (await deps.store.getSessionRun(session.sessionId)) ?? session;
+}

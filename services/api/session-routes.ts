@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { isAbsolute } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import {
+  MessageRequest,
+  MessageResponse,
+  SessionListView,
+  SessionView,
+  StartSessionRequest,
+  SteerSessionRequest,
+  TranscriptView,
+} from '../../domain/contracts/api.ts';
+import type { SessionMessage } from '../../domain/contracts/session.ts';
+import type { SessionRun } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
+import { sessionRunId } from '../../domain/run/ids.ts';
+import { defaultMaxSteps } from '../../domain/session/agents.ts';
+import type { ApiDeps } from './deps.ts';
+import { findSession, reconcileSession } from './find-session.ts';
+import { runUiUrl } from './views.ts';
+import type { UiLocation } from './views.ts';
+
+const SessionParams = z.object({ sessionId: z.string().min(1).max(300) });
+const ListQuery = z.strictObject({
+  limit: z.coerce.number().int().positive().max(500).default(50),
+  folder: z.string().min(1).optional(),
+});
+const titleCharacters = 100;
+/** A message and what is around it, as JSON with escapes. */
+const bodyLimit = 8 * 1024 * 1024;
+
+/** Conversations with an agent. */
+export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
+  const { store, engine, ui } = deps;
+  return async (app) => {
+    app.post(
+      '/v1/sessions',
+      {
+        bodyLimit,
+        config: { permission: 'runs:write' },
+        schema: { body: StartSessionRequest, response: { 201: MessageResponse } },
+      },
+      async (request, reply) => {
+        const folder = await requireFolder(request.body.folder);
+        const { model, agent = 'build', text } = request.body;
+        const session = {
+          sessionId: sessionRunId(randomUUID()),
+          folder,
+          hostId: deps.hostId,
+          title: titleOf(text),
+          model,
+          agent,
+        };
+        return await reply.code(201).send(await say(session, request.body));
+      },
+    );
+
+    app.post(
+      '/v1/sessions/:sessionId/messages',
+      {
+        bodyLimit,
+        config: { permission: 'runs:write' },
+        schema: { params: SessionParams, body: MessageRequest, response: { 200: MessageResponse } },
+      },
+      async (request) => {
+        const session = await findSession(deps, request.params.sessionId);
+        await requireFolder(session.folder);
+        return await say(session, request.body);
+      },
+    );
+
+    app.get(
+      '/v1/sessions',
+      { config: { permission: 'runs:read' }, schema: { querystring: ListQuery, response: { 200: SessionListView } } },
+      async ({ query: { limit, folder } }) => {
+        const found = await store.listSessionRuns({ limit, ...(folder === undefined ? {} : { folder }) });
+        const current = await Promise.all(found.map(async (session) => await reconcileSession(deps, session)));
+        return { sessions: current.map((session) => sessionView(session, ui)) };
+      },
+    );
+
+    app.get(
+      '/v1/sessions/:sessionId',
+      { config: { permission: 'runs:read' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      async (request) => sessionView(await findSession(deps, request.params.sessionId), ui),
+    );
+
+    app.get(
+      '/v1/sessions/:sessionId/transcript',
+      { config: { permission: 'runs:read' }, schema: { params: SessionParams, response: { 200: TranscriptView } } },
+      async (request) => {
+        const { sessionId } = await findSession(deps, request.params.sessionId);
+        return { rows: [...(await store.readSession(sessionId))] };
+      },
+    );
+
+    app.post(
+      '/v1/sessions/:sessionId/interrupt',
+      { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      async (request) => {
+        const session = await findSession(deps, request.params.sessionId);
+        await engine.interrupt(session.sessionId);
+        return sessionView((await store.getSessionRun(session.sessionId)) ?? session, ui);
+      },
+    );
+
+    app.post(
+      '/v1/sessions/:sessionId/steer',
+      {
+        config: { permission: 'runs:write' },
+        schema: { params: SessionParams, body: SteerSessionRequest, response: { 200: SessionView } },
+      },
+      async (request) => {
+        const session = await findSession(deps, request.params.sessionId);
+        await engine.steerSession(session.sessionId, { nudgeId: randomUUID(), text: request.body.text });
+        return sessionView(session, ui);
+      },
+    );
+  };
+
+  /** The message is in the store before the engine hears of it; handing it over again is harmless. */
+  async function say(
+    session: Pick<SessionRun, 'sessionId' | 'folder' | 'hostId' | 'title' | 'model' | 'agent'>,
+    request: z.output<typeof MessageRequest>,
+  ): Promise<MessageResponse> {
+    const { sessionId, folder, hostId, title } = session;
+    const { text, agent = session.agent, model = session.model, fallbackModel, outputSchema } = request;
+    await Promise.all([
+      deps.checkModel(model),
+      fallbackModel === undefined ? undefined : deps.checkModel(fallbackModel),
+    ]);
+    const schema = outputSchema === undefined ? undefined : checkedSchema(outputSchema);
+    const messageId = request.messageId ?? randomUUID();
+    const message: SessionMessage = {
+      messageId,
+      text: await store.putBlob(text),
+      ...(schema === undefined ? {} : { outputSchema: await store.putBlob(schema) }),
+      agent,
+      model,
+      ...(fallbackModel === undefined ? {} : { fallbackModel }),
+      maxSteps: request.maxSteps ?? defaultMaxSteps[agent],
+      maxTimeMs: request.maxTimeMs ?? null,
+      onAsk: request.onAsk ?? 'deny',
+      askTimeoutMs: request.askTimeoutMs ?? defaultAskTimeoutMs,
+    };
+    const { maxCostUsd, maxTokens, maxTotalSteps } = request;
+    const caps = {
+      ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+      ...(maxTotalSteps === undefined ? {} : { maxTotalSteps }),
+    };
+    const afterSeq = await store.openSession({ sessionId, folder, hostId, title, model, agent, caps });
+    const ahead = await engine.send({ sessionId, hostId }, message).catch(async (error: unknown) => {
+      await store.abandonTurn(sessionId, 'the message could not be handed over', { onlyIfStarting: true });
+      throw error;
+    });
+    const now = await store.getSessionRun(sessionId);
+    if (now === undefined) throw new CodetetherError('not-found', `there is no session ${sessionId}`);
+    return { session: sessionView(now, ui), messageId, afterSeq, ahead };
+  }
+}
+
+async function requireFolder(folder: string): Promise<string> {
+  const problem = (what: string) =>
+    new CodetetherError('request-invalid', `the folder cannot be worked in: ${folder}`, {
+      problems: [`folder: ${what}`],
+    });
+  if (!isAbsolute(folder) || folder.includes('\0')) throw problem('must be an absolute path');
+  if ((await stat(folder).catch(() => undefined))?.isDirectory() !== true) throw problem('is not there (any more)');
+  return await realpath(folder);
+}
+
+function titleOf(text: string): string {
+  const line = text.trim().split('\n')[0] ?? '';
+  return line.slice(0, titleCharacters).toWellFormed();
+}
+
+/** As text. @throws `request-invalid` when it is no JSON schema that answers can be held against */
+function checkedSchema(schema: Readonly<Record<string, unknown>>): string {
+  try {
+    z.fromJSONSchema(schema);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CodetetherError('request-invalid', 'the output schema cannot be used', {
+      problems: [`outputSchema: ${reason}`],
+      cause: error,
+    });
+  }
+  return JSON.stringify(schema);
+}
+
+function sessionView(session: SessionRun, ui: UiLocation): SessionView {
+  const { sessionId, status, folder, hostId, title, model, agent, turns, usage, caps, ledger } = session;
+  return {
+    sessionId,
+    status,
+    folder,
+    hostId,
+    title,
+    model,
+    agent,
+    turns,
+    usage,
+    ...caps,
+    spentUsd: ledger.spentUsd,
+    spentTokens: ledger.spentTokens,
+    reservedUsd: ledger.reservedUsd,
+    message: session.outcomeMessage,
+    createdAt: session.createdAt.toISOString(),
+    usedAt: session.startedAt.toISOString(),
+    headSeq: session.headSeq,
+    uiUrl: runUiUrl(ui, sessionId),
+  };
+}

@@ -1,0 +1,272 @@
+import type { Kysely, Selectable } from 'kysely';
+import { sql } from 'kysely';
+import { z } from 'zod';
+import type { EndTurnInput, OpenTurnResult } from '../../domain/contracts/activities.ts';
+import type { SessionPlan, SessionRun, SessionRunStore, TurnPlan } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { runEventBodies } from '../../domain/run/events.ts';
+import { isActive, runStatuses } from '../../domain/run/status.ts';
+import { messageKey, sessionAgentId } from '../../domain/run/ids.ts';
+import { agentKinds } from '../../domain/session/agents.ts';
+import { expireApprovals } from './approval-store.ts';
+import { cleanText, jsonText } from './json.ts';
+import { appendRunEvents, hasRunEvent } from './run-events.ts';
+import { releaseReservations } from './run-open.ts';
+import { ledgerOf, lockRun, storedCaps, usageOf } from './run-rows.ts';
+import type { Database, RunTable } from './schema.ts';
+import { appendSessionEvents } from './session-store.ts';
+import { inTransaction } from './transaction.ts';
+import type { Queries } from './transaction.ts';
+
+const foundSessions = 20;
+const shownText = 300;
+/** Keeps an event far below what a reader's line may hold. */
+const answerText = 32_000;
+
+const Options = z.object({ model: z.string(), agent: z.enum(agentKinds) });
+const Status = z.enum(runStatuses);
+
+export function createSessionRunStore(database: Kysely<Database>): SessionRunStore {
+  return {
+    openSession: async (plan) =>
+      await inTransaction(database, async (transaction) => await openSession(transaction, plan)),
+    getSessionRun: async (sessionId) => {
+      const row = await selectSessions(database).where('run_id', '=', sessionId).executeTakeFirst();
+      return row === undefined ? undefined : sessionRun(row);
+    },
+    listSessionRuns: async ({ limit, folder }) => {
+      const rows = selectSessions(database).orderBy('started_at', 'desc').orderBy('run_id').limit(limit);
+      return (await (folder === undefined ? rows : rows.where('repo_path', '=', folder)).execute()).map(sessionRun);
+    },
+    findSessionIds: async (part) => {
+      const text = cleanText(part);
+      const rows = await selectSessions(database)
+        .where(sql<boolean>`starts_with(run_id, ${text}) OR starts_with(run_id, ${`session:${text}`})`)
+        .orderBy('started_at', 'desc')
+        .limit(foundSessions)
+        .execute();
+      return rows.map((row) => row.run_id);
+    },
+    openTurn: async (plan) => await inTransaction(database, async (transaction) => await openTurn(transaction, plan)),
+    endTurn: async (input) => await inTransaction(database, async (transaction) => await endTurn(transaction, input)),
+    abandonTurn: async (sessionId, message, options = {}) =>
+      await inTransaction(database, async (transaction) => await abandonTurn(transaction, sessionId, message, options)),
+  };
+}
+
+function selectSessions(database: Queries) {
+  return database.selectFrom('run').selectAll().where('kind', '=', 'session');
+}
+
+async function openSession(database: Queries, plan: SessionPlan): Promise<number> {
+  const { sessionId, model, agent } = plan;
+  await database
+    .insertInto('run')
+    .values({
+      run_id: sessionId,
+      kind: 'session',
+      status: 'starting',
+      project: plan.folder.slice(plan.folder.lastIndexOf('/') + 1),
+      feature: cleanText(plan.title),
+      repo_path: plan.folder,
+      prd_path: '',
+      branch: '',
+      host_id: plan.hostId,
+      options: jsonText({ maxCostUsd: null, maxTokens: null }),
+      prd: '{}',
+    })
+    .onConflict((conflict) => conflict.constraint('run_pkey').doNothing())
+    .execute();
+  const run = await lockRun(database, sessionId);
+  if (run === undefined) throw noSession(sessionId);
+  const isIdle = !isActive(Status.parse(run.status));
+  await database
+    .updateTable('run')
+    .set({
+      options: sql<string>`options || ${jsonText({ model, agent, ...plan.caps })}::jsonb`,
+      ...(isIdle ? { status: 'starting', started_at: sql<Date>`now()`, ended_at: null, outcome_message: '' } : {}),
+    })
+    .where('run_id', '=', sessionId)
+    .execute();
+  return run.head_seq;
+}
+
+async function openTurn(database: Queries, plan: TurnPlan): Promise<OpenTurnResult> {
+  const { sessionId, messageId, agent, model } = plan;
+  const run = await lockRun(database, sessionId);
+  if (run === undefined) throw noSession(sessionId);
+  const key = messageKey(sessionId, messageId);
+  if (await hasRunEvent(database, sessionId, `${key}:ended`)) return { kind: 'answered' };
+  const isKnown = await hasRunEvent(database, sessionId, `${key}:started`);
+  const turn = isKnown ? run.execution : run.execution + 1;
+  const text = cleanText(plan.text);
+  await appendSessionEvents(database, sessionId, [
+    { key: `${sessionId}:system`, kind: 'system', body: { text: cleanText(plan.systemPrompt) } },
+    { key, kind: 'user', body: { text } },
+  ]);
+  await appendRunEvents(database, sessionId, [
+    {
+      key: `${key}:started`,
+      kind: 'turn-started',
+      storyId: sessionAgentId,
+      attempt: turn,
+      body: { turn, messageId, agent, model, text: text.slice(0, shownText).toWellFormed() },
+    },
+  ]);
+  await database
+    .updateTable('run')
+    .set({ status: 'running', execution: turn, ended_at: null })
+    .where('run_id', '=', sessionId)
+    .execute();
+  return { kind: 'opened', turn, firstStep: 1 + (await lastStep(database, sessionId)) };
+}
+
+/** Of all calls that were made or begun, so that no key is used a second time. */
+async function lastStep(database: Queries, sessionId: string): Promise<number> {
+  const calls = await database
+    .selectFrom('model_call')
+    .select(sql<number>`coalesce(max(substring(key from '[0-9]+$')::bigint), 0)`.as('step'))
+    .where('run_id', '=', sessionId)
+    .where('session_id', '=', sessionId)
+    .where(sql<boolean>`key ~ ':[0-9]+$'`)
+    .executeTakeFirstOrThrow();
+  return calls.step;
+}
+
+async function endTurn(database: Queries, input: EndTurnInput): Promise<void> {
+  const { sessionId, messageId, turn, outcome, message, code, durationMs, goesOn } = input;
+  const run = await lockRun(database, sessionId);
+  if (run === undefined) throw noSession(sessionId);
+  const key = messageKey(sessionId, messageId);
+  if (await hasRunEvent(database, sessionId, `${key}:ended`)) return;
+  await releaseReservations(database, sessionId);
+  await expireApprovals(database, sessionId);
+  const usage = await usageSince(database, sessionId, key);
+  const text = outcome === 'completed' ? await newestAnswer(database, sessionId) : '';
+  await appendRunEvents(database, sessionId, [
+    {
+      key: `${key}:ended`,
+      kind: 'turn-ended',
+      storyId: sessionAgentId,
+      attempt: turn,
+      body: {
+        turn,
+        messageId,
+        outcome,
+        message,
+        code,
+        text: text.slice(0, answerText).toWellFormed(),
+        ...usage,
+        durationMs,
+      },
+    },
+  ]);
+  await database
+    .updateTable('run')
+    .set({
+      status: goesOn ? 'running' : outcome,
+      outcome_message: cleanText(message),
+      ...(goesOn ? {} : { ended_at: sql<Date>`now()` }),
+    })
+    .where('run_id', '=', sessionId)
+    .execute();
+}
+
+async function abandonTurn(
+  database: Queries,
+  sessionId: string,
+  message: string,
+  { onlyIfStarting = false }: { readonly onlyIfStarting?: boolean },
+): Promise<void> {
+  const run = await lockRun(database, sessionId);
+  if (run === undefined || !isActive(Status.parse(run.status))) return;
+  if (onlyIfStarting && run.status !== 'starting') return;
+  const started = await newestTurn(database, sessionId);
+  if (run.status === 'running' && started !== undefined) {
+    const { turn, messageId, at } = started;
+    const durationMs = Math.max(0, Date.now() - at.getTime());
+    await endTurn(database, {
+      sessionId,
+      messageId,
+      turn,
+      outcome: 'error',
+      message,
+      code: null,
+      durationMs,
+      goesOn: false,
+    });
+  }
+  await database
+    .updateTable('run')
+    .set({ status: 'error', outcome_message: cleanText(message), ended_at: sql<Date>`now()` })
+    .where('run_id', '=', sessionId)
+    .execute();
+}
+
+async function newestTurn(database: Queries, sessionId: string) {
+  const row = await database
+    .selectFrom('run_event')
+    .select(['body', 'at'])
+    .where('run_id', '=', sessionId)
+    .where('kind', '=', 'turn-started')
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : { ...runEventBodies['turn-started'].parse(row.body), at: row.at };
+}
+
+async function usageSince(database: Queries, sessionId: string, key: string) {
+  const started = database
+    .selectFrom('run_event')
+    .select('at')
+    .where('run_id', '=', sessionId)
+    .where('key', '=', `${key}:started`);
+  return await database
+    .selectFrom('model_call')
+    .select([
+      sql<number>`count(*)`.as('steps'),
+      sql<number>`coalesce(sum(input_tokens), 0)::bigint`.as('inputTokens'),
+      sql<number>`coalesce(sum(output_tokens), 0)::bigint`.as('outputTokens'),
+      sql<number>`coalesce(sum(cost_usd), 0)`.as('costUsd'),
+    ])
+    .where('run_id', '=', sessionId)
+    .where('status', '=', 'answered')
+    .where('created_at', '>=', started)
+    .executeTakeFirstOrThrow();
+}
+
+async function newestAnswer(database: Queries, sessionId: string): Promise<string> {
+  const row = await database
+    .selectFrom('session_event')
+    .select(sql<string>`body ->> 'text'`.as('text'))
+    .where('session_id', '=', sessionId)
+    .where('kind', '=', 'assistant')
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.text ?? '';
+}
+
+function sessionRun(row: Selectable<RunTable>): SessionRun {
+  return {
+    sessionId: row.run_id,
+    status: Status.parse(row.status),
+    folder: row.repo_path,
+    hostId: row.host_id,
+    title: row.feature,
+    ...Options.parse(row.options),
+    caps: storedCaps(row.options),
+    turns: row.execution,
+    ledger: ledgerOf(row),
+    usage: usageOf(row),
+    outcomeMessage: row.outcome_message,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    headSeq: row.head_seq,
+  };
+}
+
+function noSession(sessionId: string): CodetetherError {
+  return new CodetetherError('not-found', `there is no session ${sessionId}`);
+}

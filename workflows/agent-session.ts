@@ -1,0 +1,292 @@
+import {
+  CancellationScope,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineUpdate,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { AttemptRef } from '../domain/contracts/activities.ts';
+import { stateQuery } from '../domain/contracts/ralph.ts';
+import type { Nudge } from '../domain/contracts/ralph.ts';
+import { sessionUpdates } from '../domain/contracts/session.ts';
+import type { AgentSessionInput, AgentSessionState, SessionMessage, TurnState } from '../domain/contracts/session.ts';
+import { noUsage } from '../domain/run/budget.ts';
+import type { RunOutcome } from '../domain/run/events.ts';
+import { sessionAgentId } from '../domain/run/ids.ts';
+import { readsOnly } from '../domain/session/agents.ts';
+import { runAgentLoop } from './agent-loop.ts';
+import type { AgentLoopEnd } from './agent-loop.ts';
+import { listenToAnswers } from './approval.ts';
+import type { Approver } from './approval.ts';
+import { listenToParent } from './control.ts';
+import type { Control } from './control.ts';
+import { activityError } from './failure.ts';
+import { onHost, projections } from './policies.ts';
+import type { Host } from './policies.ts';
+
+/**
+ * A conversation with one agent: a turn for each message, one after the other in the order of their coming. Messages, answers
+ * and results live in the transcript; the workflow holds ids. It ends when nobody has said anything for a while: the next
+ * message starts it again, and it goes on from the transcript.
+ */
+export async function agentSession(input: AgentSessionInput): Promise<void> {
+  await new AgentSession(input).execute();
+}
+
+/** Held in memory that long after its last turn; one that has ended costs nothing. */
+const idleMs = 60_000;
+
+interface TurnEnd {
+  readonly outcome: RunOutcome;
+  readonly message: string;
+  readonly code: string | null;
+}
+
+class AgentSession {
+  readonly #sessionId: string;
+  readonly #input: AgentSessionInput;
+  readonly #host: Host;
+  readonly #control: Control;
+  readonly #approver: Approver;
+  #queue: SessionMessage[];
+  #turn: TurnState | undefined;
+  /** Of the turn under way. */
+  #scope: CancellationScope | undefined;
+  #timeIsUp = false;
+
+  constructor(input: AgentSessionInput) {
+    this.#input = input;
+    this.#sessionId = input.sessionId;
+    this.#host = onHost(input.hostId);
+    this.#queue = [...(input.resume?.queue ?? [])];
+    this.#turn = input.resume?.turn;
+    this.#control = listenToParent();
+    this.#approver = listenToAnswers({
+      runId: input.sessionId,
+      policy: () => ({
+        onAsk: this.#turn?.message.onAsk ?? 'deny',
+        timeoutMs: this.#turn?.message.askTimeoutMs ?? idleMs,
+      }),
+      control: this.#control,
+    });
+    this.#listen();
+  }
+
+  async execute(): Promise<void> {
+    for (;;) {
+      if (this.#turn === undefined && !(await this.#openNext())) {
+        await condition(allHandlersFinished);
+        if (this.#queue.length === 0) return;
+        continue;
+      }
+      await this.#work();
+      if (workflowInfo().continueAsNewSuggested) return await this.#continueAsNew();
+    }
+  }
+
+  #listen(): void {
+    setHandler(
+      defineUpdate<number, [SessionMessage]>(sessionUpdates.message),
+      (message) => {
+        const place = this.#placeOf(message);
+        if (place !== undefined) return place;
+        this.#queue.push(message);
+        return this.#queue.length - 1 + (this.#turn === undefined ? 0 : 1);
+      },
+      {
+        validator: (message: SessionMessage) => {
+          if (this.#queue.length >= maxQueued && this.#placeOf(message) === undefined)
+            throw new Error(`${maxQueued} messages wait already`);
+        },
+      },
+    );
+    const requireTurn = () => {
+      if (this.#turn === undefined) throw new Error('no turn is under way');
+    };
+    const steer = (nudge: Nudge) => {
+      this.#control.nudges.push(nudge);
+    };
+    setHandler(defineUpdate<void, [Nudge]>(sessionUpdates.steer), steer, {
+      validator: (_nudge: Nudge) => requireTurn(),
+    });
+    setHandler(defineUpdate<void>(sessionUpdates.interrupt), () => this.#scope?.cancel(), { validator: requireTurn });
+    setHandler(defineQuery<AgentSessionState>(stateQuery), () => this.#state());
+  }
+
+  /** How many messages are before one that has come already; 0 for the one that is worked on. */
+  #placeOf({ messageId }: SessionMessage): number | undefined {
+    if (this.#turn?.message.messageId === messageId) return 0;
+    const index = this.#queue.findIndex((queued) => queued.messageId === messageId);
+    return index < 0 ? undefined : index + (this.#turn === undefined ? 0 : 1);
+  }
+
+  /** False when nothing was asked for a while. */
+  async #openNext(): Promise<boolean> {
+    setCurrentDetails(`**${this.#sessionId}** waits for a message`);
+    if (!(await condition(() => this.#queue.length > 0, idleMs))) return false;
+    const message = this.#queue[0];
+    if (message === undefined) return false;
+    const opened = await this.#open(message);
+    this.#queue.shift();
+    if (opened !== undefined) this.#turn = opened;
+    return true;
+  }
+
+  async #open(message: SessionMessage): Promise<TurnState | undefined> {
+    const opened = await this.#host.sessions.openTurn.executeWithOptions({ summary: `message ${message.messageId}` }, [
+      { sessionId: this.#sessionId, ...message },
+    ]);
+    if (opened.kind === 'answered') return undefined;
+    const { turn, firstStep, problem } = opened;
+    const state = { message, turn, firstStep, step: firstStep, startedAtMs: Date.now(), repaired: false };
+    if (problem === undefined) return state;
+    await this.#end(state, { outcome: 'error', ...problem });
+    return undefined;
+  }
+
+  /** Works on the turn until it has ended, or the history has grown too long. */
+  async #work(): Promise<void> {
+    const scope = new CancellationScope();
+    this.#scope = scope;
+    this.#timeIsUp = false;
+    const deadline = new CancellationScope();
+    deadline.run(() => this.#endInTime(scope)).catch(() => undefined);
+    let end: TurnEnd | undefined;
+    try {
+      end = await scope.run(() => this.#loop());
+    } catch (error) {
+      end = this.#failed(error);
+    } finally {
+      deadline.cancel();
+      this.#scope = undefined;
+    }
+    const turn = this.#turn;
+    if (end === undefined || turn === undefined) return;
+    await this.#end(turn, end);
+    this.#turn = undefined;
+    this.#control.nudges = [];
+  }
+
+  async #endInTime(scope: CancellationScope): Promise<void> {
+    const turn = this.#turn;
+    if (turn === undefined || turn.message.maxTimeMs === null) return;
+    await sleep(Math.max(1, turn.startedAtMs + turn.message.maxTimeMs - Date.now()));
+    this.#timeIsUp = true;
+    scope.cancel();
+  }
+
+  /** Undefined when the turn is to go on in a new execution. */
+  async #loop(): Promise<TurnEnd | undefined> {
+    for (;;) {
+      const turn = this.#turn;
+      if (turn === undefined) return undefined;
+      const end = await this.#runAgent(turn);
+      this.#turn = { ...turn, step: end.step };
+      if (end.kind === 'continue-as-new') return undefined;
+      if (end.kind !== 'finished') return unfinished(end, turn.message.maxSteps);
+      const problem = await this.#checkAnswer(this.#turn);
+      if (problem === undefined) return { outcome: 'completed', message: '', code: null };
+      if (turn.repaired) return { outcome: 'error', message: problem, code: 'output-schema-mismatch' };
+      this.#turn = { ...this.#turn, repaired: true };
+    }
+  }
+
+  async #runAgent(turn: TurnState): Promise<AgentLoopEnd> {
+    const { message } = turn;
+    return await runAgentLoop(
+      {
+        attempt: this.#attempt(turn),
+        sessionId: this.#sessionId,
+        model: message.model,
+        fallbackModel: message.fallbackModel,
+        firstStep: turn.firstStep,
+        maxSteps: turn.firstStep + message.maxSteps - 1,
+        readsOnly: readsOnly(message.agent),
+        host: this.#host,
+        control: this.#control,
+        approver: this.#approver,
+        onStep: (step, what) =>
+          setCurrentDetails(`**turn ${turn.turn}**, step ${step - turn.firstStep + 1} of ${message.maxSteps}: ${what}`),
+      },
+      { step: turn.step, usage: noUsage },
+    );
+  }
+
+  #attempt({ turn }: TurnState): AttemptRef {
+    return { runId: this.#sessionId, storyId: sessionAgentId, attempt: turn };
+  }
+
+  /** What is wrong with the answer, which the model is told the first time. */
+  async #checkAnswer({ message, step, repaired }: TurnState): Promise<string | undefined> {
+    const { outputSchema } = message;
+    if (outputSchema === undefined) return undefined;
+    const checked = await projections.checkAnswer.executeWithOptions({ summary: 'check the answer' }, [
+      { sessionId: this.#sessionId, outputSchema, step, tell: !repaired },
+    ]);
+    return checked.ok ? undefined : checked.problem;
+  }
+
+  #failed(error: unknown): TurnEnd {
+    if (isCancellation(error)) {
+      return this.#timeIsUp
+        ? { outcome: 'budget-exceeded', message: 'the time cap is reached (max-time)', code: 'budget-exceeded' }
+        : { outcome: 'cancelled', message: 'interrupted', code: null };
+    }
+    const failure = activityError(error);
+    if (failure === undefined) throw error;
+    return { outcome: 'error', ...failure };
+  }
+
+  async #end({ message, turn, startedAtMs }: TurnState, end: TurnEnd): Promise<void> {
+    await projections.endTurn.executeWithOptions({ summary: `turn ${turn}: ${end.outcome}` }, [
+      {
+        sessionId: this.#sessionId,
+        messageId: message.messageId,
+        turn,
+        ...end,
+        durationMs: Math.max(0, Date.now() - startedAtMs),
+        goesOn: this.#queue.some(({ messageId }) => messageId !== message.messageId),
+      },
+    ]);
+  }
+
+  async #continueAsNew(): Promise<never> {
+    await condition(allHandlersFinished);
+    return await continueAsNew<typeof agentSession>({ ...this.#input, resume: this.#state() });
+  }
+
+  #state(): AgentSessionState {
+    return { queue: this.#queue, ...(this.#turn === undefined ? {} : { turn: this.#turn }) };
+  }
+}
+
+const maxQueued = 50;
+
+function unfinished(end: AgentLoopEnd, maxSteps: number): TurnEnd {
+  switch (end.kind) {
+    case 'max-steps':
+      return { outcome: 'max-iterations', message: `not finished after ${maxSteps} steps (max-steps)`, code: null };
+    case 'looping':
+      return {
+        outcome: 'quality-failed',
+        message: `the same ${end.repeats} times with the same result: ${end.label}`,
+        code: null,
+      };
+    case 'budget-exceeded':
+      return {
+        outcome: 'budget-exceeded',
+        message: `the next model call does not fit under the cap (${end.budget})`,
+        code: 'budget-exceeded',
+      };
+    case 'stopped':
+    case 'finished':
+    case 'continue-as-new':
+      return { outcome: 'stopped', message: 'stopped by request', code: null };
+  }
+}
