@@ -40,7 +40,7 @@ export async function agentSession(input: AgentSessionInput): Promise<void> {
 }
 
 /** Held in memory that long after its last turn; one that has ended costs nothing. */
-const idleMs = 60_000;
+const idleMs = 5_000;
 
 interface TurnEnd {
   readonly outcome: RunOutcome;

@@ -37,6 +37,7 @@ export interface Behaviour {
     storyId: string;
     attempt: number;
     step: number;
+    readsOnly?: boolean;
   }) => ModelStepResult | Promise<ModelStepResult>;
   readonly tool?: (call: ToolCallInput) => Promise<void>;
   /** See `ToolCallResult`. */
@@ -147,11 +148,16 @@ export class FakeWorld {
         return { path: `/w/${storyId}`, base: 'base' };
       },
       openSession: async () => undefined,
-      modelStep: async ({ storyId, attempt, step }) => {
+      modelStep: async ({ storyId, attempt, step, readsOnly }) => {
         note(`model ${storyId}:${attempt}:${step}`);
         this.steps = Math.max(this.steps, step);
         return (
-          (await this.#behaviour.model?.({ storyId, attempt, step })) ?? (step === 1 ? answers.write : answers.finished)
+          (await this.#behaviour.model?.({
+            storyId,
+            attempt,
+            step,
+            ...(readsOnly === undefined ? {} : { readsOnly }),
+          })) ?? (step === 1 ? answers.write : answers.finished)
         );
       },
       toolCall: async (call) => {

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { WithStartWorkflowOperation } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { RalphOptions, RalphRunInput, RalphRunResult, workflowTypes } from '../../domain/contracts/ralph.ts';
+import type { AgentSessionInput, SessionMessage } from '../../domain/contracts/session.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import { FakeWorld } from './fake-world.ts';
 import { startEngine } from './temporal.ts';
@@ -23,6 +25,18 @@ const defaults: RalphOptions = {
   maxTokens: null,
   maxTimeMs: null,
 };
+
+const messageDefaults: Omit<SessionMessage, 'messageId'> = {
+  text: 'blob',
+  agent: 'build',
+  model: 'scripted/x',
+  maxSteps: 10,
+  maxTimeMs: null,
+  onAsk: 'deny',
+  askTimeoutMs: 1_000,
+};
+
+type SessionWorkflow = (input: AgentSessionInput) => Promise<void>;
 
 export interface RunningRun {
   readonly runId: string;
@@ -49,7 +63,17 @@ export interface WorkflowTestBench {
     input: (ids: { readonly runId: string; readonly hostId: string }) => object,
     historyName: string,
   ): Promise<T>;
+  /** Works with one session; messages start it where it is not running, as the API does. */
+  session(world: FakeWorld, work: (session: TestSession) => Promise<void>, historyName?: string): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface TestSession {
+  readonly sessionId: string;
+  /** Returns how many messages are before it. */
+  send(message: Partial<SessionMessage> & { readonly messageId: string }): Promise<number>;
+  /** Of its newest execution. */
+  handle(): ReturnType<TestEngine['client']['workflow']['getHandle']>;
 }
 
 /** An engine, and workers that run the real workflows with the activities of a fake world. */
@@ -110,6 +134,27 @@ export async function startWorkflowTestBench(
       const result = await handle.result();
       await saveHistories(engine, runId, historyName);
       return result;
+    },
+    session: async (world, work, historyName) => {
+      current = world.activities();
+      const sessionId = `session:test-${randomUUID().slice(0, 8)}`;
+      const handle = () => engine.client.workflow.getHandle(sessionId);
+      await work({
+        sessionId,
+        handle,
+        send: async (message) =>
+          await engine.client.workflow.executeUpdateWithStart<SessionWorkflow, number, [SessionMessage]>('message', {
+            args: [{ ...messageDefaults, ...message }],
+            startWorkflowOperation: new WithStartWorkflowOperation<SessionWorkflow>('agentSession', {
+              workflowId: sessionId,
+              taskQueue: taskQueues.workflows,
+              workflowIdConflictPolicy: 'USE_EXISTING',
+              args: [{ sessionId, hostId }],
+            }),
+          }),
+      });
+      await handle().result();
+      if (historyName !== undefined) await saveHistories(engine, sessionId, historyName);
     },
     stop: async () => {
       for (const worker of workers) worker.shutdown();

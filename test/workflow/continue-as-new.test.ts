@@ -37,3 +37,24 @@ test('long attempts and long runs continue as new without losing or repeating a 
     expect(world.log.filter((line) => line === `advance m-${story}-1`)).toHaveLength(1);
   }
 });
+
+test('a long turn, and what waits behind it, go on in a new execution', async () => {
+  const world = new FakeWorld([], {
+    model: ({ attempt, step }) => (attempt === 1 && step <= 30 ? answers.write : answers.finished),
+  });
+  await bench.session(
+    world,
+    async ({ send }) => {
+      await send({ messageId: 'a', maxSteps: 40 });
+      await send({ messageId: 'b' });
+      while (world.turnEnds.length < 2) await new Promise((resolve) => setTimeout(resolve, 50));
+    },
+    'continued',
+  );
+  const steps = world.log.filter((line) => line.startsWith('model main:'));
+  expect(steps).toEqual([...Array.from({ length: 31 }, (_, index) => `model main:1:${index + 1}`), 'model main:2:32']);
+  expect(world.turnEnds.map(({ messageId, outcome }) => `${messageId} ${outcome}`)).toEqual([
+    'a completed',
+    'b completed',
+  ]);
+});

@@ -1,0 +1,193 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { AgentSessionState } from '../../domain/contracts/session.ts';
+import { FakeWorld, answers } from '../support/fake-world.ts';
+import { startWorkflowTestBench } from '../support/workflow-test-bench.ts';
+import type { WorkflowTestBench } from '../support/workflow-test-bench.ts';
+
+let bench: WorkflowTestBench;
+beforeAll(async () => {
+  bench = await startWorkflowTestBench();
+});
+afterAll(async () => {
+  await bench.stop();
+});
+
+const ended = async (world: FakeWorld, turns: number): Promise<void> => {
+  while (world.turnEnds.length < turns) await delay(20);
+};
+const outcomes = (world: FakeWorld) => world.turnEnds.map(({ messageId, outcome }) => `${messageId} ${outcome}`);
+
+test('messages are worked on in the order of their coming, each once, in turns of their own', async () => {
+  const release = Promise.withResolvers<void>();
+  const world = new FakeWorld([], {
+    model: async ({ attempt }) => {
+      if (attempt === 1) await release.promise;
+      return answers.finished;
+    },
+  });
+  await bench.session(
+    world,
+    async ({ send }) => {
+      expect(await send({ messageId: 'a' })).toBe(0);
+      const places = [await send({ messageId: 'b' }), await send({ messageId: 'c' }), await send({ messageId: 'b' })];
+      expect(places).toEqual([1, 2, 1]);
+      release.resolve();
+      await ended(world, 3);
+    },
+    'queue',
+  );
+  expect(outcomes(world)).toEqual(['a completed', 'b completed', 'c completed']);
+  expect(world.turnEnds.map(({ goesOn }) => goesOn)).toEqual([true, true, false]);
+});
+
+test('a session that has ended for want of something to do goes on with the next message; an answered one is not worked on again', async () => {
+  const world = new FakeWorld([], { model: () => answers.finished });
+  await bench.session(world, async ({ send, handle }) => {
+    await send({ messageId: 'a' });
+    await handle().result();
+    await send({ messageId: 'a' });
+    await send({ messageId: 'b' });
+    await ended(world, 2);
+  });
+  expect(outcomes(world)).toEqual(['a completed', 'b completed']);
+  // Steps go on counting: no key is used twice.
+  expect(world.log.filter((line) => line.startsWith('model'))).toEqual(['model main:1:1', 'model main:2:2']);
+});
+
+test('an interruption ends the turn with what it is doing, and the next message is worked on', async () => {
+  const begun = Promise.withResolvers<void>();
+  const world = new FakeWorld([], {
+    model: ({ attempt }) => (attempt === 1 ? answers.bash : answers.finished),
+    tool: async () => {
+      begun.resolve();
+      await cancelled();
+    },
+  });
+  await bench.session(
+    world,
+    async ({ send, handle }) => {
+      await send({ messageId: 'a' });
+      await begun.promise;
+      await handle().executeUpdate('interrupt');
+      await ended(world, 1);
+      await send({ messageId: 'b' });
+      await ended(world, 2);
+      while ((await handle().query<AgentSessionState>('state')).turn !== undefined) await delay(20);
+      await expect(handle().executeUpdate('interrupt')).rejects.toThrow();
+    },
+    'interrupted',
+  );
+  expect(outcomes(world)).toEqual(['a cancelled', 'b completed']);
+});
+
+test('an agent at work is told what is said to it before its next step', async () => {
+  const release = Promise.withResolvers<void>();
+  const world = new FakeWorld([], {
+    model: async ({ step }) => {
+      if (step === 1) await release.promise;
+      return step === 1 ? answers.write : answers.finished;
+    },
+  });
+  await bench.session(
+    world,
+    async ({ send, handle }) => {
+      await send({ messageId: 'a' });
+      while (!world.log.includes('model main:1:1')) await delay(20);
+      await handle().executeUpdate('steer', { args: [{ nudgeId: 'n', text: 'mind the tests' }] });
+      release.resolve();
+      await ended(world, 1);
+    },
+    'steered',
+  );
+  expect(world.log.indexOf('nudge main mind the tests')).toBeLessThan(world.log.indexOf('model main:1:2'));
+  expect(world.log).toContain('nudge main mind the tests');
+});
+
+test('an answer that does not follow its schema is asked for once more, then the turn has failed', async () => {
+  const told: boolean[] = [];
+  const world = new FakeWorld([], {
+    model: () => answers.finished,
+    answerProblem: (tell) => {
+      told.push(tell);
+      return world.turnEnds.length === 0 ? 'a: expected string' : undefined;
+    },
+  });
+  await bench.session(
+    world,
+    async ({ send }) => {
+      await send({ messageId: 'a', outputSchema: 'blob' });
+      await ended(world, 1);
+      await send({ messageId: 'b', outputSchema: 'blob' });
+      await ended(world, 2);
+    },
+    'schema',
+  );
+  expect(told).toEqual([true, false, true]);
+  expect(world.turnEnds[0]).toMatchObject({ outcome: 'error', code: 'output-schema-mismatch' });
+  expect(outcomes(world)[1]).toBe('b completed');
+});
+
+test('a message that nobody can work on ends with its reason, and the session goes on', async () => {
+  const problem = { code: 'workspace-failed', message: 'the folder is gone' };
+  const world = new FakeWorld([], {
+    model: () => answers.finished,
+    turnProblem: (messageId) => (messageId === 'a' ? problem : undefined),
+  });
+  await bench.session(world, async ({ send }) => {
+    await send({ messageId: 'a' });
+    await send({ messageId: 'b' });
+    await ended(world, 2);
+  });
+  expect(world.turnEnds[0]).toMatchObject({ outcome: 'error', ...problem });
+  expect(outcomes(world)).toEqual(['a error', 'b completed']);
+});
+
+test('a turn that takes too many steps or too long ends, typed', async () => {
+  const world = new FakeWorld([], {
+    model: async ({ attempt }) => {
+      if (attempt === 2) await cancelled();
+      return answers.write;
+    },
+  });
+  await bench.session(
+    world,
+    async ({ send }) => {
+      await send({ messageId: 'a', maxSteps: 2 });
+      await ended(world, 1);
+      await send({ messageId: 'b', maxTimeMs: 300 });
+      await ended(world, 2);
+    },
+    'limits',
+  );
+  expect(outcomes(world)).toEqual(['a max-iterations', 'b budget-exceeded']);
+  expect(world.log.filter((line) => line.startsWith('model main:1'))).toHaveLength(2);
+});
+
+test('plan and explore are given no other tools than those that read', async () => {
+  const asked: (boolean | undefined)[] = [];
+  const world = new FakeWorld([], {
+    model: ({ readsOnly }) => {
+      asked.push(readsOnly);
+      return answers.finished;
+    },
+  });
+  await bench.session(world, async ({ send }) => {
+    await send({ messageId: 'a', agent: 'plan' });
+    await send({ messageId: 'b', agent: 'build' });
+    await ended(world, 2);
+  });
+  expect(asked).toEqual([true, undefined]);
+});
+
+/** Rejects when the activity that calls it is cancelled. */
+async function cancelled(): Promise<never> {
+  const { Context } = await import('@temporalio/activity');
+  const { cancelled: cancellation } = Context.current();
+  const beat = setInterval(() => Context.current().heartbeat(), 200);
+  try {
+    return await cancellation;
+  } finally {
+    clearInterval(beat);
+  }
+}
