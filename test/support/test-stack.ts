@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const program = join(root, 'bin', 'codetether');
+export const program = join(root, 'bin', 'codetether');
 
 export interface CliResult {
   readonly code: number;
