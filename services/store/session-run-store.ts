@@ -20,8 +20,8 @@ import type { Queries } from './transaction.ts';
 
 const foundSessions = 20;
 const shownText = 300;
-/** Keeps an event far below what a reader's line may hold. */
-const answerText = 32_000;
+/** More than any answer has; what a model is allowed to say is far below. */
+const answerText = 200_000;
 
 const Options = z.object({ model: z.string(), agent: z.enum(agentKinds) });
 const Status = z.enum(runStatuses);

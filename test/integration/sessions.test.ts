@@ -1,0 +1,255 @@
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createRunCommand } from '../../activities/process/run-command.ts';
+import { createSessionActivities } from '../../activities/session/create-session-activities.ts';
+import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
+import { createGit } from '../../activities/workspace/git.ts';
+import type { EndTurnInput } from '../../domain/contracts/activities.ts';
+import { sessionAgentId } from '../../domain/run/ids.ts';
+import type { RequestedToolCall } from '../../domain/session/transcript.ts';
+import { createStore, openDatabase } from '../../services/store/store.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import type { TestDatabase } from '../support/postgres.ts';
+import { bareEnvironment } from '../support/repository.ts';
+import { startApi } from './api-fixtures.ts';
+import type { TestApi } from './api-fixtures.ts';
+
+let database: TestDatabase;
+let store: PostgresStore;
+let api: TestApi;
+let folder: string;
+let sessionId: string;
+let sessions: ReturnType<typeof createSessionActivities>;
+let tools: ReturnType<typeof createToolActivities>;
+let count = 0;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = createStore({ databaseUrl: database.url });
+});
+afterAll(async () => {
+  await store.close();
+  await database.drop();
+});
+beforeEach(async () => {
+  sessionId = `session:${++count}-of-test`;
+  folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'codetether-session-')));
+  const processes = { env: bareEnvironment(folder), processDir: path.join(folder, '.processes') };
+  sessions = createSessionActivities({ store, hostId: 'tiger' });
+  tools = createToolActivities({
+    store,
+    git: createGit(processes),
+    runCommand: createRunCommand(processes),
+    cancellationSignal: () => new AbortController().signal,
+  });
+  api = await startApi(store);
+});
+afterEach(async () => {
+  await api.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const message = {
+  agent: 'build',
+  model: 'scripted/x',
+  maxSteps: 5,
+  maxTimeMs: null,
+  onAsk: 'deny',
+  askTimeoutMs: 1,
+} as const;
+
+async function open(): Promise<void> {
+  const { agent, model } = message;
+  await store.openSession({ sessionId, folder, hostId: 'tiger', title: 'work', model, agent, caps: {} });
+}
+
+async function turn(messageId: string, text = 'do it') {
+  return await sessions.openTurn({ sessionId, messageId, text: await store.putBlob(text), ...message });
+}
+
+const end = (messageId: string, number: number): EndTurnInput => ({
+  sessionId,
+  messageId,
+  turn: number,
+  outcome: 'completed',
+  message: '',
+  code: null,
+  durationMs: 5,
+  goesOn: false,
+});
+
+const kinds = async (): Promise<string[]> =>
+  (await store.readRunEvents(sessionId, { afterSeq: 0, limit: 100 })).map(({ kind }) => kind);
+
+/** The model's answer of one step, with the calls it asks for. */
+async function answered(step: number, calls: readonly RequestedToolCall[], text = ''): Promise<void> {
+  const usage = { inputTokens: 10, outputTokens: 1, cachedInputTokens: 0, costUsd: 0.01 };
+  const key = `${sessionId}:${step}`;
+  await store.answerModelCall({
+    key,
+    runId: sessionId,
+    storyId: sessionAgentId,
+    sessionId,
+    model: 'scripted/x',
+    result: { kind: 'answered', stop: calls.length === 0 ? 'finished' : 'tool-calls', toolCalls: [], usage },
+    sessionEvent: { key, kind: 'assistant', body: { text, toolCalls: [...calls] } },
+    runEvents: [],
+  });
+}
+
+test('a message opens one turn, however often it is opened, and is answered once', async () => {
+  await open();
+  expect(await turn('a')).toEqual({ kind: 'opened', turn: 1, firstStep: 1 });
+  expect(await turn('a')).toEqual({ kind: 'opened', turn: 1, firstStep: 1 });
+  await answered(1, [], 'the answer');
+  await store.endTurn(end('a', 1));
+  await store.endTurn({ ...end('a', 1), outcome: 'error' });
+  expect(await turn('a')).toEqual({ kind: 'answered' });
+  expect(await kinds()).toEqual(['turn-started', 'turn-ended']);
+  const rows = await store.readSession(sessionId);
+  expect(rows.map(({ kind }) => kind)).toEqual(['system', 'user', 'assistant']);
+  const [, ended] = await store.readRunEvents(sessionId, { afterSeq: 0, limit: 10 });
+  expect(ended?.body).toMatchObject({ outcome: 'completed', text: 'the answer', steps: 1, inputTokens: 10 });
+  expect(await store.getSessionRun(sessionId)).toMatchObject({ status: 'completed', turns: 1 });
+});
+
+test("a further turn's steps go on where those of the last have ended, and count for themselves", async () => {
+  await open();
+  await turn('a');
+  for (const step of [1, 2, 3]) await answered(step, []);
+  await store.endTurn(end('a', 1));
+  expect(await turn('b')).toEqual({ kind: 'opened', turn: 2, firstStep: 4 });
+  await answered(4, []);
+  await store.endTurn(end('b', 2));
+  const events = await store.readRunEvents(sessionId, { afterSeq: 0, limit: 10, kinds: ['turn-ended'] });
+  expect(events.map(({ body }) => 'steps' in body && body.steps)).toEqual([3, 1]);
+});
+
+test('the instructions of the folder and of those above it, up to the repository, are told once', async () => {
+  mkdirSync(path.join(folder, '.git'));
+  mkdirSync(path.join(folder, 'web'));
+  writeFileSync(path.join(folder, 'AGENTS.md'), 'Outer rules.\n');
+  writeFileSync(path.join(folder, 'web', 'CLAUDE.md'), 'Inner rules.\n');
+  const { agent, model } = message;
+  const web = path.join(folder, 'web');
+  await store.openSession({ sessionId, folder: web, hostId: 'tiger', title: '', model, agent, caps: {} });
+  await turn('a');
+  await store.endTurn(end('a', 1));
+  await turn('b');
+  const systems = (await store.readSession(sessionId)).filter(({ kind }) => kind === 'system');
+  expect(systems).toHaveLength(1);
+  expect(JSON.stringify(systems)).toMatch(/Outer rules\..*Inner rules\./);
+});
+
+test('a folder that is gone is the reason why nobody works on the message', async () => {
+  await open();
+  rmSync(folder, { recursive: true });
+  expect(await turn('a')).toMatchObject({ kind: 'opened', turn: 1, problem: { code: 'workspace-failed' } });
+});
+
+const call = (step: number, id: string) => ({
+  runId: sessionId,
+  storyId: sessionAgentId,
+  attempt: 1,
+  sessionId,
+  step,
+  callId: id,
+});
+
+test("tools work on the person's own files; a call that was cut off is not undone, and not run again", async () => {
+  await open();
+  await turn('a');
+  const write = { id: 'w', name: 'write', args: { path: 'a.txt', content: 'a' } };
+  const bash = { id: 'b', name: 'bash', args: { command: 'echo ran >> ran.txt' } };
+  await answered(1, [write, bash]);
+  expect(await tools.toolCall(call(1, 'w'))).toMatchObject({ ok: true });
+  expect(existsSync(path.join(folder, 'a.txt'))).toBe(true);
+  writeFileSync(path.join(folder, 'mine.txt'), 'of the person');
+  await store.beginEffect({ key: `${sessionId}:1:b`, runId: sessionId, storyId: sessionAgentId, kind: 'tool-call' });
+  for (const risk of ['shell', 'write'] as const) {
+    const recovered = await tools.recoverToolCall({ ...call(1, 'b'), risk });
+    expect(recovered.kind).toBe(risk === 'shell' ? 'interrupted' : 'recorded');
+  }
+  expect(existsSync(path.join(folder, 'mine.txt'))).toBe(true);
+  expect(existsSync(path.join(folder, 'ran.txt'))).toBe(false);
+  const result = (await store.readSession(sessionId)).at(-1);
+  expect(result?.body).toMatchObject({ ok: false });
+  expect(JSON.stringify(result?.body)).toContain('nothing was undone');
+});
+
+test('an agent that only reads can be made to change nothing, by no call', async () => {
+  await open();
+  await turn('a');
+  await answered(1, [{ id: 'w', name: 'write', args: { path: 'a.txt', content: 'a' } }]);
+  expect(await tools.toolCall({ ...call(1, 'w'), readsOnly: true })).toMatchObject({ ok: false });
+  expect(existsSync(path.join(folder, 'a.txt'))).toBe(false);
+});
+
+test('the API takes a message once, keeps its text out of the engine, and remembers the model', async () => {
+  const start = await api.client.startSession({ folder, text: 'begin', model: 'scripted/x', maxCostUsd: 2 });
+  expect(start).toMatchObject({
+    ahead: 0,
+    afterSeq: 0,
+    session: { title: 'begin', model: 'scripted/x', maxCostUsd: 2 },
+  });
+  const id = start.session.sessionId;
+  const next = await api.client.sendMessage(id.slice(0, 20), { text: 'go on', messageId: 'mine', agent: 'plan' });
+  expect(next).toMatchObject({ messageId: 'mine', ahead: 1, session: { agent: 'plan', maxCostUsd: 2 } });
+  const sent = api.engine.sent.map(([, given]) => given);
+  expect(sent[1]).toMatchObject({ messageId: 'mine', model: 'scripted/x', agent: 'plan', maxSteps: 50 });
+  expect(JSON.stringify(sent)).not.toContain('go on');
+  expect(await store.getBlob(sent[1]?.text ?? '')).toBe('go on');
+  expect((await api.client.listSessions({ folder })).sessions.map((session) => session.sessionId)).toEqual([id]);
+  expect((await api.client.listSessions({ folder: '/elsewhere' })).sessions).toEqual([]);
+});
+
+test('a message that the engine does not take leaves no session at work', async () => {
+  api.engine.mode = 'down';
+  await expect(api.client.startSession({ folder, text: 'x', model: 'scripted/x' })).rejects.toMatchObject({
+    code: 'engine-unreachable',
+  });
+  api.engine.mode = 'up';
+  const { sessions: found } = await api.client.listSessions({ folder });
+  expect(found).toMatchObject([{ status: 'error', turns: 0 }]);
+});
+
+test.each([
+  [{ folder: 'relative' }, 'absolute'],
+  [{ folder: '/not/there' }, 'not there'],
+  [{ outputSchema: { type: 'nonsense' } }, 'outputSchema'],
+  [{ messageId: '../x' }, 'messageId'],
+  [{ text: '' }, 'text'],
+])('%j is refused by name', async (change, named) => {
+  const payload = { folder, text: 'x', model: 'scripted/x', ...change };
+  const response = await api.app.inject({ method: 'POST', url: '/v1/sessions', payload });
+  expect(response.statusCode).toBe(422);
+  expect(response.body).toContain(named);
+  expect(response.json()).toMatchObject({ code: 'request-invalid' });
+});
+
+test('the events of a session end when no turn is under way', async () => {
+  await open();
+  await turn('a');
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const event of api.client.sessionEvents(sessionId)) seen.push(event.kind);
+  })();
+  await store.endTurn(end('a', 1));
+  await reading;
+  expect(seen).toEqual(['turn-started', 'turn-ended']);
+});
+
+test('a turn whose workflow somebody has ended in the engine is an error, and says so', async () => {
+  await open();
+  await turn('a');
+  const behind = openDatabase({ databaseUrl: database.url });
+  const anHourAgo = new Date(Date.now() - 3_600_000);
+  await behind.updateTable('run').set({ started_at: anHourAgo }).where('run_id', '=', sessionId).execute();
+  await behind.destroy();
+  const session = await api.client.getSession(sessionId);
+  expect(session).toMatchObject({ status: 'error', message: 'its workflow was ended in the engine' });
+  expect(await kinds()).toEqual(['turn-started', 'turn-ended']);
+});
