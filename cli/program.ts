@@ -29,6 +29,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'give an agent one message in this folder, and print its answer',
     load: async () => await import('./commands/run.ts'),
   },
+  chat: {
+    group: work,
+    summary: 'talk with an agent, line by line',
+    load: async () => await import('./commands/chat.ts'),
+  },
   sessions: {
     group: work,
     summary: 'conversations with agents: list, show, export, attach, interrupt',

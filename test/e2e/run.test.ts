@@ -222,3 +222,18 @@ test('what is piped in is context, and must be a text', async () => {
   expect(broken.code).toBe(2);
   expect(broken.stderr).toContain('not a text in UTF-8');
 }, 60_000);
+
+test('a conversation off a terminal: each line a message, answered in order', async () => {
+  const { path, model } = await workplace([{ text: 'one', delayMs: 300 }], [{ text: 'two' }]);
+  const { code, stdout, stderr } = await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    const args = ['chat', '--model', model];
+    const child = execFile(program, args, { cwd: path, env: stack.env }, (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout: out, stderr: err });
+    });
+    child.stdin?.end('first\n/nonsense\nsecond\n');
+  });
+  expect(code, stderr).toBe(0);
+  expect(stdout).toBe('one\ntwo\n');
+  expect(stderr).toContain('/nonsense is not known');
+  expect(stderr).toMatch(/go on {2}codetether chat --resume/);
+}, 60_000);

@@ -74,7 +74,11 @@ async function resumeSession(context: Context, sessionId: string, request: Messa
 }
 
 /** Undefined: a new session. @throws `not-found` when there is none to go on with */
-async function targetOf(context: Context, options: SayOptions, folder: string): Promise<string | undefined> {
+export async function targetOf(
+  context: Context,
+  options: Pick<SayOptions, 'resume' | 'continue'>,
+  folder: string,
+): Promise<string | undefined> {
   if (options.resume !== undefined) return options.resume;
   if (options.continue !== true) return undefined;
   await startStack(context, 'keep');
@@ -86,9 +90,10 @@ async function targetOf(context: Context, options: SayOptions, folder: string): 
   });
 }
 
-function requestOf(
-  { cwd, stdin, stderr }: Context,
-  options: SayOptions,
+/** What the API is asked. */
+export function requestOf(
+  { cwd, stdin, stderr }: Pick<Context, 'cwd' | 'stdin' | 'stderr'>,
+  options: Omit<SayOptions, 'outputFormat'>,
   { text, outputSchema }: { readonly text: string; readonly outputSchema: Record<string, unknown> | undefined },
 ): MessageRequest {
   const { model, fallbackModel, agent, maxSteps, maxTime, maxCost, maxTokens, askTimeout } = options;
