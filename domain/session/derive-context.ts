@@ -12,8 +12,6 @@ export interface ContextWindow {
   readonly contextTokens: number;
   /** What is sent or awaited beside the conversation: answer, tool definitions. */
   readonly reservedTokens: number;
-  /** At most so much, where a longer context was refused. */
-  readonly mostTokens?: number;
   /** Only so many of the newest steps, where even a short context was refused. */
   readonly mostSteps?: number;
 }
@@ -205,7 +203,7 @@ function budgetOf(effective: readonly SessionEvent[], window: ContextWindow): nu
   const learnt = effective.flatMap((row) =>
     row.kind === 'window' && row.body.model === window.model ? [row.body.tokens] : [],
   );
-  return Math.min(conversationTokens(window), window.mostTokens ?? Infinity, ...learnt.slice(-1));
+  return Math.min(conversationTokens(window), ...learnt.slice(-1));
 }
 
 function softLimit(policy: ContextPolicy, { contextTokens }: ContextWindow): number {
