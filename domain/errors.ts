@@ -148,6 +148,10 @@ export const errorCatalogue = {
     'The model provider refused the request.',
     "Read the provider's message; check key, model name and account.",
   ),
+  'context-too-long': internal(
+    'The conversation does not fit the model, and nothing more can be left out of it.',
+    'Use a model with a larger window, unpin turns, or give its true window in prices.yaml (contextTokens).',
+  ),
   'provider-quota': {
     ...internal(
       'The account at the model provider is used up.',

@@ -3,6 +3,7 @@ import type { ModelCallAnswer } from '../../domain/contracts/store.ts';
 import { costUsd } from '../../domain/model/prices.ts';
 import { parseModelReference } from '../../domain/model/reference.ts';
 import { estimateTokens } from '../../domain/model/tokens.ts';
+import type { Usage } from '../../domain/run/budget.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import type { RequestedToolCall } from '../../domain/session/transcript.ts';
 import { isWorthKeeping } from './answer-parts.ts';
@@ -28,17 +29,7 @@ export interface AnswerContext {
 export function toModelCallAnswer(raw: ProviderAnswer, context: AnswerContext): ModelCallAnswer {
   const { input, key, call } = context;
   const { text, calls, parts, dropped } = takeApart(raw, context);
-  const tokens = raw.tokens ?? {
-    inputTokens: call.inputTokens,
-    cachedInputTokens: 0,
-    outputTokens: estimateTokens(Buffer.byteLength(JSON.stringify(raw.content))),
-  };
-  const usage = {
-    inputTokens: tokens.inputTokens,
-    outputTokens: tokens.outputTokens,
-    cachedInputTokens: tokens.cachedInputTokens,
-    costUsd: costUsd(tokens, call.price),
-  };
+  const usage = usageOfAnswer(raw, call);
   const toolCalls = toolCallRefs(calls, context.describe);
   const result: ModelStepResult & { kind: 'answered' } = {
     kind: 'answered',
@@ -77,6 +68,21 @@ export function toModelCallAnswer(raw: ProviderAnswer, context: AnswerContext): 
         },
       },
     ],
+  };
+}
+
+/** What the provider has counted, else an estimate. */
+export function usageOfAnswer(raw: ProviderAnswer, call: Pick<PreparedCall, 'inputTokens' | 'price'>): Usage {
+  const tokens = raw.tokens ?? {
+    inputTokens: call.inputTokens,
+    cachedInputTokens: 0,
+    outputTokens: estimateTokens(Buffer.byteLength(JSON.stringify(raw.content))),
+  };
+  return {
+    inputTokens: tokens.inputTokens,
+    outputTokens: tokens.outputTokens,
+    cachedInputTokens: tokens.cachedInputTokens,
+    costUsd: costUsd(tokens, call.price),
   };
 }
 

@@ -28,6 +28,8 @@ export interface CallFailureDetails {
   readonly retryAfterMs?: number;
   /** False when the provider is known to charge nothing for it. */
   readonly mayHaveCost: boolean;
+  /** It would take a shorter conversation. */
+  readonly tooLong?: true;
 }
 
 /**
@@ -43,7 +45,13 @@ export function callFailure(
   const json: { [key: string]: Json } = { provider: details.provider, mayHaveCost: details.mayHaveCost };
   if (details.status !== undefined) json['status'] = details.status;
   if (details.retryAfterMs !== undefined) json['retryAfterMs'] = details.retryAfterMs;
+  if (details.tooLong === true) json['tooLong'] = true;
   return new CodetetherError(code, message, { ...options, details: json });
+}
+
+/** True when the provider would take a shorter conversation. */
+export function isTooLongFor(error: unknown): error is CodetetherError {
+  return error instanceof CodetetherError && error.details['tooLong'] === true;
 }
 
 /** True when the reservation of the failed call may be given back. */
@@ -85,6 +93,7 @@ export function toCallFailure(error: unknown, state: CallState): CodetetherError
     mayHaveCost,
     ...(facts.status === undefined ? {} : { status: facts.status }),
     ...(wait === undefined ? {} : { retryAfterMs: wait }),
+    ...(code === 'provider-rejected' && isTooLong(facts) ? { tooLong: true } : {}),
   };
   return callFailure(code, sentence(code, facts, words, state), details, adviceFor(code, facts, state));
 }

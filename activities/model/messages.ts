@@ -1,5 +1,5 @@
-import type { AssistantModelMessage, ModelMessage, ToolModelMessage } from 'ai';
-import type { RequestedToolCall, SessionEvent, SessionEventBody } from '../../domain/session/transcript.ts';
+import type { AssistantModelMessage, ModelMessage } from 'ai';
+import type { RequestedToolCall, SaidRow, SessionEventBody } from '../../domain/session/transcript.ts';
 import { partsFor } from './answer-parts.ts';
 
 export interface Conversation {
@@ -9,44 +9,39 @@ export interface Conversation {
   readonly bytes: number;
 }
 
-const noResult =
-  'no result: the call was lost before it could answer; look at the state of things and repeat it if needed';
 const goOn = 'Your last answer was cut off at the output limit. Go on; write large files in several smaller steps.';
 
 /**
- * The transcript as the AI SDK wants it, fit for every provider whatever happened to the session: each tool call is
- * followed by exactly one result (one that is missing is made up and says so), results of no call are left out, two
- * answers are never next to each other, and the last message is never the assistant's.
+ * A context (see `deriveContext`: calls and results are paired) as the AI SDK wants it, fit for every provider: two answers are never next
+ * to each other, and the last message is never the assistant's.
  * @param model `provider/model`; reasoning of other models is left out
  */
-export function toConversation(events: readonly SessionEvent[], model: string): Conversation {
+export function toConversation(rows: readonly SaidRow[], model: string): Conversation {
   const instructions: string[] = [];
   const messages: ModelMessage[] = [];
   let bytes = 0;
-  const results = resultsByCall(events);
-
-  for (const event of events) {
-    switch (event.kind) {
+  for (const row of rows) {
+    switch (row.kind) {
       case 'system':
-        instructions.push(event.body.text);
-        bytes += Buffer.byteLength(event.body.text);
+        instructions.push(row.body.text);
+        bytes += Buffer.byteLength(row.body.text);
         break;
       case 'user':
-        messages.push({ role: 'user', content: event.body.text });
-        bytes += Buffer.byteLength(event.body.text);
+        messages.push({ role: 'user', content: row.body.text });
+        bytes += Buffer.byteLength(row.body.text);
         break;
-      case 'assistant': {
+      case 'assistant':
         if (messages.at(-1)?.role === 'assistant') messages.push({ role: 'user', content: goOn });
-        messages.push(assistantMessage(event.body, model) ?? { role: 'user', content: goOn });
-        bytes += Buffer.byteLength(JSON.stringify(event.body));
-        if (event.body.toolCalls.length === 0) break;
-        const answered = toolMessage(event.body.toolCalls, results.get(event.seq));
-        messages.push(answered);
-        bytes += Buffer.byteLength(JSON.stringify(answered.content));
+        messages.push(assistantMessage(row.body, model) ?? { role: 'user', content: goOn });
+        bytes += Buffer.byteLength(JSON.stringify(row.body));
         break;
+      case 'tool-result': {
+        const result = toolResultPart(row.body);
+        const last = messages.at(-1);
+        if (last?.role === 'tool') last.content.push(result);
+        else messages.push({ role: 'tool', content: [result] });
+        bytes += Buffer.byteLength(JSON.stringify(result));
       }
-      case 'tool-result':
-        break;
     }
   }
   const last = messages.at(-1);
@@ -54,38 +49,13 @@ export function toConversation(events: readonly SessionEvent[], model: string): 
   return { instructions: instructions.join('\n\n'), messages, bytes };
 }
 
-type Results = ReadonlyMap<string, SessionEventBody<'tool-result'>>;
-
-/** Results by the answer (its seq) that asked for them; the first result of a call counts. */
-function resultsByCall(events: readonly SessionEvent[]): ReadonlyMap<number, Results> {
-  const byAnswer = new Map<number, Map<string, SessionEventBody<'tool-result'>>>();
-  const asked = new Map<string, number>();
-  for (const event of events) {
-    if (event.kind === 'assistant') for (const call of event.body.toolCalls) asked.set(call.id, event.seq);
-    if (event.kind !== 'tool-result') continue;
-    const seq = asked.get(event.body.callId);
-    if (seq === undefined) continue;
-    const results = byAnswer.get(seq) ?? new Map<string, SessionEventBody<'tool-result'>>();
-    if (!results.has(event.body.callId)) results.set(event.body.callId, event.body);
-    byAnswer.set(seq, results);
-  }
-  return byAnswer;
-}
-
-function toolMessage(calls: readonly RequestedToolCall[], results: Results | undefined): ToolModelMessage {
+function toolResultPart({ callId, tool, ok, output }: SessionEventBody<'tool-result'>) {
   return {
-    role: 'tool',
-    content: calls.map((call) => {
-      const result = results?.get(call.id);
-      const type = result?.ok === true ? 'text' : 'error-text';
-      return {
-        type: 'tool-result',
-        toolCallId: call.id,
-        toolName: call.name,
-        output: { type, value: result === undefined ? noResult : result.output },
-      };
-    }),
-  };
+    type: 'tool-result',
+    toolCallId: callId,
+    toolName: tool,
+    output: { type: ok ? 'text' : 'error-text', value: output },
+  } as const;
 }
 
 /** Undefined when the answer has nothing that could be sent back: reasoning alone is refused by some providers. */

@@ -1,16 +1,21 @@
 import type { ModelActivities, ModelStepInput, ModelStepResult } from '../../domain/contracts/activities.ts';
 import type { ModelCallAnswer, ModelCallStore, RunStore, SessionStore } from '../../domain/contracts/store.ts';
-import { CodetetherError } from '../../domain/errors.ts';
+import { asCodetetherError, CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { Usage } from '../../domain/run/budget.ts';
-import { modelCallKey } from '../../domain/run/ids.ts';
+import { conversationTokens } from '../../domain/model/windows.ts';
+import { modelCallKey, summaryKey } from '../../domain/run/ids.ts';
+import type { ContextWindow, WantedSummary } from '../../domain/session/derive-context.ts';
+import { summaryPrompt } from '../../domain/session/summary-prompt.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
 import { toModelCallAnswer } from './answer.ts';
 import type { AnswerSpool } from './answer-spool.ts';
-import { costNothing } from './call-failure.ts';
+import { costNothing, isTooLongFor } from './call-failure.ts';
 import { requireModelReference } from './check-model.ts';
+import { openContext } from './context.ts';
+import type { OpenContext } from './context.ts';
 import { startOutputLines } from './output-lines.ts';
-import type { PreparedCall, PrepareOptions, ProviderAnswer, ToolCatalogue } from './provider-call.ts';
+import type { PreparedCall, PrepareOptions, ProviderAnswer, SendOptions, ToolCatalogue } from './provider-call.ts';
 import { prepareRemoteCall } from './providers.ts';
 import { modelAfter, refusalKey, toRefusal } from './refusal.ts';
 import type { RefusalContext } from './refusal.ts';
@@ -19,11 +24,12 @@ import { createScriptReader } from './script-file.ts';
 import type { ScriptReader } from './script-file.ts';
 import { prepareScriptedCall } from './scripted.ts';
 import type { ModelSettings } from './settings.ts';
+import { toSummaryAnswer } from './summarise.ts';
 import { untilStored } from './until-stored.ts';
 
 export interface ModelActivitiesDeps {
   readonly store: ModelCallStore &
-    Pick<SessionStore, 'readSession'> &
+    Pick<SessionStore, 'readSession' | 'getSession' | 'appendSessionEvents'> &
     Pick<RunStore, 'appendRunEvents' | 'countRunEvents' | 'getRun'>;
   readonly spool: AnswerSpool;
   readonly settings: ModelSettings;
@@ -59,39 +65,69 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       const received = await spool.read(key);
       if (received !== undefined) return await keep(received, deps);
 
-      let session: readonly SessionEvent[] = [];
-      const readSession = async () => (session = await store.readSession(input.sessionId));
       const tryNumber = deps.attemptNumber();
       const refusals =
         tryNumber === 1 ? 0 : await store.countRunEvents(asked.runId, { keyPrefix: refusalKey(key, '') });
       const input = { ...asked, model: modelAfter(refusals, asked) };
-      const [call] = await Promise.all([
-        prepare({ input, readSession, lastUsage: () => lastUsageOf(store, input), tryNumber }, deps, scripts),
-        sayStarted(store, input, key),
-      ]);
-      const signal = deps.cancellationSignal();
-      signal.throwIfAborted();
-      const reserved = await reserve(call, { store, input, key, signal });
-      if (reserved.kind === 'budget-exceeded') return reserved;
-      if (reserved.kind === 'answered') return await answerOf(store, key);
+      const refused = (error: unknown) =>
+        sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
 
-      const startedMs = performance.now();
-      const sending = { store, input, key, signal, tryNumber };
-      const raw = await send(call, reserved.maxOutputTokens, sending).catch(async (error: unknown) => {
-        throw await sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
-      });
-      const answer = toModelCallAnswer(raw, {
-        input,
-        key,
-        call,
-        usedIds: toolCallIds(session),
-        describe: deps.tools.describe,
-        durationMs: performance.now() - startedMs,
-      });
-      await spool.write(answer);
-      return await keep(answer, deps);
+      const signal = deps.cancellationSignal();
+      let refusal: unknown;
+      for (const [rung, mostSteps] of ladder.entries()) {
+        const context = openContext(store, { sessionId: input.sessionId, mostSteps });
+        const lastUsage = () => lastUsageOf(store, input);
+        const options = { input, readContext: context.read, lastUsage, tryNumber };
+        const [call] = await Promise.all([
+          prepareWithSummary(options, context, deps, scripts).catch((error: unknown) => {
+            // Nothing shorter can be made: the provider's own words say more.
+            throw refusal !== undefined && asCodetetherError(error).code === 'context-too-long'
+              ? tooLongFor(refusal)
+              : error;
+          }),
+          rung === 0 ? sayStarted(store, input, key) : undefined,
+        ]);
+        signal.throwIfAborted();
+        const reserved = await reserve(call, { store, input, key, signal });
+        if (reserved.kind === 'budget-exceeded') return reserved;
+        if (reserved.kind === 'answered') return await answerOf(store, key);
+
+        const startedMs = performance.now();
+        let raw: ProviderAnswer;
+        try {
+          raw = await send(call, reserved.maxOutputTokens, { store, input, key, signal, tryNumber });
+        } catch (error) {
+          const tooLong = isTooLongFor(error) ? context.tooLong(key) : undefined;
+          if (tooLong === undefined) throw await refused(error);
+          await store.appendSessionEvents(input.sessionId, [tooLong]);
+          refusal = error;
+          continue;
+        }
+        const answer = toModelCallAnswer(raw, {
+          input,
+          key,
+          call,
+          usedIds: toolCallIds(context.rows),
+          describe: deps.tools.describe,
+          durationMs: performance.now() - startedMs,
+        });
+        await spool.write(answer);
+        return await keep(answer, deps);
+      }
+      throw tooLongFor(refusal);
     },
   } satisfies ModelActivities;
+}
+
+/**
+ * What is tried when a provider says that the conversation is too long: half of what it refused, again and again, at last with the
+ * newest steps only.
+ */
+const ladder = [undefined, undefined, 6, 3, 1];
+
+function tooLongFor(error: unknown): CodetetherError {
+  const { message, details } = asCodetetherError(error);
+  return new CodetetherError('context-too-long', message, { details });
 }
 
 /** Stores an answer that was received, however long the database is away. */
@@ -132,6 +168,74 @@ async function lastUsageOf(store: ModelActivitiesDeps['store'], input: ModelStep
   return last?.model === input.model ? last.usage : undefined;
 }
 
+/** Makes the summary that the context wants first; without it, where it cannot be had, the steps are left out all the same. */
+async function prepareWithSummary(
+  options: PrepareOptions,
+  context: OpenContext,
+  deps: ModelActivitiesDeps,
+  scripts: ScriptReader,
+): Promise<PreparedCall> {
+  const call = await prepare(options, deps, scripts);
+  const wanted = context.derived?.wanted;
+  if (wanted === undefined || !(await summarise(wanted, { options, context, deps, scripts }))) return call;
+  return await prepare(options, deps, scripts);
+}
+
+interface SummariseContext {
+  readonly options: PrepareOptions;
+  readonly context: OpenContext;
+  readonly deps: ModelActivitiesDeps;
+  readonly scripts: ScriptReader;
+}
+
+/** @returns whether the summary is in the transcript now. What fails for good is said, and not tried again. */
+async function summarise(
+  wanted: WantedSummary,
+  { options, context, deps, scripts }: SummariseContext,
+): Promise<boolean> {
+  const { store, spool } = deps;
+  const { input } = options;
+  const key = summaryKey(input.sessionId, wanted);
+  const failedKey = `${key}:failed`;
+  const signal = deps.cancellationSignal();
+  const { rows, derived } = context;
+  const budgetTokens = derived?.budgetTokens ?? 0;
+  try {
+    if ((await store.getModelCall(key)) !== undefined) return false;
+    if ((await store.countRunEvents(input.runId, { keyPrefix: failedKey })) > 0) return false;
+    const received = await spool.read(key);
+    if (received === undefined) {
+      await sayStarted(store, input, key, 'summarising…');
+      const prompt = (window: ContextWindow) =>
+        summaryPrompt(rows, wanted, Math.min(budgetTokens, conversationTokens(window)));
+      const readContext = async (window: ContextWindow) => ({ messages: prompt(window), since: undefined });
+      const summaryTokens = wanted.targetTokens;
+      const asked = { ...options, readContext, lastUsage: async () => undefined, summaryTokens };
+      const call = await prepare(asked, deps, scripts);
+      const reserved = await reserve(call, { store, input, key, signal });
+      if (reserved.kind !== 'reserved') return reserved.kind === 'answered';
+      const raw = await sendOrRelease(call, { maxOutputTokens: reserved.maxOutputTokens, signal }, { store, key });
+      const answer = toSummaryAnswer(raw, { input, key, call, wanted, rows });
+      await spool.write(answer);
+      await keep(answer, deps);
+    } else {
+      await keep(received, deps);
+    }
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    const { entry, message } = asCodetetherError(error);
+    if (entry.retryable) return false;
+    const warning = `the conversation goes on without a summary of its older steps: ${message}`.slice(0, 500);
+    await store.appendRunEvents(input.runId, [{ key: failedKey, kind: 'warning', body: { message: warning } }]);
+    return false;
+  }
+}
+
+function toolsFor({ readsOnly }: ModelStepInput, { definitions }: ToolCatalogue): ToolCatalogue['definitions'] {
+  return readsOnly === true ? definitions.filter(({ risk }) => risk === 'read') : definitions;
+}
+
 async function prepare(
   options: PrepareOptions,
   deps: ModelActivitiesDeps,
@@ -141,10 +245,9 @@ async function prepare(
   const idleTimeoutMs = deps.idleTimeoutMs ?? defaultIdleTimeoutMs;
   const { provider, model, effort } = requireModelReference(options.input.model);
   if (provider === 'scripted') return await prepareScriptedCall(model, { scripts, idleTimeoutMs }, options);
-  const answerTokens = deps.maxOutputTokens ?? defaultMaxOutputTokens;
+  const answerTokens = options.summaryTokens ?? deps.maxOutputTokens ?? defaultMaxOutputTokens;
   const ownPrices = (await deps.ownPrices?.()) ?? {};
-  const offered =
-    options.input.readsOnly === true ? tools.definitions.filter(({ risk }) => risk === 'read') : tools.definitions;
+  const offered = options.summaryTokens === undefined ? toolsFor(options.input, tools) : [];
   return await prepareRemoteCall(
     { provider, model, effort },
     { settings, tools: offered, answerTokens, idleTimeoutMs, ownPrices },
@@ -152,10 +255,15 @@ async function prepare(
   );
 }
 
-async function sayStarted(store: ModelActivitiesDeps['store'], input: ModelStepInput, key: string): Promise<void> {
+async function sayStarted(
+  store: ModelActivitiesDeps['store'],
+  input: ModelStepInput,
+  key: string,
+  label = 'thinking…',
+): Promise<void> {
   const { runId, storyId, attempt, step } = input;
   await store.appendRunEvents(runId, [
-    { key: `${key}:start`, kind: 'step-started', storyId, attempt, body: { step, label: 'thinking…' } },
+    { key: `${key}:start`, kind: 'step-started', storyId, attempt, body: { step, label } },
   ]);
 }
 
@@ -181,12 +289,23 @@ async function send(
       ]),
   });
   try {
-    return await call.send({ maxOutputTokens, signal, onText: lines.add });
+    return await sendOrRelease(call, { maxOutputTokens, signal, onText: lines.add }, { store, key });
+  } finally {
+    await lines.end();
+  }
+}
+
+/** Gives the reservation back when the call has failed without a price. */
+async function sendOrRelease(
+  call: PreparedCall,
+  options: Omit<SendOptions, 'onText'> & Partial<SendOptions>,
+  { store, key }: Pick<SendContext, 'store' | 'key'>,
+): Promise<ProviderAnswer> {
+  try {
+    return await call.send({ onText: () => undefined, ...options });
   } catch (error) {
     if (costNothing(error)) await store.releaseModelCall(key);
     throw error;
-  } finally {
-    await lines.end();
   }
 }
 

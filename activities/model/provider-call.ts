@@ -1,7 +1,8 @@
 import type { ModelPrice, TokenCounts } from '../../domain/model/prices.ts';
 import type { ModelStepInput, ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import type { Usage } from '../../domain/run/budget.ts';
-import type { SessionEvent } from '../../domain/session/transcript.ts';
+import type { ContextWindow } from '../../domain/session/derive-context.ts';
+import type { SaidRow, SessionEvent } from '../../domain/session/transcript.ts';
 import type { PartOptions } from './answer-parts.ts';
 
 /** A tool as the model is told of it. */
@@ -66,10 +67,19 @@ export interface PreparedCall {
 
 export interface PrepareOptions {
   readonly input: ModelStepInput;
-  /** Reads the session's transcript; called at most once. */
-  readonly readSession: () => Promise<readonly SessionEvent[]>;
+  /** What is sent of the session to a model with that window; called at most once. Throws `context-too-long`. */
+  readonly readContext: (window: ContextWindow) => Promise<CallContext>;
   /** What the session's last call has used, when the same model answered it. */
   readonly lastUsage: () => Promise<Usage | undefined>;
   /** From 1; counts the engine's tries of this call. */
   readonly tryNumber: number;
+  /** The call asks for a summary of so many tokens, without tools, and not for the session's next step. */
+  readonly summaryTokens?: number;
+}
+
+export interface CallContext {
+  /** Each answer is followed by exactly one result for each of its calls. */
+  readonly messages: readonly SaidRow[];
+  /** What this call has more than the session's last one; undefined when it is another conversation. */
+  readonly since: readonly SessionEvent[] | undefined;
 }

@@ -4,6 +4,7 @@ import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { RemoteProvider } from '../../domain/model/providers.ts';
 import type { ModelReference } from '../../domain/model/reference.ts';
 import { estimateTokens, mostInputTokens } from '../../domain/model/tokens.ts';
+import { answerTokensWithin, windowTokens } from '../../domain/model/windows.ts';
 import { totalTokens } from '../../domain/run/budget.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
 import { toConversation } from './messages.ts';
@@ -30,22 +31,27 @@ const smallestAnswerTokens = 256;
 export async function prepareRemoteCall(
   reference: ModelReference & { readonly provider: RemoteProvider },
   { settings, tools, answerTokens, idleTimeoutMs, ownPrices }: RemoteOptions,
-  { readSession, lastUsage }: Pick<PrepareOptions, 'readSession' | 'lastUsage'>,
+  { readContext, lastUsage }: Pick<PrepareOptions, 'readContext' | 'lastUsage'>,
 ): Promise<PreparedCall> {
   const access = providerAccess(reference.provider, settings);
   const model = `${reference.provider}/${reference.model}`;
-  const [rows, counted] = await Promise.all([readSession(), lastUsage()]);
-  const conversation = toConversation(rows, model);
-  const toolBytes = Buffer.byteLength(JSON.stringify(tools));
+  const toolBytes = tools.length === 0 ? 0 : Buffer.byteLength(JSON.stringify(tools));
+  const contextTokens = windowTokens(reference, ownPrices);
+  const maxOutputTokens = answerTokensWithin(contextTokens, outputTokensWithThinking(reference, answerTokens));
+  const window = { model, contextTokens, reservedTokens: maxOutputTokens + estimateTokens(toolBytes) };
+  const [{ messages, since }, counted] = await Promise.all([readContext(window), lastUsage()]);
+  const conversation = toConversation(messages, model);
   const price = priceOf(reference, ownPrices);
   const isThinkingHard = reference.effort === 'high' || reference.effort === 'max';
   return {
     inputTokens: estimateTokens(conversation.bytes + toolBytes),
     mostInputTokens: mostInputTokens(
-      { bytes: conversation.bytes + toolBytes, rows: rows.length + tools.length },
-      counted === undefined ? undefined : { countedTokens: totalTokens(counted), ...sinceLastCall(rows) },
+      { bytes: conversation.bytes + toolBytes, rows: messages.length + tools.length },
+      counted === undefined || since === undefined
+        ? undefined
+        : { countedTokens: totalTokens(counted), ...sizeOf(since) },
     ),
-    maxOutputTokens: outputTokensWithThinking(reference, answerTokens),
+    maxOutputTokens,
     minOutputTokens: smallestAnswerTokens,
     price,
     warnings: price.source === 'default' ? [unknownPrice(model, price.inputUsd, price.outputUsd)] : [],
@@ -70,10 +76,8 @@ export async function prepareRemoteCall(
   };
 }
 
-/** The last answer and all after it: what the next request has more than the last one had. */
-function sinceLastCall(rows: readonly SessionEvent[]): { readonly bytes: number; readonly rows: number } {
-  const added = rows.slice(rows.findLastIndex((row) => row.kind === 'assistant'));
-  return { bytes: Buffer.byteLength(JSON.stringify(added)), rows: added.length };
+function sizeOf(rows: readonly SessionEvent[]): { readonly bytes: number; readonly rows: number } {
+  return { bytes: Buffer.byteLength(JSON.stringify(rows)), rows: rows.length };
 }
 
 function unknownPrice(model: string, inputUsd: number, outputUsd: number) {

@@ -6,6 +6,7 @@ import type { ModelPrice } from '../../domain/model/prices.ts';
 import { scriptTurn } from '../../domain/model/script.ts';
 import type { ModelScript, ScriptTurn } from '../../domain/model/script.ts';
 import { estimateTokens } from '../../domain/model/tokens.ts';
+import { rowTokens } from '../../domain/session/derive-context.ts';
 import { callFailure } from './call-failure.ts';
 import { startIdleTimer } from './idle-timer.ts';
 import type { AnsweredPart, PreparedCall, PrepareOptions, ProviderAnswer, SendOptions } from './provider-call.ts';
@@ -24,15 +25,24 @@ export interface ScriptedOptions {
 export async function prepareScriptedCall(
   path: string,
   { scripts, idleTimeoutMs }: ScriptedOptions,
-  { input, readSession, tryNumber }: PrepareOptions,
+  options: PrepareOptions,
 ): Promise<PreparedCall> {
+  const { input, readContext, tryNumber } = options;
   const script = await scripts.read(path);
+  const readTokens = async (outputTokens: number) => {
+    const window = { model: `scripted/${path}`, contextTokens: script.contextTokens ?? Infinity };
+    const { messages } = await readContext({ ...window, reservedTokens: outputTokens });
+    return messages.reduce((sum, row) => sum + rowTokens(row), 0);
+  };
+  if (options.summaryTokens !== undefined) return await scriptedSummary(script, readTokens);
   const turn = scriptTurn(script, { ...input, step: input.step - (input.firstStep ?? 1) + 1 });
   if (turn === undefined) throw exhausted(path, input);
   const answer = fillIn(turn, input);
   const outputTokens =
     turn.usage?.outputTokens ?? estimateTokens(Buffer.byteLength(answer.text + JSON.stringify(answer.tools)));
-  const inputTokens = turn.usage?.inputTokens ?? estimateTokens(Buffer.byteLength(JSON.stringify(await readSession())));
+  const isRead = turn.usage === undefined || script.contextTokens !== undefined || turn.fault?.kind === 'too-long';
+  const readInputTokens = isRead ? await readTokens(outputTokens) : 0;
+  const inputTokens = turn.usage?.inputTokens ?? readInputTokens;
   return {
     inputTokens,
     mostInputTokens: inputTokens,
@@ -42,12 +52,37 @@ export async function prepareScriptedCall(
     warnings: [],
     send: async (options) => {
       options.signal.throwIfAborted();
-      if (turn.fault !== undefined && tryNumber <= turn.fault.times)
+      const isFaulty =
+        turn.fault?.kind === 'too-long'
+          ? readInputTokens > turn.fault.aboveTokens
+          : tryNumber <= (turn.fault?.times ?? 0);
+      if (turn.fault !== undefined && isFaulty)
         return await failAsTold(turn.fault, answer.text, idleTimeoutMs, options);
       await play(answer.text, turn, turn.delayMs ?? script.delayMs, options);
       const tokens = { inputTokens, cachedInputTokens: 0, outputTokens };
       return { content: contentOf(answer, input.step), finish: 'done', tokens } satisfies ProviderAnswer;
     },
+  };
+}
+
+async function scriptedSummary(
+  script: ModelScript,
+  readTokens: (outputTokens: number) => Promise<number>,
+): Promise<PreparedCall> {
+  const outputTokens = estimateTokens(Buffer.byteLength(script.summary));
+  const inputTokens = await readTokens(outputTokens);
+  return {
+    inputTokens,
+    mostInputTokens: inputTokens,
+    maxOutputTokens: outputTokens,
+    minOutputTokens: outputTokens,
+    price: scriptPrice(script),
+    warnings: [],
+    send: async () => ({
+      content: [{ type: 'text', text: script.summary }],
+      finish: 'done',
+      tokens: { inputTokens, cachedInputTokens: 0, outputTokens },
+    }),
   };
 }
 
@@ -92,6 +127,12 @@ async function failAsTold(
       throw scriptedFault('provider-quota', 'has no quota left (402)', fault);
     case 'rejected':
       throw scriptedFault('provider-rejected', 'refused the request (400)', fault);
+    case 'too-long':
+      throw callFailure('provider-rejected', 'the conversation is too long for scripted (400), as the script says', {
+        provider: 'scripted',
+        mayHaveCost: false,
+        tooLong: true,
+      });
     case 'disconnect':
       onText(text.slice(0, Math.ceil(text.length / 2)));
       throw callFailure('provider-unreachable', 'the answer of scripted was cut off, as the script says', {

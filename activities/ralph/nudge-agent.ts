@@ -8,7 +8,7 @@ export function createNudgeAgent(
   return async ({ runId, storyId, attempt, sessionId, nudgeId, text }) => {
     const key = `nudge:${nudgeId}`;
     const said = `A person who watches this work says:\n\n${text}`;
-    await store.appendSessionEvents(sessionId, [{ key, kind: 'user', body: { text: said } }]);
+    await store.appendSessionEvents(sessionId, [{ key, kind: 'user', body: { text: said, aside: true } }]);
     await store.appendRunEvents(runId, [{ key, kind: 'agent-nudged', storyId, attempt, body: { text } }]);
   };
 }

@@ -196,7 +196,8 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const repeats = repeatsOf(await store.readSession(input.sessionId, { last: usualTail }));
     if (repeats >= repeatsToTell) {
       const key = `${input.sessionId}:${input.step}:repeats`;
-      await store.appendSessionEvents(input.sessionId, [{ key, kind: 'user', body: { text: repeatsNotice(repeats) } }]);
+      const body = { text: repeatsNotice(repeats), aside: true } as const;
+      await store.appendSessionEvents(input.sessionId, [{ key, kind: 'user', body }]);
     }
     return repeats;
   }

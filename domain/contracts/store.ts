@@ -8,6 +8,7 @@ import type { BudgetCaps, BudgetLedger, BudgetName, CapsChange, Usage } from '..
 import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
 import type { AgentKind } from '../session/agents.ts';
+import type { ContextPolicy } from '../session/context-policy.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
 import type {
@@ -151,23 +152,103 @@ export interface RunStore {
   watchRunEvents(onAppend: (runId: string | null) => void): Promise<() => Promise<void>>;
 }
 
-export interface SessionStore {
-  /** Appends in order, skipping keys that are there. */
-  appendSessionEvents(sessionId: string, events: readonly NewSessionEvent[]): Promise<void>;
-  /** In order. @param options.last only the newest so many rows */
-  readSession(sessionId: string, options?: { readonly last?: number }): Promise<readonly SessionEvent[]>;
-  hasSessionEvent(sessionId: string, key: string): Promise<boolean>;
+/** `attempt`: of a story's attempt; `chat`: of a person; `agent`: started by another session. */
+export const sessionKinds = ['attempt', 'chat', 'agent'] as const;
+export type SessionKind = (typeof sessionKinds)[number];
+
+/** A row of a session's transcript. */
+export interface SessionPlace {
+  readonly sessionId: string;
+  readonly seq: number;
 }
 
-/** A session as a run: its budget and its events. What is said in it is in the transcript of the same id. */
-export interface SessionRun {
+/** What a new session is; what is left out is empty. */
+export interface SessionPlan {
   readonly sessionId: string;
+  readonly kind: SessionKind;
+  readonly title?: string;
+  /** Absolute; where its tools work. */
+  readonly folder?: string | null;
+  /** `provider/model[:effort]`. */
+  readonly model?: string | null;
+  /** Name of the agent's role, e.g. `build`. */
+  readonly agent?: string;
+  /** Absent: the default, see `defaultContextPolicy`. */
+  readonly policy?: ContextPolicy;
+}
+
+export interface SessionRecord {
+  readonly sessionId: string;
+  readonly kind: SessionKind;
+  readonly title: string;
+  readonly folder: string | null;
+  readonly model: string | null;
+  readonly agent: string;
+  readonly policy: ContextPolicy;
+  /** What it was forked from. */
+  readonly parent: SessionPlace | null;
+  /** Seq of the newest row; a forked session goes on counting where it was forked. */
+  readonly headSeq: number;
+  readonly createdAt: Date;
+  /** When the newest row was appended, or the session changed. */
+  readonly updatedAt: Date;
+  /** It was deleted: it is not listed any more, and all its rows are there. */
+  readonly deletedAt: Date | null;
+}
+
+export interface SessionStore {
+  /** Twice: the session stays as it is. A session that something is appended to without being created is an `attempt`. */
+  createSession(plan: SessionPlan): Promise<void>;
+  /** Deleted ones too. */
+  getSession(sessionId: string): Promise<SessionRecord | undefined>;
+  /** The last changed first; without deleted ones. */
+  listSessions(options: {
+    readonly limit: number;
+    readonly kinds?: readonly SessionKind[];
+    readonly folder?: string;
+    /** Only those after this one: the last of the page before. */
+    readonly before?: Pick<SessionRecord, 'sessionId' | 'updatedAt'>;
+  }): Promise<readonly SessionRecord[]>;
+  /** Ids of sessions that are not deleted and are `part` or begin with it; the last changed first, at most 20. */
+  findSessionIds(part: string): Promise<readonly string[]>;
+  /** What is named changes; `model` and `policy` count from the next model call on. Throws `not-found`. */
+  updateSession(
+    sessionId: string,
+    change: Partial<Pick<SessionRecord, 'model' | 'agent' | 'folder' | 'policy'>>,
+  ): Promise<void>;
+  /**
+   * A session that begins with the rows of `from.sessionId` up to `from.seq` and goes its own way from there; no row is copied. What
+   * `as` does not say is as in the parent. Twice: the session stays as it is. Throws `not-found`.
+   */
+  forkSession(from: SessionPlace, as: Partial<SessionPlan> & Pick<SessionPlan, 'sessionId'>): Promise<void>;
+  /** Appends the row that says so, too. Twice with one key: renamed once. Throws `not-found`. */
+  renameSession(sessionId: string, rename: { readonly key: string; readonly title: string }): Promise<void>;
+  /** The session is not listed any more; no row is lost, and forks of it go on. Twice: deleted once. Throws `not-found`. */
+  deleteSession(sessionId: string): Promise<void>;
+  /** Appends in order, skipping keys that are there; wakes readers. */
+  appendSessionEvents(sessionId: string, events: readonly NewSessionEvent[]): Promise<void>;
+  /**
+   * In order, with those of what it was forked from before its own: all rows, or a part of them.
+   * @param options.last only the newest so many rows
+   * @param options.afterSeq only rows with a greater seq
+   * @param options.limit the first so many of them
+   */
+  readSession(
+    sessionId: string,
+    options?: { readonly last?: number } | { readonly afterSeq: number; readonly limit?: number },
+  ): Promise<readonly SessionEvent[]>;
+  /** Of the session's own rows. */
+  hasSessionEvent(sessionId: string, key: string): Promise<boolean>;
+  /** As `watchRunEvents`, for rows of sessions. */
+  watchSessions(onAppend: (sessionId: string | null) => void): Promise<() => Promise<void>>;
+}
+
+/** A person's session as a run: its budget and its events. What is said in it is in the transcript of the same id. */
+export interface SessionRun extends Pick<SessionRecord, 'sessionId' | 'title' | 'parent' | 'createdAt'> {
   readonly status: RunStatus;
   /** Absolute, on the host. */
   readonly folder: string;
   readonly hostId: string;
-  /** The beginning of its first message. */
-  readonly title: string;
   /** Of its newest message. */
   readonly model: string;
   readonly agent: AgentKind;
@@ -177,15 +258,18 @@ export interface SessionRun {
   readonly ledger: BudgetLedger;
   readonly usage: Usage;
   readonly outcomeMessage: string;
-  readonly createdAt: Date;
   /** When its newest turn was asked for. */
   readonly startedAt: Date;
   readonly endedAt: Date | null;
+  /** Of its events. */
   readonly headSeq: number;
 }
 
 /** What the API writes before it hands a message over. */
-export interface SessionPlan extends Pick<SessionRun, 'sessionId' | 'folder' | 'hostId' | 'title' | 'model' | 'agent'> {
+export interface SessionOpening extends Pick<
+  SessionRun,
+  'sessionId' | 'folder' | 'hostId' | 'title' | 'model' | 'agent'
+> {
   /** Caps of the whole session; those that are absent stay as they are. */
   readonly caps: CapsChange;
 }
@@ -201,13 +285,12 @@ export interface TurnPlan {
 }
 
 export interface SessionRunStore {
-  /** Makes the session, or lets it be worked on again; a session that is being worked on stays as it is. Returns the seq of its newest event. */
-  openSession(plan: SessionPlan): Promise<number>;
+  /** Makes the session where it is missing, or lets it be worked on again; one that is being worked on stays as it is. Returns the seq of its newest event. */
+  openSession(opening: SessionOpening): Promise<number>;
+  /** Deleted ones are not there. */
   getSessionRun(sessionId: string): Promise<SessionRun | undefined>;
-  /** The one that was used last first. */
+  /** The one that was used last first; without deleted ones. */
   listSessionRuns(options: { readonly limit: number; readonly folder?: string }): Promise<readonly SessionRun[]>;
-  /** Ids whose part after `session:` begins with `part`, or that are it; the one that was used last first, at most 20. */
-  findSessionIds(part: string): Promise<readonly string[]>;
   openTurn(plan: TurnPlan): Promise<OpenTurnResult>;
   endTurn(input: EndTurnInput): Promise<void>;
   /** Ends the turn of a session that nobody works on any more as an error; does nothing where none is under way. */

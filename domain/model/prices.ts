@@ -136,7 +136,12 @@ const table: { readonly [beginning: string]: Row } = {
 };
 
 /** The user's own prices by model name, its beginning, or `provider/model`; they come before the table's. */
-export type OwnPrices = { readonly [beginning: string]: ModelRates };
+export type OwnPrices = {
+  readonly [beginning: string]: ModelRates & {
+    /** The model's window, see `windows.ts`. */
+    readonly contextTokens?: number;
+  };
+};
 
 /**
  * The price of a model: the user's own, else the table's, by the longest entry that its name begins with; {@link defaultPrice}
@@ -149,13 +154,16 @@ export function priceOf(
   const name = reference.model.slice(reference.model.lastIndexOf('/') + 1);
   const whole = reference.provider === undefined ? [] : [`${reference.provider}/${reference.model}`];
   const ownRates = own[longestBeginning(Object.keys(own), [...whole, reference.model, name])];
-  if (ownRates !== undefined) return { ...ownRates, source: 'file' };
+  if (ownRates !== undefined) {
+    const { contextTokens: _window, ...rates } = ownRates;
+    return { ...rates, source: 'file' };
+  }
   const row = table[longestBeginning(Object.keys(table), [name])];
   return row === undefined ? defaultPrice : { ...row, source: 'table' };
 }
 
 /** Empty when none fits; a name's beginning goes up to a dash or its end. */
-function longestBeginning(beginnings: readonly string[], names: readonly string[]): string {
+export function longestBeginning(beginnings: readonly string[], names: readonly string[]): string {
   let best = '';
   for (const beginning of beginnings) {
     const fits = names.some((name) => name === beginning || name.startsWith(`${beginning}-`));

@@ -7,6 +7,8 @@ import { z } from 'zod';
  * version: 1
  * price: { inputPerMillionUsd: 3, outputPerMillionUsd: 15 }   # optional
  * delayMs: 0                                                  # optional, before each answer
+ * contextTokens: 20000                                        # optional: the model's window; without it there is none
+ * summary: What was done so far.                              # optional: the answer when a summary is asked for
  * stories:
  *   US-001:
  *     attempts:
@@ -31,9 +33,11 @@ export const ScriptTurn = z.strictObject({
   /** Instead of an answer, the first `times` tries of this call fail; then the turn answers. */
   fault: z
     .strictObject({
-      kind: z.enum(['rate-limit', 'overloaded', 'quota', 'rejected', 'disconnect', 'hang']),
+      kind: z.enum(['rate-limit', 'overloaded', 'quota', 'rejected', 'too-long', 'disconnect', 'hang']),
       times: z.number().int().positive().default(1),
       retryAfterMs: z.number().int().nonnegative().optional(),
+      /** Of `too-long`: as often as the conversation has more tokens (estimated), whatever `times` says. */
+      aboveTokens: z.number().int().nonnegative().default(0),
     })
     .optional(),
   usage: z
@@ -50,6 +54,8 @@ export const ModelScript = z.strictObject({
     .strictObject({ inputPerMillionUsd: z.number().nonnegative(), outputPerMillionUsd: z.number().nonnegative() })
     .optional(),
   delayMs: z.number().int().nonnegative().default(0),
+  contextTokens: z.number().int().positive().optional(),
+  summary: z.string().default('A summary, as the script says.'),
   stories: z.record(z.string(), ScriptStory).default({}),
   default: ScriptStory.optional(),
 });

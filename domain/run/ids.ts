@@ -52,6 +52,11 @@ export function messageKey(sessionId: string, messageId: string): string {
   return `${sessionId}:message:${messageId}`;
 }
 
+/** Idempotency key of the model call that summarises a range of a transcript. */
+export function summaryKey(sessionId: string, range: { readonly fromSeq: number; readonly toSeq: number }): string {
+  return `${sessionId}:summary:${range.fromSeq}-${range.toSeq}`;
+}
+
 /** Idempotency key of one tool call; `callId` is the model's own id for it, unique in its session. */
 export function toolCallKey(sessionId: string, step: number, callId: string): string {
   return `${sessionId}:${step}:${callId}`;

@@ -13,12 +13,19 @@ const price = z
  * ```yaml
  * qwen3-coder: { input: 0.4, output: 1.6 }
  * anthropic/claude-sonnet-5-5: { input: 2, cachedInput: 0.1, cacheWrite: 2.5, output: 10 }
+ * local-model: { input: 0, output: 0, contextTokens: 32768 }
  * ```
- * What is not named costs like `input`.
+ * A price that is not named is that of `input`; `contextTokens` is the model's window.
  */
 const PricesFile = z.record(
   z.string(),
-  z.strictObject({ input: price, cachedInput: price.optional(), cacheWrite: price.optional(), output: price }),
+  z.strictObject({
+    input: price,
+    cachedInput: price.optional(),
+    cacheWrite: price.optional(),
+    output: price,
+    contextTokens: z.number().int().min(1024, 'expected tokens, 1024 or more').optional(),
+  }),
 );
 
 /**
@@ -62,9 +69,15 @@ async function readPrices(file: string): Promise<OwnPrices> {
     );
   }
   return Object.fromEntries(
-    Object.entries(parsed.data).map(([model, { input, cachedInput, cacheWrite, output }]) => [
+    Object.entries(parsed.data).map(([model, { input, cachedInput, cacheWrite, output, contextTokens }]) => [
       model,
-      { inputUsd: input, cachedInputUsd: cachedInput ?? input, cacheWriteUsd: cacheWrite ?? input, outputUsd: output },
+      {
+        inputUsd: input,
+        cachedInputUsd: cachedInput ?? input,
+        cacheWriteUsd: cacheWrite ?? input,
+        outputUsd: output,
+        ...(contextTokens === undefined ? {} : { contextTokens }),
+      },
     ]),
   );
 }

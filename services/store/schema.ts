@@ -97,10 +97,21 @@ export interface RunEventTable {
   at: Date;
 }
 
+/** `head_seq`, title and times follow the rows: they change with them, under the row's lock. */
 export interface SessionTable {
   session_id: string;
   head_seq: Generated<number>;
+  kind: Generated<string>;
+  title: Generated<string>;
+  folder: string | null;
+  model: string | null;
+  agent: Generated<string>;
+  policy: NullableJson;
+  parent_session_id: string | null;
+  parent_seq: number | null;
   created_at: Time;
+  updated_at: Time;
+  deleted_at: Date | null;
 }
 
 export interface SessionEventTable {

@@ -1,8 +1,8 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import { z } from 'zod';
 import type { EndTurnInput, OpenTurnResult } from '../../domain/contracts/activities.ts';
-import type { SessionPlan, SessionRun, SessionRunStore, TurnPlan } from '../../domain/contracts/store.ts';
+import type { SessionOpening, SessionRun, SessionRunStore, TurnPlan } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { runEventBodies } from '../../domain/run/events.ts';
 import { isActive, runStatuses } from '../../domain/run/status.ts';
@@ -13,17 +13,16 @@ import { cleanText, jsonText } from './json.ts';
 import { appendRunEvents, hasRunEvent } from './run-events.ts';
 import { releaseReservations } from './run-open.ts';
 import { ledgerOf, lockRun, storedCaps, usageOf } from './run-rows.ts';
-import type { Database, RunTable } from './schema.ts';
-import { appendSessionEvents } from './session-store.ts';
+import type { Database } from './schema.ts';
+import { appendSessionEvents, insertSession } from './session-store.ts';
 import { inTransaction } from './transaction.ts';
 import type { Queries } from './transaction.ts';
 
-const foundSessions = 20;
 const shownText = 300;
 /** More than any answer has; what a model is allowed to say is far below. */
 const answerText = 200_000;
 
-const Options = z.object({ model: z.string(), agent: z.enum(agentKinds) });
+const Agent = z.enum(agentKinds);
 const Status = z.enum(runStatuses);
 
 export function createSessionRunStore(database: Kysely<Database>): SessionRunStore {
@@ -31,21 +30,17 @@ export function createSessionRunStore(database: Kysely<Database>): SessionRunSto
     openSession: async (plan) =>
       await inTransaction(database, async (transaction) => await openSession(transaction, plan)),
     getSessionRun: async (sessionId) => {
-      const row = await selectSessions(database).where('run_id', '=', sessionId).executeTakeFirst();
+      const row = await selectSessions(database).where('session.session_id', '=', sessionId).executeTakeFirst();
       return row === undefined ? undefined : sessionRun(row);
     },
     listSessionRuns: async ({ limit, folder }) => {
-      const rows = selectSessions(database).orderBy('started_at', 'desc').orderBy('run_id').limit(limit);
-      return (await (folder === undefined ? rows : rows.where('repo_path', '=', folder)).execute()).map(sessionRun);
-    },
-    findSessionIds: async (part) => {
-      const text = cleanText(part);
       const rows = await selectSessions(database)
-        .where(sql<boolean>`starts_with(run_id, ${text}) OR starts_with(run_id, ${`session:${text}`})`)
-        .orderBy('started_at', 'desc')
-        .limit(foundSessions)
+        .$if(folder !== undefined, (query) => query.where('session.folder', '=', folder ?? ''))
+        .orderBy('session.updated_at', 'desc')
+        .orderBy('session.session_id', 'desc')
+        .limit(limit)
         .execute();
-      return rows.map((row) => row.run_id);
+      return rows.map(sessionRun);
     },
     openTurn: async (plan) => await inTransaction(database, async (transaction) => await openTurn(transaction, plan)),
     endTurn: async (input) => await inTransaction(database, async (transaction) => await endTurn(transaction, input)),
@@ -55,23 +50,29 @@ export function createSessionRunStore(database: Kysely<Database>): SessionRunSto
 }
 
 function selectSessions(database: Queries) {
-  return database.selectFrom('run').selectAll().where('kind', '=', 'session');
+  return database
+    .selectFrom('session')
+    .innerJoin('run', 'run.run_id', 'session.session_id')
+    .where('session.deleted_at', 'is', null)
+    .selectAll('run')
+    .select(['title', 'folder', 'model', 'agent', 'parent_session_id', 'parent_seq', 'session.created_at as begun_at']);
 }
 
-async function openSession(database: Queries, plan: SessionPlan): Promise<number> {
-  const { sessionId, model, agent } = plan;
+async function openSession(database: Queries, opening: SessionOpening): Promise<number> {
+  const { sessionId, folder, title, model, agent } = opening;
+  await insertSession(database, { sessionId, kind: 'chat', title, folder, model, agent });
   await database
     .insertInto('run')
     .values({
       run_id: sessionId,
       kind: 'session',
       status: 'starting',
-      project: plan.folder.slice(plan.folder.lastIndexOf('/') + 1),
-      feature: cleanText(plan.title),
-      repo_path: plan.folder,
+      project: '',
+      feature: '',
+      repo_path: folder,
       prd_path: '',
       branch: '',
-      host_id: plan.hostId,
+      host_id: opening.hostId,
       options: jsonText({ maxCostUsd: null, maxTokens: null }),
       prd: '{}',
     })
@@ -83,10 +84,15 @@ async function openSession(database: Queries, plan: SessionPlan): Promise<number
   await database
     .updateTable('run')
     .set({
-      options: sql<string>`options || ${jsonText({ model, agent, ...plan.caps })}::jsonb`,
+      options: sql<string>`options || ${jsonText(opening.caps)}::jsonb`,
       ...(isIdle ? { status: 'starting', started_at: sql<Date>`now()`, ended_at: null, outcome_message: '' } : {}),
     })
     .where('run_id', '=', sessionId)
+    .execute();
+  await database
+    .updateTable('session')
+    .set({ model, agent, updated_at: sql<Date>`clock_timestamp()` })
+    .where('session_id', '=', sessionId)
     .execute();
   return run.head_seq;
 }
@@ -247,20 +253,25 @@ async function newestAnswer(database: Queries, sessionId: string): Promise<strin
   return row?.text ?? '';
 }
 
-function sessionRun(row: Selectable<RunTable>): SessionRun {
+function sessionRun(
+  row: Awaited<ReturnType<ReturnType<typeof selectSessions>['executeTakeFirstOrThrow']>>,
+): SessionRun {
+  const { parent_session_id: parentId, parent_seq: parentSeq } = row;
   return {
     sessionId: row.run_id,
     status: Status.parse(row.status),
     folder: row.repo_path,
     hostId: row.host_id,
-    title: row.feature,
-    ...Options.parse(row.options),
+    title: row.title,
+    model: row.model ?? '',
+    agent: Agent.parse(row.agent),
+    parent: parentId === null || parentSeq === null ? null : { sessionId: parentId, seq: parentSeq },
     caps: storedCaps(row.options),
     turns: row.execution,
     ledger: ledgerOf(row),
     usage: usageOf(row),
     outcomeMessage: row.outcome_message,
-    createdAt: row.created_at,
+    createdAt: row.begun_at,
     startedAt: row.started_at,
     endedAt: row.ended_at,
     headSeq: row.head_seq,

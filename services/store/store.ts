@@ -12,7 +12,7 @@ import { migrate } from './migrate.ts';
 import { createModelCallStore } from './model-call-store.ts';
 import { connectionConfig, createPool, guardedPool } from './pool.ts';
 import type { DatabaseOptions } from './pool.ts';
-import { createRunEventListener } from './run-event-listener.ts';
+import { createEventListener } from './event-listener.ts';
 import { createRunStore } from './run-store.ts';
 import type { Database } from './schema.ts';
 import { createSessionRunStore } from './session-run-store.ts';
@@ -43,7 +43,8 @@ export interface PostgresStore extends Store {
 /** The one implementation of the store, on PostgreSQL. Connects on first use and again after every restart of the database. */
 export function createStore(options: DatabaseOptions): PostgresStore {
   const database = openDatabase(options);
-  const listener = createRunEventListener(connectionConfig(options));
+  const runEvents = createEventListener('run_event', connectionConfig(options));
+  const sessionEvents = createEventListener('session_event', connectionConfig(options));
   const store = {
     ...createApprovalStore(database),
     ...createRunStore(database),
@@ -55,7 +56,8 @@ export function createStore(options: DatabaseOptions): PostgresStore {
     ...createCheckStore(database),
     ...createBlobStore(database),
     ...createHostStore(database),
-    watchRunEvents: async (onAppend) => listener.watch(onAppend),
+    watchRunEvents: async (onAppend) => runEvents.watch(onAppend),
+    watchSessions: async (onAppend) => sessionEvents.watch(onAppend),
   } satisfies Store;
   return {
     ...store,
@@ -65,7 +67,7 @@ export function createStore(options: DatabaseOptions): PostgresStore {
       await sql`SELECT 1`.execute(database);
     },
     close: async () => {
-      await Promise.all([listener.close(), database.destroy()]);
+      await Promise.all([runEvents.close(), sessionEvents.close(), database.destroy()]);
     },
   };
 }

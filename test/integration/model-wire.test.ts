@@ -219,7 +219,7 @@ describe('a request', () => {
       );
     });
     const error = await startSession(url, 'anthropic/claude-sonnet-4-5', 'hello').failure();
-    expect(error.code).toBe('provider-rejected');
+    expect(error.code).toBe('context-too-long');
     expect(error.message).toBe(
       'the conversation is too long for anthropic/claude-sonnet-4-5 (400): prompt is too long: 210000 tokens > 200000 maximum',
     );

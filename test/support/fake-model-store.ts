@@ -4,15 +4,17 @@ import type {
   ModelCallStore,
   RunRecord,
   RunStore,
+  SessionRecord,
   SessionStore,
 } from '../../domain/contracts/store.ts';
 import { addUsage, brokenCap, noUsage, totalTokens } from '../../domain/run/budget.ts';
 import type { BudgetCaps, Usage } from '../../domain/run/budget.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
+import type { ContextPolicy } from '../../domain/session/context-policy.ts';
 import type { NewSessionEvent, SessionEvent } from '../../domain/session/transcript.ts';
 
 type Needed = ModelCallStore &
-  Pick<SessionStore, 'readSession'> &
+  Pick<SessionStore, 'readSession' | 'getSession' | 'appendSessionEvents'> &
   Pick<RunStore, 'appendRunEvents' | 'countRunEvents' | 'getRun'>;
 
 export interface FakeModelStore extends Needed {
@@ -29,7 +31,11 @@ export interface FakeModelStore extends Needed {
 
 /** The part of the store that model calls use, in memory, for one run. */
 export function createFakeModelStore(
-  options: { readonly caps?: Partial<BudgetCaps>; readonly spent?: Partial<Usage> } = {},
+  options: {
+    readonly caps?: Partial<BudgetCaps>;
+    readonly spent?: Partial<Usage>;
+    readonly policy?: ContextPolicy;
+  } = {},
 ): FakeModelStore {
   const caps: BudgetCaps = { maxCostUsd: null, maxTokens: null, maxTotalSteps: null, ...options.caps };
   let usage: Usage = { ...noUsage, ...options.spent };
@@ -100,6 +106,10 @@ export function createFakeModelStore(
       calls.readSession++;
       return [...(sessions.get(sessionId) ?? [])];
     },
+    // Only what model calls read of it.
+    getSession: async (sessionId) =>
+      options.policy === undefined ? undefined : ({ sessionId, policy: options.policy } as SessionRecord),
+    appendSessionEvents: async (sessionId, events) => events.forEach((event) => addSession(sessionId, event)),
     countRunEvents: async (_runId, { keyPrefix }) => runEvents.filter(({ key }) => key.startsWith(keyPrefix)).length,
     appendRunEvents: async (_runId, events) => addRunEvents(events),
     // Only what model calls read of it.

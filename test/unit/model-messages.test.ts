@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { toConversation } from '../../activities/model/messages.ts';
+import { deriveContext } from '../../domain/session/derive-context.ts';
 import type { NewSessionEvent, SessionEvent } from '../../domain/session/transcript.ts';
 
 function transcript(...events: readonly Omit<NewSessionEvent, 'key'>[]): SessionEvent[] {
   return events.map((event, index) => ({ seq: index + 1, ...event }) as SessionEvent);
+}
+const whole = { model: '', contextTokens: Infinity, reservedTokens: 0 };
+function conversation(events: readonly SessionEvent[], model: string) {
+  const context = deriveContext(events, { kind: 'off' }, whole);
+  return toConversation(context.kind === 'derived' ? context.messages : [], model);
 }
 const system = { kind: 'system', body: { text: 'Be brief.' } } as const;
 const user = (text: string) => ({ kind: 'user', body: { text } }) as const;
@@ -15,10 +21,10 @@ const answer = (text: string, ...ids: string[]) =>
 const result = (callId: string, output: string, ok = true) =>
   ({ kind: 'tool-result', body: { callId, tool: 'read', ok, output } }) as const;
 
-const roles = (events: readonly SessionEvent[]) => toConversation(events, 'openai/x').messages.map(({ role }) => role);
+const roles = (events: readonly SessionEvent[]) => conversation(events, 'openai/x').messages.map(({ role }) => role);
 
 function results(events: readonly SessionEvent[]) {
-  return toConversation(events, 'openai/x').messages.flatMap((message) =>
+  return conversation(events, 'openai/x').messages.flatMap((message) =>
     message.role !== 'tool'
       ? []
       : message.content.map((part) => (part.type === 'tool-result' ? [part.toolCallId, part.output] : [])),
@@ -35,7 +41,7 @@ describe('a transcript as messages', () => {
       answer('Done.'),
       user('more'),
     );
-    expect(toConversation(events, 'openai/x')).toMatchObject({
+    expect(conversation(events, 'openai/x')).toMatchObject({
       instructions: 'Be brief.',
       messages: [
         { role: 'user', content: 'do it' },
@@ -54,7 +60,7 @@ describe('a transcript as messages', () => {
   });
 
   it('counts the bytes that are sent', () => {
-    expect(toConversation(transcript(system, user('ä')), 'openai/x').bytes).toBe(11);
+    expect(conversation(transcript(system, user('ä')), 'openai/x').bytes).toBe(11);
   });
 
   it('makes up a result for a call that has none, and says so', () => {
@@ -103,7 +109,7 @@ describe('a transcript as messages', () => {
   it('arguments that are no object are shown as invalid', () => {
     const call = { id: 'a', name: 'read', args: '{"path": "a' };
     const events = transcript(user('x'), { kind: 'assistant', body: { text: '', toolCalls: [call] } });
-    expect(toConversation(events, 'openai/x').messages[1]).toMatchObject({
+    expect(conversation(events, 'openai/x').messages[1]).toMatchObject({
       content: [{ type: 'tool-call', input: { invalid: '{"path": "a' } }],
     });
   });
@@ -117,7 +123,7 @@ describe('a transcript as messages', () => {
     ];
     const body = { text: 'I read.', toolCalls: [call], providerOptions: { model: 'anthropic/c', parts } };
     const events = transcript(user('x'), { kind: 'assistant', body }, result('a', 'A'));
-    expect(toConversation(events, 'anthropic/c').messages[1]).toEqual({
+    expect(conversation(events, 'anthropic/c').messages[1]).toEqual({
       role: 'assistant',
       content: [
         { type: 'reasoning', text: 'hm', providerOptions: { anthropic: { signature: 'S' } } },
@@ -125,7 +131,7 @@ describe('a transcript as messages', () => {
         { type: 'tool-call', toolCallId: 'a', toolName: 'read', input: {} },
       ],
     });
-    expect(toConversation(events, 'anthropic/other').messages[1]).toEqual({
+    expect(conversation(events, 'anthropic/other').messages[1]).toEqual({
       role: 'assistant',
       content: [
         { type: 'text', text: 'I read.' },

@@ -8,26 +8,26 @@ const longestDelayMs = 2_000;
 const heartbeatMs = 15_000;
 const answerMs = 5_000;
 
-type OnAppend = (runId: string | null) => void;
+type OnAppend = (id: string | null) => void;
 
-export interface RunEventListener {
+export interface EventListener {
   watch(onAppend: OnAppend): () => Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * One `LISTEN` connection for all watchers, there while somebody watches.
+ * One `LISTEN` connection for all watchers of a channel, there while somebody watches. What is heard are ids.
  *
  * `idle → connecting → listening → (lost) waiting → connecting …`, back to `idle` when the last watcher leaves.
  * Each time it comes to `listening` every watcher is called with `null`, since what was said before is unknown.
  */
-export function createRunEventListener(config: ClientConfig): RunEventListener {
+export function createEventListener(channel: 'run_event' | 'session_event', config: ClientConfig): EventListener {
   const watchers = new Set<OnAppend>();
   let stop: AbortController | undefined;
   let loop = Promise.resolve();
 
-  const tell: OnAppend = (runId) => {
-    for (const watcher of watchers) watcher(runId);
+  const tell: OnAppend = (id) => {
+    for (const watcher of watchers) watcher(id);
   };
   const leave = async (): Promise<void> => {
     stop?.abort();
@@ -37,12 +37,12 @@ export function createRunEventListener(config: ClientConfig): RunEventListener {
   return {
     watch: (onAppend) => {
       // The same function may watch twice.
-      const watcher: OnAppend = (runId) => onAppend(runId);
+      const watcher: OnAppend = (id) => onAppend(id);
       watchers.add(watcher);
       if (stop === undefined) {
         stop = new AbortController();
         const { signal } = stop;
-        loop = loop.then(async () => await listenUntil(signal, config, tell));
+        loop = loop.then(async () => await listenUntil(signal, { channel, config, tell }));
       }
       return async () => {
         watchers.delete(watcher);
@@ -56,17 +56,23 @@ export function createRunEventListener(config: ClientConfig): RunEventListener {
   };
 }
 
-async function listenUntil(signal: AbortSignal, config: ClientConfig, tell: OnAppend): Promise<void> {
+interface Listening {
+  readonly channel: string;
+  readonly config: ClientConfig;
+  readonly tell: OnAppend;
+}
+
+async function listenUntil(signal: AbortSignal, listening: Listening): Promise<void> {
   let delayMs = firstDelayMs;
   while (!signal.aborted) {
-    const wasListening = await listenOnce(signal, config, tell);
+    const wasListening = await listenOnce(signal, listening);
     delayMs = wasListening ? firstDelayMs : Math.min(delayMs * 2, longestDelayMs);
     await delay(delayMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
 /** One connection, from its start to its end. Never throws: a failure means trying again. */
-async function listenOnce(signal: AbortSignal, config: ClientConfig, tell: OnAppend): Promise<boolean> {
+async function listenOnce(signal: AbortSignal, { channel, config, tell }: Listening): Promise<boolean> {
   const client = new Client({ ...config, query_timeout: answerMs });
   const lost = new AbortController();
   client.on('error', () => lost.abort());
@@ -76,7 +82,7 @@ async function listenOnce(signal: AbortSignal, config: ClientConfig, tell: OnApp
   let listening = false;
   try {
     await unlessAborted(client.connect(), over);
-    await unlessAborted(client.query('LISTEN run_event'), over);
+    await unlessAborted(client.query(`LISTEN ${channel}`), over);
     listening = true;
     tell(null);
     while (!over.aborted) {
