@@ -36,7 +36,7 @@ const commands: { readonly [name: string]: Entry } = {
   },
   sessions: {
     group: work,
-    summary: 'conversations with agents: list, show, export, attach, interrupt',
+    summary: 'conversations with agents: list, show, attach, fork, undo, …',
     load: async () => await import('./commands/sessions.ts'),
   },
   approvals: {

@@ -4,7 +4,7 @@ import type { BlobStore, SessionRunStore, WorkspaceStore } from '../../domain/co
 import { CodetetherError } from '../../domain/errors.ts';
 import { sessionAgentId, workspaceId } from '../../domain/run/ids.ts';
 import { folderInstructions } from '../instructions.ts';
-import { buildSessionPrompt } from './prompt.ts';
+import { agentNotice, buildSessionPrompt } from './prompt.ts';
 
 export interface SessionActivitiesDeps {
   readonly store: Pick<SessionRunStore, 'getSessionRun' | 'openTurn'> &
@@ -26,7 +26,8 @@ export function createSessionActivities({ store, hostId }: SessionActivitiesDeps
       const opened = await store.openTurn({
         sessionId,
         messageId,
-        systemPrompt: buildSessionPrompt({ folder, agent, instructions }),
+        systemPrompt: buildSessionPrompt({ folder, instructions }),
+        agentNotice: agentNotice(agent),
         text: said,
         agent,
         model,

@@ -15,22 +15,25 @@ How this works:
 
 An answer without a tool call ends your turn. End it with what you changed, by file, and how you checked it; when nothing was to be changed, with the answer alone.`;
 
-const agents: Readonly<Record<AgentKind, string>> = {
-  build: '',
-  plan: 'You plan and change nothing: you have the tools that read, and no other. End with a plan: the files to change, in which order, what could go wrong, and how to check the result.',
+const notices: Readonly<Record<AgentKind, string>> = {
+  build: 'From here on you may change files again.',
+  plan: 'From here on you plan and change nothing: you have the tools that read, and no other. End with a plan: the files to change, in which order, what could go wrong, and how to check the result.',
   explore:
-    'You look and change nothing: you have the tools that read, and no other. End with what you found, with file and line.',
+    'From here on you look and change nothing: you have the tools that read, and no other. End with what you found, with file and line.',
 };
+
+/** What an agent is told when it becomes another one in the middle of a session, or is not the usual one from its beginning. */
+export function agentNotice(agent: AgentKind): string {
+  return notices[agent];
+}
 
 export function buildSessionPrompt(inputs: {
   /** Absolute. */
   readonly folder: string;
-  readonly agent: AgentKind;
   readonly instructions: readonly InstructionFile[];
 }): string {
   const parts = [
     rules,
-    agents[inputs.agent],
     ...inputs.instructions.map(
       ({ path, text, cutCharacters }) =>
         `# Instructions of the project: ${path}\n\n${text.trim()}${

@@ -41,6 +41,7 @@ export function command(): Command {
     .optionsGroup('Which session:')
     .option('-c, --continue', "go on with this folder's newest session")
     .option('-r, --resume <id>', 'go on with a session; the beginning of its id is enough')
+    .option('--fork <id>', 'begin a further session with what was said in one')
     .option('--cwd <folder>', 'the folder to work in; default: this one')
     .optionsGroup('Limits:')
     .option('--max-steps <n>', 'model calls of this turn (default: 100; plan 50, explore 20)', wholeNumber)

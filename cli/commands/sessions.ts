@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
-import { outputFormats, shortExitCodes, withHelpEnd } from './ralph/options.ts';
-import type { AttachOptions, ExportOptions, ListOptions, ShowOptions } from './session/sessions.ts';
+import { outputFormats, shortExitCodes, wholeNumber, withHelpEnd } from './ralph/options.ts';
+import type { AttachOptions, ExportOptions, ForkOptions, ListOptions, ShowOptions } from './session/sessions.ts';
 
 const idArgument = ['[id]', "id of a session, or the beginning of one; default: this folder's newest"] as const;
 const more = 'docs/sessions.md';
@@ -9,13 +9,18 @@ const more = 'docs/sessions.md';
 export function command(): Command {
   const sessions = new Command('sessions')
     .summary('conversations with agents')
-    .description('Looks at sessions of codetether run, watches and interrupts them.')
+    .description('Looks at sessions of codetether run and chat, watches, interrupts, forks and undoes them.')
     .helpCommand(false)
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(exportCommand())
     .addCommand(attachCommand())
-    .addCommand(interruptCommand());
+    .addCommand(interruptCommand())
+    .addCommand(forkCommand())
+    .addCommand(undoCommand())
+    .addCommand(redoCommand())
+    .addCommand(renameCommand())
+    .addCommand(deleteCommand());
   return withHelpEnd(sessions, {
     examples: [
       ['codetether sessions list', 'those of this folder'],
@@ -104,5 +109,86 @@ function interruptCommand(): Command {
     more,
   }).action(async (id: string | undefined) => {
     process.exitCode = await (await import('./session/sessions.ts')).interrupt(id);
+  });
+}
+
+function forkCommand(): Command {
+  const fork = new Command('fork')
+    .summary('begin a further session with what was said in one')
+    .description(
+      'Makes a session that begins with the turns of another, and prints its id. Neither sees what the other says later.',
+    )
+    .argument(...idArgument)
+    .option('--drop <turns>', 'without the last so many turns', wholeNumber)
+    .option('--title <text>', 'default: the title, with (fork)')
+    .option('--json', 'the new session as one JSON object');
+  return withHelpEnd(fork, {
+    examples: [['codetether sessions fork 3f2a --drop 1', 'try the last turn in another way']],
+    exitCodes: shortExitCodes,
+    more,
+  }).action(async (id: string | undefined, options: ForkOptions) => {
+    process.exitCode = await (await import('./session/sessions.ts')).fork(id, options);
+  });
+}
+
+function undoCommand(): Command {
+  const undo = new Command('undo')
+    .summary('take the last turns back')
+    .description(
+      'The last turns do not count any more for what the model is sent. Files stay as they are, and no row is lost.',
+    )
+    .argument(...idArgument)
+    .option('-n, --turns <n>', 'how many (default: 1)', wholeNumber);
+  return withHelpEnd(undo, {
+    examples: [['codetether sessions undo 3f2a -n 2', 'the last two']],
+    exitCodes: shortExitCodes,
+    more,
+  }).action(async (id: string | undefined, options: { readonly turns?: number }) => {
+    process.exitCode = await (await import('./session/sessions.ts')).undo(id, options);
+  });
+}
+
+function redoCommand(): Command {
+  const redo = new Command('redo')
+    .summary('take the newest undo back')
+    .description('What was undone last counts again, unless something was said since.')
+    .argument(...idArgument);
+  return withHelpEnd(redo, {
+    examples: [['codetether sessions redo 3f2a', 'after an undo']],
+    exitCodes: shortExitCodes,
+    more,
+  }).action(async (id: string | undefined) => {
+    process.exitCode = await (await import('./session/sessions.ts')).redo(id);
+  });
+}
+
+function renameCommand(): Command {
+  const rename = new Command('rename')
+    .summary('give a session another title')
+    .description('Gives a session another title.')
+    .argument('<id>', 'id of a session, or the beginning of one')
+    .argument('<title>', 'what it is called from now on');
+  return withHelpEnd(rename, {
+    examples: [['codetether sessions rename 3f2a "the slow test"', 'by the beginning of its id']],
+    exitCodes: shortExitCodes,
+    more,
+  }).action(async (id: string, title: string) => {
+    process.exitCode = await (await import('./session/sessions.ts')).rename(id, title);
+  });
+}
+
+function deleteCommand(): Command {
+  const remove = new Command('delete')
+    .summary('take sessions off the list')
+    .description(
+      'Sessions that are not wanted any more are not listed and cannot be gone on with. Forks of them go on.',
+    )
+    .argument('<id...>', 'ids of sessions, or the beginnings of them');
+  return withHelpEnd(remove, {
+    examples: [['codetether sessions delete 3f2a 77b0', 'two of them']],
+    exitCodes: shortExitCodes,
+    more,
+  }).action(async (ids: readonly string[]) => {
+    process.exitCode = await (await import('./session/sessions.ts')).remove(ids);
   });
 }

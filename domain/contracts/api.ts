@@ -385,6 +385,8 @@ export const SessionView = z.object({
   title: z.string(),
   model: z.string(),
   agent: z.enum(agentKinds),
+  /** What it was forked from. */
+  parent: z.object({ sessionId: z.string(), seq: z.number() }).nullable(),
   turns: z.number(),
   usage: UsageView,
   maxCostUsd: z.number().nullable(),
@@ -424,3 +426,18 @@ export type TranscriptView = z.infer<typeof TranscriptView>;
 /** POST /v1/sessions/:sessionId/steer: told to the agent at work before its next step. */
 export const SteerSessionRequest = z.strictObject({ text: z.string().min(1).max(4_000) });
 export type SteerSessionRequest = z.input<typeof SteerSessionRequest>;
+
+/** POST /v1/sessions/:sessionId/undo: the last turns do not count any more; files stay as they are. */
+export const UndoRequest = z.strictObject({ turns: positive.max(1_000).default(1) });
+export type UndoRequest = z.input<typeof UndoRequest>;
+
+/** POST /v1/sessions/:sessionId/fork: a new session that begins with what was said, without the last `dropTurns` turns. */
+export const ForkRequest = z.strictObject({
+  dropTurns: z.number().int().nonnegative().max(1_000).default(0),
+  title: z.string().min(1).max(200).optional(),
+});
+export type ForkRequest = z.input<typeof ForkRequest>;
+
+/** PATCH /v1/sessions/:sessionId */
+export const RenameSessionRequest = z.strictObject({ title: z.string().min(1).max(200) });
+export type RenameSessionRequest = z.input<typeof RenameSessionRequest>;

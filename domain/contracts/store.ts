@@ -279,6 +279,8 @@ export interface TurnPlan {
   readonly messageId: string;
   /** Written when the transcript has none. */
   readonly systemPrompt: string;
+  /** Told before the message where the agent is another one than that of the turn before (`build` before the first). */
+  readonly agentNotice: string;
   readonly text: string;
   readonly agent: AgentKind;
   readonly model: string;
@@ -287,6 +289,11 @@ export interface TurnPlan {
 export interface SessionRunStore {
   /** Makes the session where it is missing, or lets it be worked on again; one that is being worked on stays as it is. Returns the seq of its newest event. */
   openSession(opening: SessionOpening): Promise<number>;
+  /**
+   * A further session that begins with the rows up to `from.seq`, with nothing spent, and the parent's caps. Twice: it stays as it
+   * is. Throws `not-found`.
+   */
+  forkSessionRun(from: SessionPlace, as: { readonly sessionId: string; readonly title: string }): Promise<void>;
   /** Deleted ones are not there. */
   getSessionRun(sessionId: string): Promise<SessionRun | undefined>;
   /** The one that was used last first; without deleted ones. */

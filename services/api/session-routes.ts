@@ -4,20 +4,26 @@ import { realpath, stat } from 'node:fs/promises';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import {
+  ForkRequest,
   MessageRequest,
   MessageResponse,
+  RenameSessionRequest,
   SessionListView,
   SessionView,
   StartSessionRequest,
   SteerSessionRequest,
   TranscriptView,
+  UndoRequest,
 } from '../../domain/contracts/api.ts';
 import type { SessionMessage } from '../../domain/contracts/session.ts';
 import type { SessionRun } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
 import { sessionRunId } from '../../domain/run/ids.ts';
+import { isActive } from '../../domain/run/status.ts';
 import { defaultMaxSteps } from '../../domain/session/agents.ts';
+import { effectiveTranscript } from '../../domain/session/transcript.ts';
+import { blocksOf, keepBefore, turnsOf } from '../../domain/session/turns.ts';
 import type { ApiDeps } from './deps.ts';
 import { findSession, reconcileSession } from './find-session.ts';
 import { runUiUrl } from './views.ts';
@@ -98,6 +104,76 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     );
 
     app.post(
+      '/v1/sessions/:sessionId/undo',
+      {
+        config: { permission: 'runs:write' },
+        schema: { params: SessionParams, body: UndoRequest, response: { 200: SessionView } },
+      },
+      async (request) => {
+        const session = await requireIdle(request.params.sessionId);
+        const keepSeq = await keptSeq(session, request.body.turns);
+        const row = { key: `undo:${randomUUID()}`, kind: 'undo', body: { keepSeq } } as const;
+        await store.appendSessionEvents(session.sessionId, [row]);
+        return sessionView(session, ui);
+      },
+    );
+
+    app.post(
+      '/v1/sessions/:sessionId/redo',
+      { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      async (request) => {
+        const session = await requireIdle(request.params.sessionId);
+        const row = { key: `redo:${randomUUID()}`, kind: 'redo', body: {} } as const;
+        await store.appendSessionEvents(session.sessionId, [row]);
+        return sessionView(session, ui);
+      },
+    );
+
+    app.post(
+      '/v1/sessions/:sessionId/fork',
+      {
+        config: { permission: 'runs:write' },
+        schema: { params: SessionParams, body: ForkRequest, response: { 201: SessionView } },
+      },
+      async (request, reply) => {
+        const parent = await findSession(deps, request.params.sessionId);
+        const { dropTurns, title = `${parent.title} (fork)` } = request.body;
+        const seq =
+          dropTurns === 0
+            ? ((await store.getSession(parent.sessionId))?.headSeq ?? 0)
+            : await keptSeq(parent, dropTurns);
+        const sessionId = sessionRunId(randomUUID());
+        await store.forkSessionRun({ sessionId: parent.sessionId, seq }, { sessionId, title });
+        const forked = await findSession(deps, sessionId);
+        return await reply.code(201).send(sessionView(forked, ui));
+      },
+    );
+
+    app.patch(
+      '/v1/sessions/:sessionId',
+      {
+        config: { permission: 'runs:write' },
+        schema: { params: SessionParams, body: RenameSessionRequest, response: { 200: SessionView } },
+      },
+      async (request) => {
+        const session = await findSession(deps, request.params.sessionId);
+        const { title } = request.body;
+        await store.renameSession(session.sessionId, { key: randomUUID(), title });
+        return sessionView({ ...session, title }, ui);
+      },
+    );
+
+    app.delete(
+      '/v1/sessions/:sessionId',
+      { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      async (request) => {
+        const session = await requireIdle(request.params.sessionId);
+        await store.deleteSession(session.sessionId);
+        return sessionView(session, ui);
+      },
+    );
+
+    app.post(
       '/v1/sessions/:sessionId/interrupt',
       { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
       async (request) => {
@@ -120,6 +196,22 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       },
     );
   };
+
+  async function requireIdle(part: string): Promise<SessionRun> {
+    const session = await findSession(deps, part);
+    if (!isActive(session.status)) return session;
+    throw new CodetetherError('session-busy', `${session.sessionId} is working`, {
+      next: 'Wait for its turn, or end it: codetether sessions interrupt',
+    });
+  }
+
+  /** The last row before the last so many turns. @throws `not-found` when there are fewer */
+  async function keptSeq({ sessionId }: SessionRun, count: number): Promise<number> {
+    const turns = turnsOf(blocksOf(effectiveTranscript(await store.readSession(sessionId))).blocks);
+    const kept = keepBefore(turns, count);
+    if (kept !== undefined) return kept.keepSeq;
+    throw new CodetetherError('not-found', `${sessionId} has no ${count} turns, but ${turns.length}`);
+  }
 
   /** The message is in the store before the engine hears of it; handing it over again is harmless. */
   async function say(
@@ -202,6 +294,7 @@ function sessionView(session: SessionRun, ui: UiLocation): SessionView {
     title,
     model,
     agent,
+    parent: session.parent,
     turns,
     usage,
     ...caps,

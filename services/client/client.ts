@@ -8,6 +8,7 @@ import type {
   ApprovalListView,
   ApprovalView,
   CleanupView,
+  ForkRequest,
   HealthView,
   HostListView,
   MessageRequest,
@@ -69,6 +70,11 @@ export interface Client {
   transcript(sessionId: string): Promise<TranscriptView>;
   interrupt(sessionId: string): Promise<SessionView>;
   steerSession(sessionId: string, text: string): Promise<SessionView>;
+  undoTurns(sessionId: string, turns: number): Promise<SessionView>;
+  redoTurns(sessionId: string): Promise<SessionView>;
+  forkSession(sessionId: string, request: ForkRequest): Promise<SessionView>;
+  renameSession(sessionId: string, title: string): Promise<SessionView>;
+  deleteSession(sessionId: string): Promise<SessionView>;
   /** Like `events`; ends when no turn is under way. */
   sessionEvents(sessionId: string, options?: RunEventsOptions): AsyncIterable<RunEvent>;
   health(): Promise<HealthView>;
@@ -138,6 +144,34 @@ export function createClient(options: { readonly socketPath: string }): Client {
       const path = `${sessionPath(sessionId)}/steer`;
       return await requestJson({ socketPath, method: 'POST', path, body: { text }, timeoutMs: answerMs });
     },
+    undoTurns: async (sessionId, turns) =>
+      await requestJson({
+        socketPath,
+        method: 'POST',
+        path: `${sessionPath(sessionId)}/undo`,
+        body: { turns },
+        timeoutMs: answerMs,
+      }),
+    redoTurns: async (sessionId) =>
+      await requestJson({ socketPath, method: 'POST', path: `${sessionPath(sessionId)}/redo`, timeoutMs: answerMs }),
+    forkSession: async (sessionId, body) =>
+      await requestJson({
+        socketPath,
+        method: 'POST',
+        path: `${sessionPath(sessionId)}/fork`,
+        body,
+        timeoutMs: answerMs,
+      }),
+    renameSession: async (sessionId, title) =>
+      await requestJson({
+        socketPath,
+        method: 'PATCH',
+        path: sessionPath(sessionId),
+        body: { title },
+        timeoutMs: answerMs,
+      }),
+    deleteSession: async (sessionId) =>
+      await requestJson({ socketPath, method: 'DELETE', path: sessionPath(sessionId), timeoutMs: answerMs }),
     sessionEvents: (sessionId, eventsOptions = {}) =>
       runEvents(socketPath, `${sessionPath(sessionId)}/events`, eventsOptions),
     health: async () => await get('/health'),

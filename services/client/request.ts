@@ -10,7 +10,7 @@ const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 export interface JsonRequest {
   readonly socketPath: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
   /** Silence of the API for that long counts as nobody there. */

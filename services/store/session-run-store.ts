@@ -2,19 +2,27 @@ import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import { z } from 'zod';
 import type { EndTurnInput, OpenTurnResult } from '../../domain/contracts/activities.ts';
-import type { SessionOpening, SessionRun, SessionRunStore, TurnPlan } from '../../domain/contracts/store.ts';
+import type {
+  SessionOpening,
+  SessionPlace,
+  SessionRun,
+  SessionRunStore,
+  TurnPlan,
+} from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { runEventBodies } from '../../domain/run/events.ts';
 import { isActive, runStatuses } from '../../domain/run/status.ts';
+import type { RunStatus } from '../../domain/run/status.ts';
 import { messageKey, sessionAgentId } from '../../domain/run/ids.ts';
 import { agentKinds } from '../../domain/session/agents.ts';
+import type { NewSessionEvent } from '../../domain/session/transcript.ts';
 import { expireApprovals } from './approval-store.ts';
 import { cleanText, jsonText } from './json.ts';
 import { appendRunEvents, hasRunEvent } from './run-events.ts';
 import { releaseReservations } from './run-open.ts';
 import { ledgerOf, lockRun, storedCaps, usageOf } from './run-rows.ts';
 import type { Database } from './schema.ts';
-import { appendSessionEvents, insertSession } from './session-store.ts';
+import { appendSessionEvents, forkSession, insertSession } from './session-store.ts';
 import { inTransaction } from './transaction.ts';
 import type { Queries } from './transaction.ts';
 
@@ -29,6 +37,8 @@ export function createSessionRunStore(database: Kysely<Database>): SessionRunSto
   return {
     openSession: async (plan) =>
       await inTransaction(database, async (transaction) => await openSession(transaction, plan)),
+    forkSessionRun: async (from, as) =>
+      await inTransaction(database, async (transaction) => await forkSessionRun(transaction, from, as)),
     getSessionRun: async (sessionId) => {
       const row = await selectSessions(database).where('session.session_id', '=', sessionId).executeTakeFirst();
       return row === undefined ? undefined : sessionRun(row);
@@ -61,23 +71,7 @@ function selectSessions(database: Queries) {
 async function openSession(database: Queries, opening: SessionOpening): Promise<number> {
   const { sessionId, folder, title, model, agent } = opening;
   await insertSession(database, { sessionId, kind: 'chat', title, folder, model, agent });
-  await database
-    .insertInto('run')
-    .values({
-      run_id: sessionId,
-      kind: 'session',
-      status: 'starting',
-      project: '',
-      feature: '',
-      repo_path: folder,
-      prd_path: '',
-      branch: '',
-      host_id: opening.hostId,
-      options: jsonText({ maxCostUsd: null, maxTokens: null }),
-      prd: '{}',
-    })
-    .onConflict((conflict) => conflict.constraint('run_pkey').doNothing())
-    .execute();
+  await insertRun(database, { ...opening, status: 'starting', options: { maxCostUsd: null, maxTokens: null } });
   const run = await lockRun(database, sessionId);
   if (run === undefined) throw noSession(sessionId);
   const isIdle = !isActive(Status.parse(run.status));
@@ -97,6 +91,44 @@ async function openSession(database: Queries, opening: SessionOpening): Promise<
   return run.head_seq;
 }
 
+async function insertRun(
+  database: Queries,
+  run: Pick<SessionOpening, 'sessionId' | 'folder' | 'hostId'> & {
+    readonly status: RunStatus;
+    readonly options: unknown;
+  },
+): Promise<void> {
+  await database
+    .insertInto('run')
+    .values({
+      run_id: run.sessionId,
+      kind: 'session',
+      status: run.status,
+      project: '',
+      feature: '',
+      repo_path: run.folder,
+      prd_path: '',
+      branch: '',
+      host_id: run.hostId,
+      options: jsonText(run.options),
+      prd: '{}',
+    })
+    .onConflict((conflict) => conflict.constraint('run_pkey').doNothing())
+    .execute();
+}
+
+async function forkSessionRun(
+  database: Queries,
+  from: SessionPlace,
+  as: { readonly sessionId: string; readonly title: string },
+): Promise<void> {
+  const parent = await lockRun(database, from.sessionId);
+  if (parent === undefined) throw noSession(from.sessionId);
+  await forkSession(database, from, as);
+  const { repo_path: folder, host_id: hostId, options } = parent;
+  await insertRun(database, { sessionId: as.sessionId, folder, hostId, status: 'completed', options });
+}
+
 async function openTurn(database: Queries, plan: TurnPlan): Promise<OpenTurnResult> {
   const { sessionId, messageId, agent, model } = plan;
   const run = await lockRun(database, sessionId);
@@ -107,7 +139,7 @@ async function openTurn(database: Queries, plan: TurnPlan): Promise<OpenTurnResu
   const turn = isKnown ? run.execution : run.execution + 1;
   const text = cleanText(plan.text);
   await appendSessionEvents(database, sessionId, [
-    { key: `${sessionId}:system`, kind: 'system', body: { text: cleanText(plan.systemPrompt) } },
+    ...(await openingRows(database, plan)),
     { key, kind: 'user', body: { text } },
   ]);
   await appendRunEvents(database, sessionId, [
@@ -125,6 +157,23 @@ async function openTurn(database: Queries, plan: TurnPlan): Promise<OpenTurnResu
     .where('run_id', '=', sessionId)
     .execute();
   return { kind: 'opened', turn, firstStep: 1 + (await lastStep(database, sessionId)) };
+}
+
+/** What a message needs before it: the system prompt of a session that has none, and what another agent is told. */
+async function openingRows(database: Queries, plan: TurnPlan): Promise<readonly NewSessionEvent[]> {
+  const { sessionId, messageId, agent } = plan;
+  const [session, before] = [
+    await database.selectFrom('session').select(['head_seq']).where('session_id', '=', sessionId).executeTakeFirst(),
+    await newestTurn(database, sessionId, messageId),
+  ];
+  const rows: NewSessionEvent[] = [];
+  const isEmpty = (session?.head_seq ?? 0) === 0;
+  if (isEmpty) rows.push({ key: `${sessionId}:system`, kind: 'system', body: { text: cleanText(plan.systemPrompt) } });
+  if (agent !== (before?.agent ?? 'build')) {
+    const key = `${messageKey(sessionId, messageId)}:agent`;
+    rows.push({ key, kind: 'user', body: { text: plan.agentNotice, aside: true } });
+  }
+  return rows;
 }
 
 /** Of all calls that were made or begun, so that no key is used a second time. */
@@ -209,12 +258,14 @@ async function abandonTurn(
     .execute();
 }
 
-async function newestTurn(database: Queries, sessionId: string) {
+/** @param except a message whose turn is not looked at */
+async function newestTurn(database: Queries, sessionId: string, except = '') {
   const row = await database
     .selectFrom('run_event')
     .select(['body', 'at'])
     .where('run_id', '=', sessionId)
     .where('kind', '=', 'turn-started')
+    .where(sql<boolean>`body ->> 'messageId' <> ${except}`)
     .orderBy('seq', 'desc')
     .limit(1)
     .executeTakeFirst();

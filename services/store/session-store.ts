@@ -66,7 +66,7 @@ export function createSessionStore(database: Kysely<Database>): Omit<SessionStor
       if (updated.numUpdatedRows === 0n) throw noSession(sessionId);
     },
     forkSession: async (from, as) =>
-      await inTransaction(database, async (transaction) => await fork(transaction, from, as)),
+      await inTransaction(database, async (transaction) => await forkSession(transaction, from, as)),
     renameSession: async (sessionId, { key, title }) =>
       await inTransaction(database, async (transaction) => {
         await lockSession(transaction, sessionId);
@@ -145,7 +145,7 @@ export async function insertSession(
   return inserted.numInsertedOrUpdatedRows === 1n;
 }
 
-async function fork(
+export async function forkSession(
   database: Queries,
   from: SessionPlace,
   as: Partial<SessionPlan> & Pick<SessionPlan, 'sessionId'>,

@@ -237,3 +237,28 @@ test('a conversation off a terminal: each line a message, answered in order', as
   expect(stderr).toContain('/nonsense is not known');
   expect(stderr).toMatch(/go on {2}codetether chat --resume/);
 }, 60_000);
+
+test('a session is forked, undone, redone, renamed and deleted, and no row is lost', async () => {
+  const { path, model } = await workplace([{ text: 'one' }], [{ text: 'two' }], [{ text: 'three' }]);
+  const first = await stack.cli(['run', 'first', '--model', model, '--json'], { cwd: path });
+  const { session_id: sessionId } = JSON.parse(first.stdout) as { readonly session_id: string };
+  await stack.cli(['run', '-c', 'second'], { cwd: path });
+  const forked = await stack.cli(['sessions', 'fork', sessionId, '--drop', '1'], { cwd: path });
+  expect(forked.code, forked.stderr).toBe(0);
+  const fork = forked.stdout.trim();
+  const shown = await stack.cli(['sessions', 'show', fork], { cwd: path });
+  expect(shown.stdout).toContain('one');
+  expect(shown.stdout).not.toContain('two');
+  expect((await stack.cli(['run', '-r', fork, 'another way'], { cwd: path })).stdout).toBe('one\n');
+  expect((await stack.cli(['sessions', 'undo', sessionId, '-n', '3'], { cwd: path })).code).toBe(2);
+  expect((await stack.cli(['sessions', 'undo', sessionId], { cwd: path })).code).toBe(0);
+  expect((await stack.cli(['sessions', 'redo', sessionId], { cwd: path })).code).toBe(0);
+  expect((await stack.cli(['sessions', 'rename', sessionId, 'a title'], { cwd: path })).code).toBe(0);
+  const both = JSON.parse((await stack.cli(['sessions', 'list', '--json'], { cwd: path })).stdout);
+  expect(both).toMatchObject({ sessions: [{ title: 'a title' }, { parent: { session_id: sessionId } }] });
+  expect((await stack.cli(['sessions', 'delete', sessionId], { cwd: path })).code).toBe(0);
+  expect((await stack.cli(['run', '-r', sessionId, 'x'], { cwd: path })).code).toBe(2);
+  expect((await stack.cli(['sessions', 'show', fork], { cwd: path })).stdout).toContain('one');
+  const forkedAgain = await stack.cli(['run', '--fork', fork, 'once more'], { cwd: path });
+  expect(forkedAgain.code, forkedAgain.stderr).toBe(0);
+}, 60_000);

@@ -144,6 +144,34 @@ test('the instructions of the folder and of those above it, up to the repository
   expect(JSON.stringify(systems)).toMatch(/Outer rules\..*Inner rules\./);
 });
 
+test('an agent that becomes another one is told so, once, before the message', async () => {
+  await open();
+  await turn('a');
+  await store.endTurn(end('a', 1));
+  const plan = { sessionId, ...message, agent: 'plan' as const };
+  for (const messageId of ['b', 'b', 'c']) {
+    await sessions.openTurn({ ...plan, messageId, text: await store.putBlob(messageId) });
+    if (messageId === 'c') await store.endTurn(end('c', 3));
+  }
+  await turn('d', 'd');
+  const said = (await store.readSession(sessionId)).flatMap((row) => (row.kind === 'user' ? [row.body.text] : []));
+  const planning = expect.stringContaining('you plan and change nothing');
+  expect(said).toEqual(['do it', planning, 'b', 'c', expect.stringContaining('may change files again'), 'd']);
+});
+
+test('a forked session begins with the rows of the other, and with its system prompt', async () => {
+  await open();
+  await turn('a');
+  await answered(1, [], 'the answer');
+  await store.endTurn(end('a', 1));
+  const forkedId = `${sessionId}-fork`;
+  await store.forkSessionRun({ sessionId, seq: 3 }, { sessionId: forkedId, title: 'fork' });
+  await sessions.openTurn({ sessionId: forkedId, messageId: 'x', text: await store.putBlob('other'), ...message });
+  const rows = await store.readSession(forkedId);
+  expect(rows.map(({ kind }) => kind)).toEqual(['system', 'user', 'assistant', 'fork', 'user']);
+  expect(await store.getSessionRun(forkedId)).toMatchObject({ turns: 1, usage: { inputTokens: 0 }, folder });
+});
+
 test('a folder that is gone is the reason why nobody works on the message', async () => {
   await open();
   rmSync(folder, { recursive: true });

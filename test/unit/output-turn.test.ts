@@ -55,6 +55,7 @@ const session: SessionView = {
   title: 'a task',
   model: 'scripted/x',
   agent: 'build',
+  parent: null,
   turns: 1,
   usage: { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costUsd: 0 },
   maxCostUsd: null,

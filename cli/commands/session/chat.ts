@@ -18,7 +18,7 @@ import type { SayOptions } from './say.ts';
 
 export type ChatOptions = Pick<
   SayOptions,
-  'model' | 'agent' | 'continue' | 'resume' | 'cwd' | 'maxSteps' | 'maxCost' | 'maxTokens' | 'onAsk'
+  'model' | 'agent' | 'continue' | 'resume' | 'fork' | 'cwd' | 'maxSteps' | 'maxCost' | 'maxTokens' | 'onAsk'
 >;
 
 /** `codetether chat`. @returns the exit status */
@@ -44,6 +44,8 @@ const help = [
   'a line          a message; while the agent works, it waits for its turn',
   '! <text>        told to the agent at work before its next step',
   '/interrupt      ends the turn under way (Ctrl-C too)',
+  '/undo [n]       the last turn, or the last n, do not count any more; files stay as they are',
+  '/redo           takes the undo back',
   '/session        the session and what it has cost',
   '/quit           leaves (Ctrl-D too); a turn under way goes on',
 ];
@@ -101,6 +103,8 @@ class Chat {
     if (line === '/quit' || line === '/exit') return this.#lines.close();
     if (line === '/help') this.#say(help);
     else if (line === '/interrupt') await this.#tell((sessionId) => this.#context.client.interrupt(sessionId));
+    else if (/^\/undo( \d+)?$/.test(line)) await this.#undo(Number(line.slice('/undo'.length).trim() || '1'));
+    else if (line === '/redo') await this.#tell((sessionId) => this.#context.client.redoTurns(sessionId));
     else if (line === '/session') await this.#showSession();
     else if (line.startsWith('!'))
       await this.#tell((sessionId) => this.#context.client.steerSession(sessionId, line.slice(1).trim()));
@@ -166,6 +170,13 @@ class Chat {
     const { sessionId, model, turns, spentTokens, spentUsd } = await this.#context.client.getSession(this.#sessionId);
     const cost = formatCost({ usd: spentUsd, tokens: spentTokens });
     this.#say([`${sessionId} · ${model} · ${counted(turns, 'turn')} · ${formatTokens(spentTokens)} tokens · ${cost}`]);
+  }
+
+  async #undo(turns: number): Promise<void> {
+    await this.#tell(async (sessionId) => {
+      await this.#context.client.undoTurns(sessionId, turns);
+      this.#say([`${counted(turns, 'turn is', 'turns are')} undone; files stay as they are`]);
+    });
   }
 
   /** What cannot be told now is said, and nothing more. */

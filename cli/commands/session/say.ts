@@ -25,6 +25,7 @@ export interface SayOptions {
   readonly agent?: AgentKind;
   readonly continue?: boolean;
   readonly resume?: string;
+  readonly fork?: string;
   readonly cwd?: string;
   readonly maxSteps?: number;
   readonly maxTime?: number;
@@ -76,9 +77,15 @@ async function resumeSession(context: Context, sessionId: string, request: Messa
 /** Undefined: a new session. @throws `not-found` when there is none to go on with */
 export async function targetOf(
   context: Context,
-  options: Pick<SayOptions, 'resume' | 'continue'>,
+  options: Pick<SayOptions, 'resume' | 'continue' | 'fork'>,
   folder: string,
 ): Promise<string | undefined> {
+  const named = [options.resume, options.fork, options.continue].filter((option) => option !== undefined);
+  if (named.length > 1) throw new CodetetherError('usage', 'only one of --continue, --resume and --fork can be given');
+  if (options.fork !== undefined) {
+    await startStack(context, 'keep');
+    return (await context.client.forkSession(options.fork, {})).sessionId;
+  }
   if (options.resume !== undefined) return options.resume;
   if (options.continue !== true) return undefined;
   await startStack(context, 'keep');

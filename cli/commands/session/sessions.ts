@@ -7,6 +7,7 @@ import { formatCost, formatDay, formatTokens } from '../../output/format.ts';
 import { printPaged } from '../../output/pager.ts';
 import { snakeKeys } from '../../output/stream-json.ts';
 import { listTable } from '../../output/table.ts';
+import { counted } from '../../output/text.ts';
 import { transcriptLines, transcriptMarkdown } from '../../output/transcript.ts';
 import { ask, openContext, print, stdoutLook } from '../ralph/context.ts';
 import type { Context } from '../ralph/context.ts';
@@ -105,6 +106,54 @@ export async function interrupt(id: string | undefined): Promise<number> {
   const { sessionId } = await findSession(context, id);
   await ask(context, (client) => client.interrupt(sessionId));
   print(context.stderr, [`${shortSessionId(sessionId)} is interrupted; what it has changed stays`]);
+  return exitCodes.completed;
+}
+
+export interface ForkOptions {
+  readonly drop?: number;
+  readonly title?: string;
+  readonly json?: boolean;
+}
+
+export async function fork(id: string | undefined, { drop = 0, title, json = false }: ForkOptions): Promise<number> {
+  const context = openContext();
+  const parent = await findSession(context, id);
+  const request = { dropTurns: drop, ...(title === undefined ? {} : { title }) };
+  const forked = await ask(context, (client) => client.forkSession(parent.sessionId, request));
+  if (json) print(context.stdout, [JSON.stringify(snakeKeys({ schemaVersion: 1, session: forked }))]);
+  else print(context.stdout, [shortSessionId(forked.sessionId)]);
+  return exitCodes.completed;
+}
+
+export async function undo(id: string | undefined, { turns = 1 }: { readonly turns?: number }): Promise<number> {
+  const context = openContext();
+  const { sessionId } = await findSession(context, id);
+  await ask(context, (client) => client.undoTurns(sessionId, turns));
+  const what = turns === 1 ? 'the last turn does' : `the last ${turns} turns do`;
+  print(context.stderr, [`${what} not count any more; files stay as they are (back: codetether sessions redo)`]);
+  return exitCodes.completed;
+}
+
+export async function redo(id: string | undefined): Promise<number> {
+  const context = openContext();
+  const { sessionId } = await findSession(context, id);
+  await ask(context, (client) => client.redoTurns(sessionId));
+  print(context.stderr, ['what was undone last counts again, unless something was said since']);
+  return exitCodes.completed;
+}
+
+export async function rename(id: string, title: string): Promise<number> {
+  const context = openContext();
+  await ask(context, (client) => client.renameSession(id, title));
+  return exitCodes.completed;
+}
+
+/** Every one of them, or none: the first that is not there ends it before anything is deleted. */
+export async function remove(ids: readonly string[]): Promise<number> {
+  const context = openContext();
+  const found = await Promise.all(ids.map((id) => ask(context, (client) => client.getSession(id))));
+  for (const { sessionId } of found) await context.client.deleteSession(sessionId);
+  print(context.stderr, [`${counted(found.length, 'session is', 'sessions are')} not listed any more`]);
   return exitCodes.completed;
 }
 
