@@ -1,5 +1,6 @@
 import type { SessionStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { windowsAsOf } from '../../domain/model/windows.ts';
 import { defaultContextPolicy } from '../../domain/session/context-policy.ts';
 import type { ContextPolicy } from '../../domain/session/context-policy.ts';
 import { deriveContext, rowTokens } from '../../domain/session/derive-context.ts';
@@ -87,7 +88,7 @@ function tooLong(
   { model, contextTokens }: ContextWindow,
   policy: ContextPolicy,
 ): CodetetherError {
-  const size = `${context.tokens} tokens, and ${model} takes ${context.budgetTokens} beside its answer (window ${Number.isFinite(contextTokens) ? contextTokens : 'unknown'})`;
+  const size = `${context.tokens} tokens, and ${model} takes ${context.budgetTokens} beside its answer (window ${contextTokens}, list of ${windowsAsOf})`;
   const what =
     policy.kind === 'off'
       ? `the conversation has ${size}; its context policy is off`

@@ -19,6 +19,7 @@ import type { PreparedCall, PrepareOptions, ProviderAnswer, SendOptions, ToolCat
 import { prepareRemoteCall } from './providers.ts';
 import { modelAfter, refusalKey, toRefusal } from './refusal.ts';
 import type { RefusalContext } from './refusal.ts';
+import { defaultAnswerTokens } from './reasoning.ts';
 import { reserve } from './reservation.ts';
 import { createScriptReader } from './script-file.ts';
 import type { ScriptReader } from './script-file.ts';
@@ -46,7 +47,6 @@ export interface ModelActivitiesDeps {
   readonly idleTimeoutMs?: number;
 }
 
-const defaultMaxOutputTokens = 8192;
 const defaultIdleTimeoutMs = 120_000;
 const outputLineIntervalMs = 250;
 
@@ -245,7 +245,7 @@ async function prepare(
   const idleTimeoutMs = deps.idleTimeoutMs ?? defaultIdleTimeoutMs;
   const { provider, model, effort } = requireModelReference(options.input.model);
   if (provider === 'scripted') return await prepareScriptedCall(model, { scripts, idleTimeoutMs }, options);
-  const answerTokens = options.summaryTokens ?? deps.maxOutputTokens ?? defaultMaxOutputTokens;
+  const answerTokens = options.summaryTokens ?? deps.maxOutputTokens ?? defaultAnswerTokens;
   const ownPrices = (await deps.ownPrices?.()) ?? {};
   const offered = options.summaryTokens === undefined ? toolsFor(options.input, tools) : [];
   return await prepareRemoteCall(

@@ -15,6 +15,9 @@ export interface EffortOptions {
 const claudeWithBudget = /claude-(3-7-|(opus|sonnet)-4(-[015])?([-@]\d{8})?$|haiku-4-5)/;
 const geminiWithBudget = /gemini-2\.5/;
 
+/** Room for an answer, thinking not counted. */
+export const defaultAnswerTokens = 8192;
+
 /** Share of the output that thinking may take, for models that want a number. */
 const budgetShare: { readonly [E in Exclude<ModelEffort, 'none'>]: number } = {
   minimal: 0.1,

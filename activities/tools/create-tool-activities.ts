@@ -2,12 +2,14 @@ import { basename, dirname } from 'node:path';
 import type { AttemptRef, ToolActivities, ToolCallInput, ToolCallResult } from '../../domain/contracts/activities.ts';
 import type { Store, WorkspaceRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
 import type { NewSessionEvent, RequestedToolCall, SessionEvent } from '../../domain/session/transcript.ts';
 import { beginOnce } from '../effects/ledger.ts';
 import { startOutputLines } from '../model/output-lines.ts';
+import { createScriptReader } from '../model/script-file.ts';
 import { untilStored } from '../model/until-stored.ts';
 import { createQueues } from '../one-at-a-time.ts';
 import type { RunCommand } from '../process/run-command.ts';
@@ -19,7 +21,8 @@ import type { Git } from '../workspace/git.ts';
 import { requireWorktree } from '../workspace/worktree.ts';
 import { listFiles, listFolder } from './list-files.ts';
 import { cleanLine, limitText, maxOutputCharacters } from './output-text.ts';
-import { createToolRegistry } from './registry.ts';
+import { createToolRegistry, toolDefinitions } from './registry.ts';
+import { openToolSession } from './tool-session.ts';
 import type { ToolContext, ToolOutcome } from './tool.ts';
 
 export interface ToolActivitiesDeps {
@@ -31,6 +34,7 @@ export interface ToolActivitiesDeps {
     | 'getBlob'
     | 'readSession'
     | 'hasSessionEvent'
+    | 'getSession'
     | 'appendSessionEvents'
     | 'appendRunEvents'
     | 'getWorkspace'
@@ -41,6 +45,8 @@ export interface ToolActivitiesDeps {
   >;
   readonly git: Git;
   readonly runCommand: RunCommand;
+  /** The user's own, with windows; default: none. */
+  readonly ownPrices?: () => Promise<OwnPrices>;
   /** Of the activity that is running: aborts when it is cancelled. */
   readonly cancellationSignal: () => AbortSignal;
 }
@@ -63,6 +69,12 @@ const interruptedInPlace =
 export function createToolActivities(deps: ToolActivitiesDeps) {
   const { store, git } = deps;
   const registry = createToolRegistry();
+  const sessions = {
+    store,
+    ownPrices: deps.ownPrices ?? (async () => ({})),
+    scripts: createScriptReader(),
+    toolBytes: Buffer.byteLength(JSON.stringify(toolDefinitions)),
+  };
   /** A recovery waits for a call of the same workspace that this worker is still ending. */
   const inTurn = createQueues();
 
@@ -231,7 +243,8 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const startedMs = performance.now();
     let outcome: ToolOutcome;
     try {
-      const context = await toolContext(workspace, { signal, onLine: (line) => lines.add(`${line}\n`) });
+      const session = openToolSession(sessions, input);
+      const context = await toolContext(workspace, { session, signal, onLine: (line) => lines.add(`${line}\n`) });
       outcome = await registry.call(call.request.name, call.request.args, context);
     } finally {
       await lines.end();
@@ -261,7 +274,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
 
   async function toolContext(
     workspace: WorkspaceRecord,
-    given: Pick<ToolContext, 'signal' | 'onLine'>,
+    given: Pick<ToolContext, 'session' | 'signal' | 'onLine'>,
   ): Promise<ToolContext> {
     if (workspace.kind === 'folder') {
       return {

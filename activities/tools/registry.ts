@@ -2,6 +2,7 @@ import type { ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts
 import { askAbout } from '../../domain/run/risk.ts';
 import { nearest } from '../../domain/text/nearest.ts';
 import { createBashTool } from './bash.ts';
+import { createContextTools } from './context-tools.ts';
 import { createEditTool } from './edit.ts';
 import { createGlobTool } from './glob.ts';
 import { createGrepTool } from './grep.ts';
@@ -37,6 +38,7 @@ const tools: readonly Tool[] = [
   createGrepTool(),
   createListTool(),
   createTodoWriteTool(),
+  ...createContextTools(),
 ];
 
 const byName = new Map(tools.map((tool) => [tool.name, tool]));

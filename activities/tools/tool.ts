@@ -3,11 +3,14 @@ import type { ToolRisk } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { RunCommand } from '../process/run-command.ts';
 import { cleanLine } from './output-text.ts';
+import type { ToolSession } from './tool-session.ts';
 import type { WorkspaceBoundary } from './workspace-path.ts';
 
 /** What a tool may use while it runs. */
 export interface ToolContext {
   readonly workspace: WorkspaceBoundary;
+  /** The caller's own. */
+  readonly session: ToolSession;
   readonly runCommand: RunCommand;
   /** Files of the workspace that git does not ignore, relative to it, sorted. */
   readonly listFiles: () => Promise<readonly string[]>;

@@ -64,6 +64,8 @@ const keptShare = 0.6;
 const recentSteps = 8;
 /** Results of older steps are cut to so many tokens when the context is compacted. */
 const olderResultTokens = 512;
+/** No result is cut to less: the note in its middle has to fit. */
+const leastResultTokens = 96;
 /** Most of a note that says what is left out. */
 const gapNoteTokens = 64;
 /** Less is not worth a summary. */
@@ -120,7 +122,7 @@ export function deriveContext(
       continue;
     }
     closeGap();
-    messages.push(...kept.rows);
+    messages.push(...(kept.tokens < item.tokens ? rowsOf(kept) : kept.rows));
     if (kept.tokens < item.tokens) leftOut.push({ ...leftOutOf([item], 'cut'), tokens: item.tokens - kept.tokens });
   }
   closeGap();
@@ -160,6 +162,8 @@ interface Item extends Omit<Block, 'toSeq'> {
   readonly fromSeq: number;
   readonly toSeq: number;
   readonly tokens: number;
+  /** Of each row, at most: a result that is to be cut counts as long as it will be. */
+  readonly sizes: readonly number[];
   /** Of its longest result. */
   readonly longestTokens: number;
   readonly pinned: boolean;
@@ -170,15 +174,21 @@ function toItem(block: Block, pinned: boolean): Item {
   return { ...block, fromSeq: block.seq, ...sizeOf(block.rows), pinned, isNote: false };
 }
 
-function sizeOf(rows: readonly SaidRow[]): Pick<Item, 'tokens' | 'longestTokens'> {
+function sizeOf(rows: readonly SaidRow[]): Pick<Item, 'tokens' | 'sizes' | 'longestTokens'> {
+  return sizeFrom(rows, rows.map(rowTokens));
+}
+
+function sizeFrom(
+  rows: readonly SaidRow[],
+  sizes: readonly number[],
+): Pick<Item, 'tokens' | 'sizes' | 'longestTokens'> {
   let tokens = 0;
   let longestTokens = 0;
-  for (const row of rows) {
-    const size = rowTokens(row);
+  for (const [index, size] of sizes.entries()) {
     tokens += size;
-    if (row.kind === 'tool-result') longestTokens = Math.max(longestTokens, size);
+    if (rows[index]?.kind === 'tool-result' && size > longestTokens) longestTokens = size;
   }
-  return { tokens, longestTokens };
+  return { tokens, sizes, longestTokens };
 }
 
 function note(text: string, place: { readonly seq: number; readonly fromSeq: number; readonly toSeq: number }): Item {
@@ -363,7 +373,9 @@ function compacted(
   );
   const cost = (items: readonly Item[]) => sum(items.map(costOf));
   if (cost(shorter.filter(isRequired)) > hard)
-    shorter = shorter.map((item) => (isRequired(item) ? cutResults(item, { above: 128, to: 96 }) : item));
+    shorter = shorter.map((item) =>
+      isRequired(item) ? cutResults(item, { above: leastResultTokens, to: leastResultTokens }) : item,
+    );
   const candidates = shorter.filter((item) => !isRequired(item));
   const chosen = choose(candidates, target - cost(shorter.filter(isRequired)));
   return {
@@ -476,14 +488,26 @@ function pendingRequest(effective: readonly SessionEvent[]): WantedSummary | und
   return pending?.kind === 'summary-request' ? pending.body : undefined;
 }
 
-/** Results above a size with their middle left out; the item itself when there are none. */
+/** The item with its results above a size counted as if they were cut to another one; {@link rowsOf} cuts those that are sent. */
 function cutResults(item: Item, size: { readonly above: number; readonly to: number }): Item {
   if (item.longestTokens <= size.above + frameTokens) return item;
-  const rows = item.rows.map((row): SaidRow => {
-    if (row.kind !== 'tool-result' || textTokens(row.body.output) <= size.above) return row;
-    return { ...row, body: { ...row.body, output: cutText(row.body.output, row.seq, size.to) } };
+  const sizes = item.sizes.map((tokens, index) =>
+    item.rows[index]?.kind === 'tool-result' && tokens > size.above + frameTokens
+      ? Math.min(tokens, Math.max(leastResultTokens, Math.floor(size.to)) + frameTokens)
+      : tokens,
+  );
+  return { ...item, ...sizeFrom(item.rows, sizes) };
+}
+
+/** The rows of an item, with the middle left out of the results that are too long. */
+function rowsOf({ rows, sizes }: Item): readonly SaidRow[] {
+  return rows.map((row, index): SaidRow => {
+    const size = sizes[index] ?? 0;
+    if (row.kind !== 'tool-result' || rowTokens(row) <= size) return row;
+    const { callId, tool, output } = row.body;
+    const room = size - frameTokens - Math.ceil((callId.length + tool.length) / bytesPerToken);
+    return { ...row, body: { ...row.body, output: cutText(output, row.seq, room) } };
   });
-  return { ...item, rows, ...sizeOf(rows) };
 }
 
 function cutText(text: string, seq: number, toTokens: number): string {

@@ -59,11 +59,12 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const runCommand = createRunCommand(processes);
   const repositories = createRepositories(processes);
 
+  const ownPrices = createPriceReader(locate({ environment: options.environment }).pricesFile);
   const model = createModelActivities({
     store,
     spool: createAnswerSpool(join(config.dataDir, 'worker', 'answers')),
     settings: modelSettings(config),
-    ownPrices: createPriceReader(locate({ environment: options.environment }).pricesFile),
+    ownPrices,
     tools: { definitions: toolDefinitions, describe: describeToolCall },
     cancellationSignal,
     attemptNumber: () => Context.current().info.attempt,
@@ -81,7 +82,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const host: HostActivities = {
     ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
     ...createHousekeepingActivities({ store, hostId, repositories }),
-    ...createToolActivities({ store, git, runCommand, cancellationSignal }),
+    ...createToolActivities({ store, git, runCommand, ownPrices, cancellationSignal }),
     ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
     ...createProgressActivities({ store, git }),
     ...createPrdFileActivities({ store }),

@@ -134,6 +134,42 @@ describe('model calls on PostgreSQL', () => {
     }
   });
 
+  it('go on past the window: summaries are calls of the run, with their price, and no row is lost', async () => {
+    await openRun('run-long', { maxCostUsd: 5 });
+    const turn = { text: 'I look.', tools: [{ name: 'list', args: {} }] };
+    const turns = Array.from({ length: 30 }, () => turn);
+    const price = { inputPerMillionUsd: 1, outputPerMillionUsd: 1 };
+    const content = {
+      version: 1,
+      price,
+      contextTokens: 10_000,
+      summary: 'So far so good.',
+      default: { attempts: [{ turns }] },
+    };
+    const path = join(folder, 'long.json');
+    await writeFile(path, JSON.stringify(content));
+    const { modelStep } = activities('http://127.0.0.1:9');
+    const { sessionId } = at('run-long', '');
+    await store.appendSessionEvents(sessionId, [{ key: 'user', kind: 'user', body: { text: 'look' } }]);
+    for (let step = 1; step <= 16; step++) {
+      const answer = await modelStep(at('run-long', `scripted/${path}`, step));
+      if (answer.kind !== 'answered') throw new Error(answer.kind);
+      for (const { id } of answer.toolCalls) {
+        const body = { callId: id, tool: 'list', ok: true, output: 'x'.repeat(3200) };
+        await store.appendSessionEvents(sessionId, [{ key: `r${id}`, kind: 'tool-result', body }]);
+      }
+    }
+    const rows = await store.readSession(sessionId);
+    const summaries = rows.filter(({ kind }) => kind === 'summary').length;
+    expect(summaries).toBeGreaterThan(0);
+    expect(rows.length).toBe(1 + 2 * 16 + summaries);
+    const run = await store.getRun('run-long');
+    expect(run?.ledger).toMatchObject({ steps: 16 + summaries, reservedUsd: 0, reservedTokens: 0 });
+    const [spending] = await store.spending('run-long');
+    expect(spending?.calls).toBe(16 + summaries);
+    expect(run?.usage.costUsd).toBeCloseTo(spending?.usage.costUsd ?? 0, 9);
+  });
+
   it('give their reservation back when they cost nothing, and are limited to what is left', async () => {
     await openRun('run-b', { maxTokens: 1000 });
     const script = join(folder, 'script.yaml');

@@ -109,6 +109,21 @@ const halfDone = async (callId: string): Promise<void> => {
 const open = () => tools.openSession({ ...attempt(), sessionId });
 
 describe('a tool call', () => {
+  test('about the context acts on the session that it was called in, once', async () => {
+    await open();
+    const other = attemptId(runId, 'US-1', 2);
+    await store.appendSessionEvents(other, [{ key: 'a', kind: 'user', body: { text: 'another session' } }]);
+    await asked(1, [{ id: 'c1', name: 'context_pin', args: { action: 'pin', row: 2 } }]);
+    await tools.toolCall(input('c1'));
+    await tools.toolCall(input('c1'));
+    await asked(2, [{ id: 'c2', name: 'context_budget', args: {} }]);
+    await tools.toolCall(input('c2', 2));
+    const pins = (await store.readSession(sessionId)).filter(({ kind }) => kind === 'pin');
+    expect(pins.map(({ body }) => body)).toEqual([{ fromSeq: 2, toSeq: 2, pinned: true }]);
+    expect((await results()).at(-1)?.output).toContain('policy incremental; 1 turns, 3 steps');
+    expect(await store.readSession(other)).toHaveLength(1);
+  });
+
   test('runs, and its result, checkpoint and events are recorded together', async () => {
     const before = await checkpoint();
     await asked(1, [{ id: 'c1', name: 'write', args: { path: 'src/new.js', content: 'x\n' } }]);

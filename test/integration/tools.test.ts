@@ -1,3 +1,4 @@
+import { memoryToolSession } from '../support/tool-session.ts';
 import {
   chmodSync,
   existsSync,
@@ -38,6 +39,7 @@ beforeEach(async () => {
   lines = [];
   abort = new AbortController();
   context = {
+    session: memoryToolSession(),
     workspace: { root, mainCheckout: repository.top },
     runCommand: createRunCommand(processes),
     listFiles: () => listFiles(git, worktree),

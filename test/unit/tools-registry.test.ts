@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { createToolRegistry, describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
+import { memoryToolSession } from '../support/tool-session.ts';
 import type { ToolContext } from '../../activities/tools/tool.ts';
 
 const context: ToolContext = {
   workspace: { root: '/nowhere', mainCheckout: null },
+  session: memoryToolSession(),
   runCommand: () => Promise.reject(new Error('not expected')),
   listFiles: () => Promise.reject(new Error('not expected')),
   signal: new AbortController().signal,
@@ -22,6 +24,12 @@ test('the tools are what the model was told of: a change here changes every prom
     ['grep', 'read'],
     ['list', 'read'],
     ['todowrite', 'read'],
+    ['session_recall', 'read'],
+    ['context_browse', 'read'],
+    ['context_pin', 'read'],
+    ['context_reset', 'read'],
+    ['context_budget', 'read'],
+    ['context_summarize', 'read'],
   ]);
   expect(toolDefinitions).toMatchSnapshot();
 });
@@ -66,7 +74,8 @@ test('null is the same as not given, arguments as JSON text are read, unknown on
 
 test('an unknown tool is answered with the ones there are', async () => {
   const { call } = createToolRegistry();
-  const names = 'read, write, edit, bash, glob, grep, list, todowrite';
+  const names =
+    'read, write, edit, bash, glob, grep, list, todowrite, session_recall, context_browse, context_pin, context_reset, context_budget, context_summarize';
   expect(await call('todo_write', {}, context)).toEqual({
     ok: false,
     output: `error: there is no tool "todo_write"; did you mean todowrite? Tools: ${names}`,
