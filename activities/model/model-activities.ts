@@ -202,9 +202,9 @@ async function summarise(
   const budgetTokens = derived?.budgetTokens ?? 0;
   try {
     if ((await store.getModelCall(key)) !== undefined) return false;
-    if ((await store.countRunEvents(input.runId, { keyPrefix: failedKey })) > 0) return false;
     const received = await spool.read(key);
     if (received === undefined) {
+      if ((await store.countRunEvents(input.runId, { keyPrefix: failedKey })) > 0) return false;
       await sayStarted(store, input, key, 'summarising…');
       const prompt = (window: ContextWindow) =>
         summaryPrompt(rows, wanted, Math.min(budgetTokens, conversationTokens(window)));
