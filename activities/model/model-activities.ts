@@ -69,7 +69,7 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       const refusals =
         tryNumber === 1 ? 0 : await store.countRunEvents(asked.runId, { keyPrefix: refusalKey(key, '') });
       const input = { ...asked, model: modelAfter(refusals, asked) };
-      const refused = (error: unknown) =>
+      const refusedBy = (error: unknown) =>
         sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
 
       const signal = deps.cancellationSignal();
@@ -98,7 +98,7 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
           raw = await send(call, reserved.maxOutputTokens, { store, input, key, signal, tryNumber });
         } catch (error) {
           const tooLong = isTooLongFor(error) ? context.tooLong(key) : undefined;
-          if (tooLong === undefined) throw await refused(error);
+          if (tooLong === undefined) throw await refusedBy(error);
           await store.appendSessionEvents(input.sessionId, [tooLong]);
           refusal = error;
           continue;
