@@ -69,7 +69,7 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       const refusals =
         tryNumber === 1 ? 0 : await store.countRunEvents(asked.runId, { keyPrefix: refusalKey(key, '') });
       const input = { ...asked, model: modelAfter(refusals, asked) };
-      const refused = (error: unknown) =>
+      const refusedBy = (error: unknown) =>
         sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
 
       const signal = deps.cancellationSignal();
@@ -98,7 +98,7 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
           raw = await send(call, reserved.maxOutputTokens, { store, input, key, signal, tryNumber });
         } catch (error) {
           const tooLong = isTooLongFor(error) ? context.tooLong(key) : undefined;
-          if (tooLong === undefined) throw await refused(error);
+          if (tooLong === undefined) throw await refusedBy(error);
           await store.appendSessionEvents(input.sessionId, [tooLong]);
           refusal = error;
           continue;
@@ -202,9 +202,9 @@ async function summarise(
   const budgetTokens = derived?.budgetTokens ?? 0;
   try {
     if ((await store.getModelCall(key)) !== undefined) return false;
-    if ((await store.countRunEvents(input.runId, { keyPrefix: failedKey })) > 0) return false;
     const received = await spool.read(key);
     if (received === undefined) {
+      if ((await store.countRunEvents(input.runId, { keyPrefix: failedKey })) > 0) return false;
       await sayStarted(store, input, key, 'summarising…');
       const prompt = (window: ContextWindow) =>
         summaryPrompt(rows, wanted, Math.min(budgetTokens, conversationTokens(window)));

@@ -198,7 +198,7 @@ function summarizeTool(): Tool {
 }
 
 async function readBlocks({ session }: ToolContext) {
-  const rows = effectiveTranscript(await session.read());
+  const rows = effectiveTranscript(await session.events());
   const { blocks } = blocksOf(rows);
   return { rows, blocks, turns: turnsOf(blocks) };
 }

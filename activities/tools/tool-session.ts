@@ -14,9 +14,9 @@ import type { ScriptReader } from '../model/script-file.ts';
 
 /** The session that a tool was called in; there is no way to another one. */
 export interface ToolSession {
-  readonly sessionId: string;
+  readonly id: string;
   /** All rows, newest last. */
-  readonly read: () => Promise<readonly SessionEvent[]>;
+  readonly events: () => Promise<readonly SessionEvent[]>;
   /** Twice by one call: appended once for each kind. */
   readonly append: (row: RowOf<NewSessionEvent>) => Promise<void>;
   readonly policy: () => Promise<ContextPolicy>;
@@ -45,8 +45,8 @@ export function openToolSession(
     return session?.model ?? (await store.getRun(runId))?.options.model ?? '';
   };
   return {
-    sessionId,
-    read: () => store.readSession(sessionId),
+    id: sessionId,
+    events: () => store.readSession(sessionId),
     append: async ({ kind, body }) => {
       const key = `${toolCallKey(sessionId, step, callId)}:${kind}`;
       // Kind and body belong together: they come from one row.

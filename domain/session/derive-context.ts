@@ -221,13 +221,14 @@ function softLimit(policy: ContextPolicy, { contextTokens }: ContextWindow): num
   return policy.kind === 'incremental' ? (policy.budgetTokens ?? Infinity) : Infinity;
 }
 
-/** Puts each summary in the place of its range. The newest come first; an older one that overlaps a newer one does not count. */
+/** Puts each summary in the place of its range. The newest come first; an older one that overlaps a newer one, or an empty one, stands for nothing. */
 function withSummaries(items: readonly Item[], effective: readonly SessionEvent[], leftOut: LeftOut[]): Item[] {
   const taken: SessionEventBody<'summary'>[] = [];
   let result = [...items];
   for (const row of effective.toReversed()) {
     if (row.kind !== 'summary') continue;
     const { fromSeq, toSeq, text } = row.body;
+    if (text.trim() === '') continue;
     if (taken.some((range) => fromSeq <= range.toSeq && range.fromSeq <= toSeq)) continue;
     const openTurn = turnThatGoesOn(items, toSeq);
     const replaced = result.filter(

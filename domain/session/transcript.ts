@@ -38,7 +38,7 @@ export const sessionEventBodies = {
   reset: z.object({ summary: z.string() }),
   /** A summary of the range is wanted; the next model call makes it first. */
   'summary-request': z.object({ fromSeq: seq, toSeq: seq, targetTokens: z.number().int().positive() }),
-  /** Is sent in place of the steps that begin in the range. */
+  /** Is sent in place of the steps that begin in the range; an empty one is none, and is not asked for again. */
   summary: z.object({ fromSeq: seq, toSeq: seq, text: z.string() }),
   /** A provider has refused a longer context for this model (`provider/model`, without effort). */
   window: z.object({ model: z.string(), tokens: z.number().int().positive() }),

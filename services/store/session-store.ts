@@ -24,6 +24,7 @@ export function createSessionStore(database: Kysely<Database>): Omit<SessionStor
       return row === undefined ? undefined : sessionRecord(row);
     },
     listSessions: async ({ limit, kinds, folder, before }) => {
+      if (kinds?.length === 0) return [];
       const rows = await database
         .selectFrom('session')
         .selectAll()

@@ -9,8 +9,8 @@ export function memoryToolSession(
   const rows = options.rows ?? [];
   return {
     rows,
-    sessionId: 's',
-    read: async () => [...rows],
+    id: 's',
+    events: async () => [...rows],
     append: async (row) => void rows.push({ seq: (rows.at(-1)?.seq ?? 0) + 1, ...row }),
     policy: async () => options.policy ?? { kind: 'incremental' },
     window: async () => ({ model: 'openai/x', contextTokens: options.contextTokens ?? 20_000, reservedTokens: 0 }),

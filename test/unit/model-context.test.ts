@@ -105,6 +105,67 @@ describe('a transcript that is longer than the window', () => {
     expect(store.answers.size).toBe(step);
   });
 
+  it('takes a summary that a dead worker has left on the disk, and does not ask for it again', async () => {
+    const spool = createMemorySpool();
+    const model = await script({ contextTokens: 100_000, summary: 'In short.' });
+    const first = startSession('http://127.0.0.1:9', model, 'do it', { spool });
+    await work(first, 6);
+    const body = { fromSeq: 3, toSeq: 6, targetTokens: 200 };
+    first.store.add('s', { key: 'wanted', kind: 'summary-request', body });
+    await first.step(7);
+    const paid = first.store.answers.get('s:summary:3-6');
+    if (paid === undefined) throw new Error('no summary');
+    // The same session without what the first worker could not store.
+    const second = startSession(
+      'http://127.0.0.1:9',
+      await script({ contextTokens: 100_000, summary: 'Asked again.' }),
+      'do it',
+      { spool },
+    );
+    await work(second, 6);
+    second.store.add('s', { key: 'wanted', kind: 'summary-request', body });
+    await spool.write(paid);
+    await second.step(7);
+    expect((await summaries(second.store)).map(({ text }) => text)).toEqual(['In short.']);
+    expect(spool.answers.size).toBe(0);
+  });
+
+  it('goes on without a summary that came out empty, which is paid for and not asked for again', async () => {
+    const store = createFakeModelStore();
+    const session = startSession('http://127.0.0.1:9', await script({ contextTokens: 10_000, summary: ' ' }), 'do it', {
+      store,
+    });
+    await work(session, 12);
+    const keys = [...store.answers.keys()].filter((key) => key.includes(':summary:'));
+    expect(keys.length).toBeGreaterThan(0);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect([...store.answers.keys()].filter((key) => !key.includes(':summary:'))).toHaveLength(12);
+  });
+
+  it('says once that a summary cannot be had, when the provider refuses it for good', async () => {
+    const server = await startWireServer((response, number) => {
+      const asked = JSON.stringify(server.requests()[number]?.body);
+      if (asked.includes('Write the summary')) {
+        response.writeHead(400, { 'content-type': 'application/json' });
+        response.end(JSON.stringify({ error: { message: 'no summaries here' } }));
+      } else writeEvents(response, [chat({ content: 'Done.' }), chat({}, 'stop'), chatUsage]);
+    });
+    try {
+      const session = startSession(server.url, 'openai-compatible/local', 'do it');
+      session.store.add('s', { key: 'a', kind: 'assistant', body: { text: 'x'.repeat(9_000), toolCalls: [] } });
+      const body = { fromSeq: 3, toSeq: 3, targetTokens: 200 };
+      session.store.add('s', { key: 'wanted', kind: 'summary-request', body });
+      await session.step(2);
+      await session.step(3);
+      expect(server.requests()).toHaveLength(3);
+      const said = session.store.runEvents.filter(({ kind, key }) => kind === 'warning' && key.includes(':summary:'));
+      expect(said).toHaveLength(1);
+      expect(session.store.reservations.size).toBe(0);
+    } finally {
+      await server.stop();
+    }
+  });
+
   it('makes the summary that an agent has asked for before its next answer, and not again', async () => {
     const store = createFakeModelStore();
     const session = startSession(
