@@ -133,6 +133,10 @@ export const errorCatalogue = {
     'The story cannot be taken off the run branch.',
     'Look at what stands in its way: codetether ralph status.',
   ),
+  'reload-refused': state(
+    'The run cannot follow the edited PRD right now.',
+    'Reload again in a moment; nothing was changed.',
+  ),
   'run-not-active': state('The run is not being worked on.', 'Start it again with codetether ralph run.'),
   'approval-settled': state(
     'The question is not waited for any more.',

@@ -17,6 +17,8 @@ import type {
   RalphRunInput,
   RalphRunResult,
   RalphRunState,
+  ReloadRequest,
+  ReloadResult,
   RollbackRequest,
 } from '../domain/contracts/ralph.ts';
 import { runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
@@ -29,7 +31,7 @@ import { activityError } from './failure.ts';
 import { MergeLane } from './merge-lane.ts';
 import { onHost } from './policies.ts';
 import type { Host } from './policies.ts';
-import { finishRun, readyStories, record, syncPrdFiles } from './projections.ts';
+import { finishRun, readyStories, record, reloadPrd, syncPrdFiles } from './projections.ts';
 import { rollBack } from './roll-back.ts';
 import { RunBoard } from './run-board.ts';
 import { statusAttribute } from './search-attributes.ts';
@@ -62,7 +64,8 @@ class RalphRun {
   #heldNotes = 0;
   readonly #startedAtMs: number;
   #deadline: CancellationScope | undefined;
-  #baselineEnded: boolean;
+  /** Baselines of gates that are not recorded yet: the PRD's at first, then those that it is changed to have. */
+  #baselines: number;
   /** Attempts that were started before this execution of the workflow. */
   readonly #earlierIterations: number;
   #paused: boolean;
@@ -73,6 +76,10 @@ class RalphRun {
   #steering = 0;
   /** Rollbacks that are asked for and not over. */
   #rollbacks = 0;
+  /** Changes of the PRD that are being taken. */
+  #reloads = 0;
+  /** How it ends is being decided. */
+  #closing = false;
 
   constructor(input: RalphRunInput) {
     const resume = input.resume;
@@ -82,7 +89,7 @@ class RalphRun {
     this.#startedAtMs = resume?.startedAtMs ?? Date.now();
     this.#earlierIterations = resume?.iterations ?? 0;
     // Continue-as-new waits for it.
-    this.#baselineEnded = resume !== undefined;
+    this.#baselines = resume === undefined ? 1 : 0;
     this.#paused = resume?.paused ?? false;
     this.#board = new RunBoard(input.runId, resume);
     this.#attempts = new StoryAttempts({
@@ -91,7 +98,8 @@ class RalphRun {
         isPaused: this.#paused,
         isEnding: this.#ending !== undefined,
         isCancelled: this.#scope.consideredCancelled,
-        baselineEnded: this.#baselineEnded,
+        baselineEnded: this.#baselines === 0,
+        isReloading: this.#reloads > 0,
       }),
       end: (ending) => this.#end(ending),
       host: this.#host,
@@ -119,6 +127,7 @@ class RalphRun {
       await Promise.all(this.#background);
       ending ??= this.#ending;
       if (ending === undefined && workflowInfo().continueAsNewSuggested) return await this.#continueAsNew();
+      this.#closing = true;
       return await this.#finish(ending ?? (await this.#natural()));
     });
   }
@@ -136,7 +145,7 @@ class RalphRun {
   #listen(): void {
     const unlessEnding = {
       validator: () => {
-        if (this.#ending !== undefined) throw new Error('the run is ending');
+        if (this.#ending !== undefined || this.#closing) throw new Error('the run is ending');
       },
     };
     setHandler(defineUpdate<RunStatus>(runUpdates.pause), () => this.#setPaused(true), unlessEnding);
@@ -156,6 +165,13 @@ class RalphRun {
         unlessEnding.validator();
         const problem = capsProblem(change);
         if (problem !== null) throw new Error(problem);
+      },
+    });
+    const reload = (request: ReloadRequest) => this.#reload(request);
+    setHandler(defineUpdate<ReloadResult, [ReloadRequest]>(runUpdates.reload), reload, {
+      validator: ({ prd, savedAt }) => {
+        unlessEnding.validator();
+        if (prd === '' || Number.isNaN(Date.parse(savedAt))) throw new Error('the PRD is not named');
       },
     });
     const nudge = async ({ storyId, text }: StoryMessage) =>
@@ -201,6 +217,23 @@ class RalphRun {
       run: { caps: change },
     });
     return this.#paused ? 'paused' : 'running';
+  }
+
+  /** Nothing starts or is merged until the stories are as the PRD has them. */
+  async #reload(request: ReloadRequest): Promise<ReloadResult> {
+    this.#reloads++;
+    try {
+      const { inFlight, merging } = this.#attempts;
+      const result = await reloadPrd({ runId: this.#input.runId, ...request, inFlight, merging });
+      if (result.kind === 'refused') return result;
+      this.#input = { ...this.#input, gates: result.gates };
+      if (result.changedGates.length > 0) this.#startBaseline(result.changedGates);
+      await this.#attempts.drop(result.stopped);
+      return result;
+    } finally {
+      this.#reloads--;
+      this.#changed();
+    }
   }
 
   /** A failed story gets one more attempt, whose agent is told the hint. */
@@ -305,7 +338,7 @@ class RalphRun {
   }
 
   async #work(): Promise<void> {
-    if (this.#input.resume === undefined) this.#inBackground(() => this.#lane.exclusively(() => this.#baseline()));
+    if (this.#input.resume === undefined) this.#inBackground(() => this.#baseline(this.#input.gates));
     for (;;) {
       const seen = this.#changes;
       if (this.#mayStart()) {
@@ -319,7 +352,8 @@ class RalphRun {
       }
       if (this.#failure !== undefined) throw this.#failure.error;
       const waitsToResume = this.#paused && this.#ending === undefined;
-      if (this.#attempts.inFlight.length === 0 && this.#rollbacks === 0 && !waitsToResume) return;
+      const isBusy = this.#attempts.inFlight.length > 0 || this.#rollbacks > 0 || this.#reloads > 0;
+      if (!isBusy && !waitsToResume) return;
       await condition(() => this.#changes !== seen);
     }
   }
@@ -362,6 +396,7 @@ class RalphRun {
     return (
       this.#ending === undefined &&
       !this.#paused &&
+      this.#reloads === 0 &&
       !workflowInfo().continueAsNewSuggested &&
       this.#attempts.inFlight.length < this.#input.options.maxConcurrent &&
       this.#iterations < this.#input.options.maxIterations
@@ -373,15 +408,23 @@ class RalphRun {
     this.#inBackground(() => this.#attempts.attempt(story));
   }
 
-  async #baseline(): Promise<void> {
-    const { runId, gates } = this.#input;
-    for (const gate of gates) {
-      await this.#host.gates.runGate.executeWithOptions({ summary: `baseline: gate ${gate}` }, [
-        { runId, gate, where: 'baseline' },
-      ]);
-    }
-    this.#baselineEnded = true;
-    await this.#attempts.signalAll('baselineEnded');
+  /** Attempts that start from now on wait for it. */
+  #startBaseline(gates: readonly string[]): void {
+    this.#baselines++;
+    this.#inBackground(() => this.#baseline(gates));
+  }
+
+  async #baseline(gates: readonly string[]): Promise<void> {
+    const { runId } = this.#input;
+    await this.#lane.exclusively(async () => {
+      for (const gate of gates) {
+        await this.#host.gates.runGate.executeWithOptions({ summary: `baseline: gate ${gate}` }, [
+          { runId, gate, where: 'baseline' },
+        ]);
+      }
+      this.#baselines--;
+      if (this.#baselines === 0) await this.#attempts.signalAll('baselineEnded');
+    });
   }
 
   // ── ends ───────────────────────────────────────────────────────────────────

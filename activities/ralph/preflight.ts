@@ -4,10 +4,10 @@ import type { z } from 'zod';
 import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RalphOptions } from '../../domain/contracts/ralph.ts';
-import type { RunPlan } from '../../domain/contracts/store.ts';
+import type { RunPlan, RunRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { uncheckedStories } from '../../domain/ralph/parse-prd.ts';
-import { prdBranch, prdGates, type Prd } from '../../domain/ralph/prd.ts';
+import { prdBranch, prdGates, type Prd, type Story } from '../../domain/ralph/prd.ts';
 import { ralphRunId } from '../../domain/run/ids.ts';
 import { findCheckout } from '../workspace/checkouts.ts';
 import type { Git } from '../workspace/git.ts';
@@ -52,7 +52,7 @@ export async function preflightRalph(
   await requireBranchName(deps.git, repository, { branch, isFromRequest: request.branch !== undefined });
   await requireBranchFree(deps.git, repository, branch);
   const unchecked = requireChecked(prd, request);
-  await requireGateCommands(prd, repository, deps.searchPath);
+  await requireGateCommands(prd, repository.top, deps.searchPath);
   await deps.checkModel(request.model);
   if (request.fallbackModel !== undefined) await deps.checkModel(request.fallbackModel);
   const dirty = await requireClean(deps.git, repository, request);
@@ -69,6 +69,29 @@ export async function preflightRalph(
     },
     warnings: [...warnings, ...unchecked, ...dirty, ...otherCheckout(repository)],
   };
+}
+
+/**
+ * Reads the PRD of a run that goes on, and checks it as a start would.
+ * @throws `prd-missing`, `prd-invalid`, `prd-unchecked`, `gate-command-missing`
+ */
+export async function preflightReload(
+  run: Pick<RunRecord, 'prdPath' | 'repoPath' | 'branch' | 'prd'> & { readonly stories: readonly Story[] },
+  { allowUnchecked, searchPath }: { readonly allowUnchecked: boolean; readonly searchPath: string },
+): Promise<{ readonly prd: Prd; readonly savedAt: Date; readonly warnings: readonly string[] }> {
+  const { mtime: savedAt } = await stat(run.prdPath).catch(() => ({ mtime: new Date(0) }));
+  const { prd, warnings } = await readPrdFile(run.prdPath);
+  // What was accepted when the run was started is accepted again.
+  const accepted = uncheckedStories({ ...run.prd, stories: [...run.stories] }).map((story) => story.id);
+  const unaccepted = prd.stories.filter((story) => !accepted.includes(story.id));
+  const unchecked = requireChecked({ ...prd, stories: unaccepted }, { allowUnchecked });
+  await requireGateCommands(prd, run.repoPath, searchPath);
+  const branch = prdBranch(prd);
+  const other =
+    prd.branchName === run.prd.branchName || branch === run.branch
+      ? []
+      : [`${branch} is the branch of another run; this one goes on with ${run.branch}`];
+  return { prd, savedAt, warnings: [...warnings, ...unchecked, ...other] };
 }
 
 function optionsOf(request: Request, prd: Prd): RalphOptions {
@@ -135,7 +158,7 @@ function shellQuoted(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function requireChecked(prd: Prd, request: Request): string[] {
+function requireChecked(prd: Prd, request: Pick<Request, 'allowUnchecked'>): string[] {
   const ids = uncheckedStories(prd)
     .filter((story) => !story.passes)
     .map((story) => story.id);
@@ -145,7 +168,7 @@ function requireChecked(prd: Prd, request: Request): string[] {
   throw new CodetetherError('prd-unchecked', undefined, { problems: [`nothing checks ${named}`] });
 }
 
-async function requireGateCommands(prd: Prd, { top }: FoundRepository, searchPath: string): Promise<void> {
+async function requireGateCommands(prd: Prd, top: string, searchPath: string): Promise<void> {
   const problems: string[] = [];
   for (const gate of prdGates(prd)) {
     const command = prd.qualityChecks[gate] ?? '';

@@ -13,6 +13,7 @@ import {
   wholeNumber,
   withHelpEnd,
 } from './ralph/options.ts';
+import type { ReloadOptions } from './ralph/reload.ts';
 import type { RunOptions } from './ralph/run.ts';
 import type { RollbackOptions } from './ralph/rollback.ts';
 import type { AttachOptions } from './ralph/attach.ts';
@@ -45,6 +46,7 @@ export function command(): Command {
     .addCommand(resumeCommand())
     .addCommand(steerCommand('stop', 'end the run after the steps under way'))
     .addCommand(steerCommand('cancel', 'end the run now'))
+    .addCommand(reloadCommand())
     .addCommand(nudgeCommand())
     .addCommand(retryCommand())
     .addCommand(rollbackCommand())
@@ -318,6 +320,35 @@ function retryCommand(): Command {
       process.exitCode = await (await import('./ralph/tell.ts')).tell('retry', message, options);
     },
   );
+}
+
+function reloadCommand(): Command {
+  const reload = new Command('reload')
+    .summary('follow the PRD as it was edited')
+    .description(
+      'Reads the PRD file of a run that goes on, checks it as a start does, and makes the run follow it: new stories, removed ones, other texts and gates. What has passed stays passed unless the file says passes: false.',
+    )
+    .argument('[run]', 'id of a run, or the beginning of one; default: the one of this repository that goes on')
+    .option(...prdOption)
+    .option('--dry-run', 'only say what would change')
+    .option('--allow-unchecked', 'accept new stories that nothing checks')
+    .option('--json', 'as one JSON object')
+    .option('-q, --quiet', 'print nothing');
+  return withHelpEnd(reload, {
+    examples: [
+      ['codetether ralph reload', "this repository's run"],
+      ['codetether ralph reload --dry-run', 'what would change'],
+      ['codetether ralph reload due-dates --json', 'for a program'],
+    ],
+    exitCodes: [
+      [0, 'the run follows the file'],
+      [1, 'error'],
+      [2, 'the file is not usable, or no such run goes on; nothing was changed'],
+      [75, 'temporary failure: the same command can work later'],
+    ],
+  }).action(async (run: string | undefined, options: ReloadOptions) => {
+    process.exitCode = await (await import('./ralph/reload.ts')).reload(run, options);
+  });
 }
 
 function rollbackCommand(): Command {

@@ -2,6 +2,7 @@ import { answerCommands, recoveredText, rollbackFailedText } from '../../domain/
 import type { CheckVerdict, RunEvent, RunEventBody } from '../../domain/run/events.ts';
 import { formatClock, formatCost, formatDuration, formatTokens, formatUsd, shortCommit } from './format.ts';
 import { heldText } from './held-text.ts';
+import { reloadText } from './reload-lines.ts';
 import { cleanLine, counted } from './text.ts';
 
 /**
@@ -110,6 +111,8 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return 'run paused: steps under way finish, nothing new starts';
     case 'caps-changed':
       return `run goes on under ${capsText(event.body)}`;
+    case 'prd-reloaded':
+      return `run follows the edited PRD: ${reloadText(event.body)}`;
     case 'run-resumed':
       return 'run goes on';
     case 'run-stopping':

@@ -6,7 +6,7 @@
  * Every activity may run twice (a worker can die after the effect and before the answer): each says
  * what makes the second run harmless.
  */
-import type { Nudge, WorkspaceStart } from './ralph.ts';
+import type { Nudge, ReloadRequest, ReloadResult, WorkspaceStart } from './ralph.ts';
 import type { Approval, ApprovalSettlement } from '../run/approval.ts';
 import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
 import type { BudgetName, CapsChange, Usage } from '../run/budget.ts';
@@ -377,6 +377,14 @@ export interface FinishRunInput {
   readonly durationMs: number;
 }
 
+export interface ReloadPrdInput extends ReloadRequest {
+  readonly runId: string;
+  /** Stories that are worked on. */
+  readonly inFlight: readonly string[];
+  /** Those of them that are being merged. */
+  readonly merging: readonly string[];
+}
+
 export interface ProjectionActivities {
   /** Reads which stories may start now, in order; changes nothing. */
   readyStories(input: {
@@ -391,6 +399,11 @@ export interface ProjectionActivities {
   requestApproval(input: Approval): Promise<void>;
   /** Ends a pending approval and writes `approval-answered`. Twice: the first answer stays. */
   settleApproval(input: ApprovalSettlement): Promise<void>;
+  /**
+   * Makes the run follow a PRD that was edited: its stories, texts and gates, and `prd-reloaded`, in one transaction. Twice: the
+   * second finds it done.
+   */
+  reloadPrd(input: ReloadPrdInput): Promise<ReloadResult>;
   /** Marks stories that can never start as blocked, writes `run-ended` and the run's final state. */
   finishRun(input: FinishRunInput): Promise<void>;
 }

@@ -218,6 +218,23 @@ export type RollbackStoryRequest = z.input<typeof RollbackStoryRequest>;
 export const RollbackResponse = SteerResponse.extend({ storyIds: z.array(z.string()), afterSeq: z.number() });
 export type RollbackResponse = z.infer<typeof RollbackResponse>;
 
+/** Body of POST /v1/runs/:runId/reload; all optional. */
+export const ReloadRunRequest = z.strictObject({
+  /** Say what would change; change nothing. */
+  dryRun: z.boolean().default(false),
+  /** Accept new stories that nothing checks. */
+  allowUnchecked: z.boolean().default(false),
+});
+export type ReloadRunRequest = z.input<typeof ReloadRunRequest>;
+
+/** What the edited PRD changes, or has changed when `applied`; `stopped` are the stories whose agents stop for it. */
+export const ReloadResponse = SteerResponse.extend({
+  applied: z.boolean(),
+  changes: runEventBodies['prd-reloaded'],
+  warnings: z.array(z.string()),
+});
+export type ReloadResponse = z.infer<typeof ReloadResponse>;
+
 /** POST /v1/runs/:runId/story/:storyId/{nudge,retry}: a message to the story's agent; a failed story opened again, with a hint. */
 export const storyVerbs = ['nudge', 'retry'] as const;
 export type StoryVerb = (typeof storyVerbs)[number];

@@ -189,7 +189,29 @@ export const runUpdates = {
   rollback: 'rollback',
   nudge: 'nudge',
   retry: 'retry',
+  reload: 'reload',
 } as const;
+
+/** Argument of `reload`: a PRD that was read and checked. */
+export interface ReloadRequest {
+  readonly reloadId: string;
+  /** Blob hash of the PRD as JSON. */
+  readonly prd: string;
+  /** When its file was written; RFC 3339. */
+  readonly savedAt: string;
+}
+
+export type ReloadResult =
+  | {
+      readonly kind: 'reloaded';
+      /** All gates from now on. */
+      readonly gates: readonly string[];
+      readonly changedGates: readonly string[];
+      /** Stories that are worked on and are not to be: at most as many as are in flight. */
+      readonly stopped: readonly string[];
+    }
+  /** Nothing was changed: these are being merged, and the PRD is to have them no more. */
+  | { readonly kind: 'refused'; readonly storyIds: readonly string[] };
 
 /** Argument of `nudge` and `retry`. */
 export interface StoryMessage {

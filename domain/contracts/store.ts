@@ -9,8 +9,8 @@ import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
-import type { FinishRunInput, ModelStepResult, ReadyStoriesResult, RecordInput } from './activities.ts';
-import type { RalphOptions } from './ralph.ts';
+import type { FinishRunInput, ModelStepResult, ReadyStoriesResult, RecordInput, ReloadPrdInput } from './activities.ts';
+import type { RalphOptions, ReloadResult } from './ralph.ts';
 
 export interface RunRecord {
   readonly runId: string;
@@ -110,6 +110,8 @@ export interface RunStore {
   }): Promise<ReadyStoriesResult>;
   record(input: RecordInput): Promise<void>;
   finishRun(input: FinishRunInput): Promise<void>;
+  /** See `ProjectionActivities.reloadPrd`. */
+  reloadPrd(input: ReloadPrdInput): Promise<ReloadResult>;
   /**
    * Remembers a failed attempt of a story and returns the newest of those that are remembered, oldest first. They are
    * forgotten when the story passes or its text changes, not by a further execution. Twice: remembered once.

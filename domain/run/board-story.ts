@@ -69,6 +69,17 @@ export function storyOf(view: StoryView, ended: boolean): BoardStory {
   };
 }
 
+/** A story that has just come into the PRD. */
+export function newStory(head: {
+  readonly storyId: string;
+  readonly title: string;
+  readonly dependsOn: string[];
+}): BoardStory {
+  const usage = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costUsd: 0 };
+  const counts = { priority: 1, attempts: 0, durationMs: 0 };
+  return storyOf({ ...head, ...counts, status: 'open', commit: null, problem: null, usage }, false);
+}
+
 /** What holds only while somebody works on the story. */
 export const noLive = { step: null, activity: null, outputLine: null, waiting: null, redGate: null } as const;
 
@@ -179,6 +190,7 @@ export function reduceStory(
     case 'baseline-gate-ended':
     case 'tool-ended':
     case 'agent-nudged':
+    case 'prd-reloaded':
     case 'run-paused':
     case 'caps-changed':
     case 'run-resumed':

@@ -3,7 +3,7 @@
  * final summary are drawn from this one value.
  */
 import type { RunDetailView } from '../contracts/api.ts';
-import { isWorkedOn, noLive, reduceStory, storyOf } from './board-story.ts';
+import { isWorkedOn, newStory, noLive, reduceStory, storyOf } from './board-story.ts';
 import type { BoardStory } from './board-story.ts';
 import type { RunEvent, RunEventBody, RunStatus } from './events.ts';
 export interface BoardNotice {
@@ -205,6 +205,11 @@ function reduceRun(board: Board, event: RunEvent): Board {
       const { maxCostUsd, maxTokens, maxTimeMs } = event.body;
       return { ...board, maxCostUsd, maxTokens, maxTimeMs };
     }
+    case 'prd-reloaded':
+      // The snapshot knows better which stories there are.
+      return event.seq <= board.snapshotSeq
+        ? { ...board, gates: event.body.gates }
+        : { ...board, gates: event.body.gates, stories: reloadedStories(board.stories, event.body) };
     case 'run-paused':
       return { ...board, status: 'paused' };
     case 'run-resumed':
@@ -241,6 +246,27 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'story-held':
       return board;
   }
+}
+
+function reloadedStories(stories: readonly BoardStory[], body: RunEventBody<'prd-reloaded'>): readonly BoardStory[] {
+  const changed = new Map(body.changed.map(({ storyId, ...head }) => [storyId, head]));
+  const known = new Set(stories.map((story) => story.storyId));
+  return [
+    ...stories
+      .filter((story) => !body.removed.includes(story.storyId))
+      .map((story): BoardStory => {
+        const { storyId } = story;
+        const head = changed.get(storyId);
+        const isAnew = body.reopened.includes(storyId) || (head !== undefined && story.state === 'failed');
+        return {
+          ...story,
+          ...head,
+          ...(isAnew ? { state: 'open', ...noLive, commit: null } : {}),
+          ...(body.passed.includes(storyId) ? { state: 'passed', ...noLive, problem: null } : {}),
+        };
+      }),
+    ...body.added.filter(({ storyId }) => !known.has(storyId)).map(newStory),
+  ];
 }
 
 function withVerdict(board: Board, { gate, verdict }: RunEventBody<'baseline-gate-ended'>): Board {

@@ -34,6 +34,7 @@ export const checkVerdicts = ['ok', 'red', 'flaky', 'red-as-before'] as const;
 export type CheckVerdict = (typeof checkVerdicts)[number];
 
 const count = z.number().int().nonnegative();
+const storyHead = z.object({ storyId: z.string(), title: z.string(), dependsOn: z.array(z.string()) });
 
 /** Body by kind. `storyId` and `attempt` stand beside the body, not in it. */
 export const runEventBodies = {
@@ -155,6 +156,21 @@ export const runEventBodies = {
     maxTimeMs: z.number().nullable(),
   }),
   'run-resumed': z.object({}),
+  /** The run follows the PRD file as it was edited; see `domain/ralph/reload.ts`. */
+  'prd-reloaded': z.object({
+    added: z.array(storyHead),
+    changed: z.array(storyHead),
+    removed: z.array(z.string()),
+    passed: z.array(z.string()),
+    reopened: z.array(z.string()),
+    changedGates: z.array(z.string()),
+    removedGates: z.array(z.string()),
+    texts: z.boolean(),
+    /** All gates from now on. */
+    gates: z.array(z.string()),
+    /** Removed or passed while an agent worked on them: it stops after its step. */
+    stopped: z.array(z.string()),
+  }),
   'run-stopping': z.object({ mode: z.enum(['stop', 'cancel']) }),
   'worker-recovered': z.object({ interrupted: count }),
   warning: z.object({ message: z.string() }),

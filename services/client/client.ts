@@ -11,6 +11,8 @@ import type {
   HealthView,
   HostListView,
   ReadyView,
+  ReloadResponse,
+  ReloadRunRequest,
   ResumeRequest,
   ResumeResponse,
   RollbackResponse,
@@ -47,6 +49,8 @@ export interface Client {
   steer(runId: string, verb: SteerVerb): Promise<SteerResponse>;
   /** `steer` with `resume`, under other caps. May take a minute where the run has ended: everything is checked anew. */
   resume(runId: string, caps: ResumeRequest): Promise<ResumeResponse>;
+  /** May take a while: the PRD is read and checked. */
+  reload(runId: string, request: ReloadRunRequest): Promise<ReloadResponse>;
   /** Returns when the rollback is under way, see {@link RollbackResponse}. */
   rollBack(runId: string, storyId: string, request: RollbackStoryRequest): Promise<RollbackResponse>;
   tellStory(runId: string, storyId: string, verb: StoryVerb, text: string): Promise<SteerResponse>;
@@ -83,6 +87,8 @@ export function createClient(options: { readonly socketPath: string }): Client {
       await get(`${runPath(runId)}/story/${encodeURIComponent(storyId)}/logs/${hash}`),
     steer: async (runId, verb) =>
       await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/${verb}`, timeoutMs: answerMs }),
+    reload: async (runId, body) =>
+      await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/reload`, body, timeoutMs: startMs }),
     rollBack: async (runId, storyId, body) => {
       const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/rollback`;
       return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: answerMs });

@@ -1,7 +1,10 @@
+import type { Insertable } from 'kysely';
 import { sql } from 'kysely';
-import type { RunPlan } from '../../domain/contracts/store.ts';
+import type { RunPlan, StoryRecord } from '../../domain/contracts/store.ts';
+import type { Story } from '../../domain/ralph/prd.ts';
 import { cleanText, jsonText } from './json.ts';
 import { lockRun } from './run-rows.ts';
+import type { StoryTable } from './schema.ts';
 import type { Queries } from './transaction.ts';
 
 /** Stories written by one statement; keeps it far below PostgreSQL's 65,535 parameters. */
@@ -42,14 +45,8 @@ export async function openRun(database: Queries, plan: RunPlan): Promise<number>
     .where('run_id', '=', runId)
     .returning('execution')
     .executeTakeFirstOrThrow();
-  for (let start = 0; start < stories.length; start += storiesPerStatement) {
-    await followPrd(database, runId, stories.slice(start, start + storiesPerStatement), start);
-  }
-  await removeOthers(
-    database,
-    runId,
-    stories.map((story) => story.id),
-  );
+  const followed = stories.map((story) => ({ story, status: story.passes ? ('passed' as const) : ('open' as const) }));
+  await followStories(database, runId, followed, { tries: 'anew' });
   return opened.execution;
 }
 
@@ -75,34 +72,49 @@ export async function releaseReservations(
     WHERE run_id = ${runId} AND total.calls > 0`.execute(database);
 }
 
-async function followPrd(
+/**
+ * The run's stories are these, in this order; others are removed.
+ * @param options.tries `keep`: only a story whose status changes has all of its tries again
+ */
+export async function followStories(
   database: Queries,
   runId: string,
-  stories: RunPlan['prd']['stories'],
-  firstPosition: number,
+  stories: readonly { readonly story: Story; readonly status: StoryRecord['status'] }[],
+  options: { readonly tries: 'anew' | 'keep' },
 ): Promise<void> {
-  const rows = stories.map((story, index) => ({
+  const rows = stories.map(({ story, status }, position) => ({
     run_id: runId,
     story_id: story.id,
-    position: firstPosition + index,
+    position,
     story: jsonText(story),
-    status: story.passes ? 'passed' : 'open',
+    status,
   }));
+  for (let start = 0; start < rows.length; start += storiesPerStatement)
+    await writeStories(database, rows.slice(start, start + storiesPerStatement), options);
+  const storyIds = rows.map((row) => row.story_id);
+  await removeOthers(database, runId, storyIds);
+}
+
+async function writeStories(
+  database: Queries,
+  rows: readonly Insertable<StoryTable>[],
+  { tries }: { readonly tries: 'anew' | 'keep' },
+): Promise<void> {
   await database
     .insertInto('story')
-    .values(rows)
+    .values([...rows])
     .onConflict((conflict) =>
       conflict.constraint('story_pkey').doUpdateSet({
         position: sql`excluded.position`,
         story: sql`excluded.story`,
         status: sql`excluded.status`,
         removed: false,
-        tries: 0,
+        tries: tries === 'anew' ? 0 : sql`CASE WHEN excluded.status = story.status THEN story.tries ELSE 0 END`,
         commit: sql`CASE WHEN excluded.status = 'passed' THEN story."commit" END`,
         feedback: sql`CASE WHEN excluded.status = 'passed' THEN NULL ELSE story.feedback END`,
         // Another text is another task: that the old one went round in circles says nothing of it.
         failures: sql`CASE WHEN excluded.story - 'passes' = story.story - 'passes' THEN story.failures ELSE '[]' END`,
-        ended_at: sql`CASE WHEN excluded.status = 'passed' THEN story.ended_at END`,
+        ended_at: sql`CASE WHEN excluded.status IN ('passed', 'failed') THEN story.ended_at END`,
       }),
     )
     .execute();

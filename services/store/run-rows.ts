@@ -61,6 +61,10 @@ export function selectStories(database: Queries, runId: string) {
     .orderBy('position');
 }
 
+export function storedPrd(prd: unknown): Omit<Prd, 'stories'> {
+  return StoredPrd.parse(prd);
+}
+
 export function storedOptions(options: unknown): RalphOptions {
   return StoredOptions.parse(options);
 }
@@ -106,7 +110,7 @@ export function runRecord(
     tip: row.tip,
     hostId: row.host_id,
     options: storedOptions(row.options),
-    prd: StoredPrd.parse(row.prd),
+    prd: storedPrd(row.prd),
     execution: row.execution,
     ledger: ledgerOf(row),
     usage,

@@ -73,6 +73,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     requestApproval: (input) => store.requestApproval(input),
     settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
+    reloadPrd: (input) => store.reloadPrd(input),
   };
   const host: HostActivities = {
     ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),

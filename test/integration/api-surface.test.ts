@@ -100,6 +100,7 @@ test('a failure of ours is internal, without a stack', async () => {
   const failing = await createApp({
     store: { ...store, listRuns: async () => await Promise.reject(new TypeError('secret detail')) },
     engine: api.engine,
+    readEditedPrd: async () => await Promise.reject(new Error('not asked for')),
     preflight: async () => await Promise.reject(new Error('x')),
     authenticate: authenticateLocal,
     ui: { uiUrl: null, namespace: 'default' },

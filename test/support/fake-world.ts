@@ -9,12 +9,13 @@ import type {
   ModelStepResult,
   ProjectionActivities,
   RecordInput,
+  ReloadPrdInput,
   RevertStoriesResult,
   FinishRunInput,
   ToolCallInput,
 } from '../../domain/contracts/activities.ts';
 import type { CheckVerdict } from '../../domain/run/events.ts';
-import type { WorkspaceStart } from '../../domain/contracts/ralph.ts';
+import type { ReloadResult, WorkspaceStart } from '../../domain/contracts/ralph.ts';
 import { spreadOut } from '../../domain/ralph/overlap.ts';
 import { fingerprintOf } from '../../domain/run/fingerprint.ts';
 import { judgeProgress } from '../../domain/run/progress.ts';
@@ -52,6 +53,7 @@ export interface Behaviour {
   readonly inspect?: (call: { storyId: string; attempt: number; where: string }) => string | undefined;
   readonly commit?: (call: { storyId: string; attempt: number }) => CommitStoryResult | undefined;
   readonly revert?: (storyIds: readonly string[]) => RevertStoriesResult | undefined;
+  readonly reload?: (input: ReloadPrdInput, world: FakeWorld) => ReloadResult;
   readonly merge?: (call: { storyId: string; attempt: number; commit: string }) => MergeStoryResult | undefined;
 }
 
@@ -218,6 +220,10 @@ export class FakeWorld {
         note(`${state} ${storyId} ${answer} ${answeredBy}`);
       },
       readyStories: async ({ inFlight, limit }) => this.#ready(new Set(inFlight), limit),
+      reloadPrd: async (input) => {
+        note(`reload ${input.prd} in flight: ${input.inFlight.join(' ')}`);
+        return this.#behaviour.reload?.(input, this) ?? { kind: 'refused', storyIds: [] };
+      },
       record: async (input) => this.#record(input),
       finishRun: async (input) => {
         for (const id of blockedStories(this.stories).keys()) this.#story(id).status = 'blocked';

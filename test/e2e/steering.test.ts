@@ -1,0 +1,103 @@
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { createTestStack, git } from '../support/test-stack.ts';
+import type { TestStack } from '../support/test-stack.ts';
+
+let stack: TestStack;
+const folders: string[] = [];
+
+beforeAll(async () => {
+  stack = await createTestStack();
+  const up = await stack.cli(['up']);
+  expect(up.code, up.stderr).toBe(0);
+}, 900_000);
+afterEach(async () => {
+  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
+});
+afterAll(async () => {
+  await stack.remove();
+});
+
+interface Repository {
+  readonly path: string;
+  readonly model: string;
+  readonly branch: string;
+  edit(change: (stories: { id: string; [key: string]: unknown }[]) => unknown): Promise<void>;
+}
+
+const story = (id: string) => ({
+  id,
+  title: `Write ${id}`,
+  description: `Write ${id}.txt.`,
+  acceptance_criteria: [],
+  depends_on: [] as string[],
+  passes: false,
+});
+
+/** Each story's agent writes a file of its name, after a command that takes as long as is said. */
+async function makeRepository(options: {
+  readonly name: string;
+  readonly stories: readonly ReturnType<typeof story>[];
+  readonly seconds: number;
+  readonly gate?: string;
+}): Promise<Repository> {
+  const { name, stories, seconds, gate = 'true' } = options;
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-steering-')));
+  folders.push(folder);
+  const path = join(folder, name);
+  const branch = `feature/${name}`;
+  await git(tmpdir(), 'init', '--quiet', '--initial-branch', 'main', path);
+  const prdPath = join(path, 'prd.json');
+  const prd = { project: name, feature: 'x', branch_name: branch, quality_checks: { test: gate } };
+  await writeFile(prdPath, JSON.stringify({ ...prd, user_stories: stories }));
+  await git(path, 'add', '--all');
+  await git(path, 'commit', '--quiet', '--message', 'start');
+  const script = join(folder, 'script.yaml');
+  const turns = (id: string) =>
+    `[{ tools: [{ name: bash, args: { command: "sleep ${seconds}" } }] }, { tools: [{ name: write, args: { path: ${id}.txt, content: ${id} } }] }, { text: Done. }]`;
+  const ids = [...stories.map(({ id }) => id), 'US-9'];
+  await writeFile(
+    script,
+    `version: 1\nstories:\n${ids.map((id) => `  ${id}: { attempts: [{ turns: ${turns(id)} }] }`).join('\n')}\n`,
+  );
+  return {
+    path,
+    branch,
+    model: `scripted/${script}`,
+    edit: async (change) => {
+      const known = JSON.parse(await readFile(prdPath, 'utf8')) as { user_stories: { id: string }[] };
+      await writeFile(prdPath, JSON.stringify({ ...known, user_stories: change(known.user_stories) }));
+    },
+  };
+}
+
+const filesOf = async ({ path, branch }: Repository) =>
+  (await git(path, 'ls-tree', '--name-only', branch)).split('\n').filter((file) => file.endsWith('.txt'));
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(200)) if (await holds()) return;
+  throw new Error('it did not happen within a minute');
+}
+
+test('a run follows a PRD that was edited, through the loss of worker and API', async () => {
+  const repository = await makeRepository({ name: 'edited', stories: ['US-1', 'US-2', 'US-3'].map(story), seconds: 3 });
+  const { path, model } = repository;
+  const run = stack.start(['ralph', 'run', '--model', model, '--max-concurrent', '2', '--json'], { cwd: path });
+  await until(async () => (await stack.cli(['ralph', 'logs'], { cwd: path })).stdout.includes('US-2 step 1'));
+  // US-3 has not begun, US-2 is worked on.
+  await repository.edit((stories) => [...stories.filter(({ id }) => id === 'US-1'), story('US-9')]);
+  const planned = await stack.cli(['ralph', 'reload', '--dry-run'], { cwd: path });
+  expect(planned.stdout).toContain('would follow the edited PRD: 1 added, 2 removed\n');
+  const pids = await stack.pids();
+  for (const name of ['worker', 'api'] as const) process.kill(pids.get(name) ?? 0, 'SIGKILL');
+  const reloaded = await stack.cli(['ralph', 'reload'], { cwd: path });
+  expect(reloaded.code, reloaded.stderr).toBe(0);
+  expect(reloaded.stdout).toContain('  - US-2  removed, its agent stops after its step\n');
+  const ended = await run.result;
+  expect(ended.code, ended.stderr).toBe(0);
+  expect(JSON.parse(ended.stdout)).toMatchObject({ outcome: 'completed', passed: 2, total: 2 });
+  expect(await filesOf(repository)).toEqual(['US-1.txt', 'US-9.txt']);
+}, 180_000);
