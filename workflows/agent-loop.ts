@@ -5,7 +5,7 @@ import type { AttemptRef, ModelStepResult, ToolCallInput, ToolCallRef } from '..
 import { addUsage } from '../domain/run/budget.ts';
 import type { BudgetName, Usage } from '../domain/run/budget.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
-import { mayGoOn, unlessStopped } from './control.ts';
+import { askAtBudgetLine, mayGoOn, unlessStopped } from './control.ts';
 import type { Control } from './control.ts';
 import { model, projections } from './policies.ts';
 import type { Host } from './policies.ts';
@@ -82,12 +82,17 @@ async function tellNudges(loop: AgentLoop): Promise<void> {
   }
 }
 
+type Decided = Exclude<ModelStepResult, { readonly kind: 'budget-line' }>;
+
 /** Undefined when the run is to stop. A provider's account that is used up is a matter for a person. */
-async function callModel(loop: AgentLoop, step: number): Promise<ModelStepResult | undefined> {
+async function callModel(loop: AgentLoop, step: number): Promise<Decided | undefined> {
   const { storyId } = loop.attempt;
   for (;;) {
     try {
-      return await unlessStopped(loop.control, stopGraceMs, () => modelStep(loop, step));
+      const answer = await unlessStopped(loop.control, stopGraceMs, () => modelStep(loop, step));
+      if (answer.kind !== 'budget-line') return answer;
+      loop.onStep(step, 'a person is asked whether the run is to go on');
+      if (!(await askAtBudgetLine(loop.control, answer.line))) return undefined;
     } catch (error) {
       if (loop.control.stopping && isCancellation(error)) return undefined;
       const failure = activityError(error);

@@ -24,9 +24,13 @@ import type {
 import { runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
 import type { ReadyStory } from '../domain/contracts/activities.ts';
 import type { HeldStory } from '../domain/ralph/overlap.ts';
-import { capsProblem } from '../domain/run/budget.ts';
-import type { CapsChange } from '../domain/run/budget.ts';
+import { defaultAskTimeoutMs } from '../domain/run/approval.ts';
+import { budgetLineKey, capsProblem } from '../domain/run/budget.ts';
+import type { BudgetLine, CapsChange } from '../domain/run/budget.ts';
 import type { NewRunEvent, RunStatus } from '../domain/run/events.ts';
+import { listenToAnswers } from './approval.ts';
+import type { Approver } from './approval.ts';
+import { budgetLineSignal } from './control.ts';
 import { activityError } from './failure.ts';
 import { MergeLane } from './merge-lane.ts';
 import { onHost } from './policies.ts';
@@ -54,6 +58,7 @@ class RalphRun {
   readonly #host: Host;
   readonly #lane: MergeLane;
   readonly #board: RunBoard;
+  readonly #approver: Approver;
   readonly #attempts: StoryAttempts;
   /** Everything started in the background; none of these rejects. */
   readonly #background: Promise<void>[] = [];
@@ -78,6 +83,10 @@ class RalphRun {
   #rollbacks = 0;
   /** Changes of the PRD that are being taken. */
   #reloads = 0;
+  /** Budget lines that this execution of the workflow was told of. */
+  readonly #lines = new Set<string>();
+  /** A person is asked whether the run is to go on. */
+  #asking = false;
   /** How it ends is being decided. */
   #closing = false;
 
@@ -92,10 +101,16 @@ class RalphRun {
     this.#baselines = resume === undefined ? 1 : 0;
     this.#paused = resume?.paused ?? false;
     this.#board = new RunBoard(input.runId, resume);
+    this.#approver = listenToAnswers({
+      runId: input.runId,
+      onAsk: input.options.onAsk ?? 'deny',
+      timeoutMs: input.options.askTimeoutMs ?? defaultAskTimeoutMs,
+      control: this.#answering(),
+    });
     this.#attempts = new StoryAttempts({
       run: () => ({
         input: this.#input,
-        isPaused: this.#paused,
+        isPaused: this.#isHeld,
         isEnding: this.#ending !== undefined,
         isCancelled: this.#scope.consideredCancelled,
         baselineEnded: this.#baselines === 0,
@@ -105,6 +120,7 @@ class RalphRun {
       host: this.#host,
       lane: this.#lane,
       board: this.#board,
+      approver: this.#approver,
       nextStarts: resume?.nextStarts ?? {},
     });
     this.#listen();
@@ -188,6 +204,7 @@ class RalphRun {
         if (this.#board.statusOf(storyId) !== 'failed') throw new Error(`${storyId} has not failed`);
       },
     });
+    setHandler(budgetLineSignal, (line) => this.#inBackground(() => this.#askAtLine(line)));
     setHandler(defineQuery<RalphRunState>(stateQuery), () => this.#state());
   }
 
@@ -199,8 +216,50 @@ class RalphRun {
     this.#changed();
     upsertSearchAttributes([{ key: statusAttribute, value: status }]);
     await this.#record([{ key: this.#steerKey(), kind: paused ? 'run-paused' : 'run-resumed', body: {} }], status);
-    await this.#attempts.signalAll(paused ? 'pause' : 'resume');
+    if (paused) await this.#attempts.signalAll('pause');
+    else await this.#resumeAll();
     return status;
+  }
+
+  /** Nothing starts and agents wait between their steps. */
+  get #isHeld(): boolean {
+    return this.#paused || this.#asking;
+  }
+
+  async #resumeAll(): Promise<void> {
+    if (!this.#isHeld) await this.#attempts.signalAll('resume');
+  }
+
+  /** Nobody is waited for once the run is to end. */
+  #answering(): { readonly stopping: boolean } {
+    const isOver = () => this.#ending !== undefined || this.#closing || this.#scope.consideredCancelled;
+    return {
+      get stopping() {
+        return isOver();
+      },
+    };
+  }
+
+  /** Holds the run until a person has decided; one that comes late for the same line just goes on. */
+  async #askAtLine(line: BudgetLine): Promise<void> {
+    const key = budgetLineKey(line);
+    if (this.#lines.has(key)) return await this.#resumeAll();
+    this.#lines.add(key);
+    this.#asking = true;
+    await this.#attempts.signalAll('pause');
+    await this.#record([{ key, kind: 'budget-line-reached', body: { ...line } }]);
+    const spent = `$${line.spentUsd.toFixed(2)} of $${line.maxCostUsd.toFixed(2)}`;
+    const { answer } = await this.#approver.ask({
+      kind: 'budget-line',
+      storyId: '',
+      question: `${spent} is spent, ${line.percent}% is reached: go on up to the cap?`,
+      choices: ['go on', 'stop'],
+      isSafe: false,
+    });
+    this.#asking = false;
+    if (answer === 'go on') return await this.#resumeAll();
+    const message = `${spent} is spent, and nobody wanted to go on past ${line.percent}% (ask-at)`;
+    await this.#end({ outcome: 'budget-exceeded', message });
   }
 
   /** From the next call on, and for the rest of the run; the caps that are not named stay. */
@@ -352,7 +411,7 @@ class RalphRun {
       }
       if (this.#failure !== undefined) throw this.#failure.error;
       const waitsToResume = this.#paused && this.#ending === undefined;
-      const isBusy = this.#attempts.inFlight.length > 0 || this.#rollbacks > 0 || this.#reloads > 0;
+      const isBusy = this.#attempts.inFlight.length > 0 || this.#rollbacks > 0 || this.#reloads > 0 || this.#asking;
       if (!isBusy && !waitsToResume) return;
       await condition(() => this.#changes !== seen);
     }
@@ -395,7 +454,7 @@ class RalphRun {
   #mayStart(): boolean {
     return (
       this.#ending === undefined &&
-      !this.#paused &&
+      !this.#isHeld &&
       this.#reloads === 0 &&
       !workflowInfo().continueAsNewSuggested &&
       this.#attempts.inFlight.length < this.#input.options.maxConcurrent &&

@@ -21,6 +21,7 @@ import { defaultAskTimeoutMs } from '../domain/run/approval.ts';
 import { noUsage } from '../domain/run/budget.ts';
 import type { NewRunEvent, RunOutcome } from '../domain/run/events.ts';
 import { attemptId } from '../domain/run/ids.ts';
+import type { Approver } from './approval.ts';
 import { nudgeSignal } from './control.ts';
 import { activityError } from './failure.ts';
 import type { GreenStory, MergeLane, MergeResult } from './merge-lane.ts';
@@ -54,6 +55,7 @@ export interface StoryAttemptsOptions {
   readonly host: Host;
   readonly lane: MergeLane;
   readonly board: RunBoard;
+  readonly approver: Approver;
   readonly nextStarts: { readonly [storyId: string]: WorkspaceStart };
 }
 
@@ -64,6 +66,7 @@ export class StoryAttempts {
   readonly #host: Host;
   readonly #lane: MergeLane;
   readonly #board: RunBoard;
+  readonly #approver: Approver;
   /** Stories being worked on; undefined until their child workflow has started. */
   readonly #inFlight = new Map<string, ChildWorkflowHandle<typeof ralphStory> | undefined>();
   readonly #merging = new Set<string>();
@@ -72,12 +75,13 @@ export class StoryAttempts {
   readonly #nextStart: Map<string, WorkspaceStart>;
   #started = 0;
 
-  constructor({ run, end, host, lane, board, nextStarts }: StoryAttemptsOptions) {
+  constructor({ run, end, host, lane, board, approver, nextStarts }: StoryAttemptsOptions) {
     this.#run = run;
     this.#end = end;
     this.#host = host;
     this.#lane = lane;
     this.#board = board;
+    this.#approver = approver;
     this.#nextStart = new Map(Object.entries(nextStarts));
   }
 
@@ -228,6 +232,14 @@ export class StoryAttempts {
     switch (result.kind) {
       case 'green': {
         this.#board.note(storyId, { status: 'merging' });
+        const denied = await this.#mergeDenied(story, result);
+        if (!(await this.#isWanted(storyId))) return;
+        if (denied !== undefined && this.#run().isEnding)
+          return this.#board.note(storyId, { status: 'retry', note: 'stopped' });
+        if (denied !== undefined) {
+          const failed = { reason: 'merge-denied' as const, message: denied, files: result.files };
+          return await this.#red(story, failed, result.durationMs, tries, { kind: 'keep' });
+        }
         const merged = await this.#merge({ story, ...result });
         if (merged.kind === 'red') {
           const failed = { ...merged, files: result.files };
@@ -256,6 +268,28 @@ export class StoryAttempts {
         this.#board.note(storyId, { status: 'failed', note: result.message });
         return await this.#end({ outcome: 'error', message: `${result.message} [${result.code}]` });
     }
+  }
+
+  /** Asks a person, where the run is to; why the story is not merged, or undefined when it may be. */
+  async #mergeDenied(
+    { storyId }: RalphStoryInput,
+    { commit, filesChanged }: Pick<GreenStory, 'commit' | 'filesChanged'>,
+  ): Promise<string | undefined> {
+    const { options, branch } = this.#run().input;
+    if (options.askMerge !== true || filesChanged === 0) return undefined;
+    this.#board.note(storyId, { note: 'waits for a person to approve the merge' });
+    const files = filesChanged === 1 ? '1 file' : `${filesChanged} files`;
+    const question = {
+      kind: 'merge' as const,
+      storyId,
+      question: `merge ${files} onto ${branch}? git show ${commit.slice(0, 10)}`,
+      choices: ['approve', 'deny'] as const,
+      isSafe: true,
+    };
+    const { answer, answeredBy, note } = await this.#approver.ask(question, () => this.#dropped.has(storyId));
+    if (answer === 'approve') return undefined;
+    if (answeredBy === 'timeout') return 'nobody approved the merge in time';
+    return `a person did not approve the merge${note === '' ? '' : `: ${note}`}`;
   }
 
   /** The gates are the run's as they are now: none that was added meanwhile is passed by. */

@@ -72,7 +72,7 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       const signal = deps.cancellationSignal();
       signal.throwIfAborted();
       const reserved = await reserve(call, { store, input, key, signal });
-      if (reserved.kind === 'budget-exceeded') return reserved;
+      if (reserved.kind === 'budget-exceeded' || reserved.kind === 'budget-line') return reserved;
       if (reserved.kind === 'answered') return await answerOf(store, key);
 
       const startedMs = performance.now();

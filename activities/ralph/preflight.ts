@@ -43,6 +43,7 @@ export async function preflightRalph(
 ): Promise<{ readonly plan: RunPlan; readonly warnings: readonly string[] }> {
   requireAbsolute('prdPath', request.prdPath);
   if (request.repoPath !== undefined) requireAbsolute('repoPath', request.repoPath);
+  requireAskable(request);
   const { prd, warnings } = await readPrdFile(request.prdPath);
   const folder = request.repoPath ?? dirname(request.prdPath);
   await requireFolder(folder);
@@ -108,6 +109,8 @@ function optionsOf(request: Request, prd: Prd): RalphOptions {
     ...(request.maxTotalSteps === undefined ? {} : { maxTotalSteps: request.maxTotalSteps }),
     maxTimeMs: request.maxTimeMs ?? null,
     onAsk: request.onAsk ?? 'deny',
+    ...(request.askAtPercent === undefined ? {} : { askAtPercent: request.askAtPercent }),
+    ...(request.askMerge === undefined ? {} : { askMerge: request.askMerge }),
     askTimeoutMs: request.askTimeoutMs ?? defaultAskTimeoutMs,
   };
 }
@@ -115,6 +118,14 @@ function optionsOf(request: Request, prd: Prd): RalphOptions {
 function requireAbsolute(field: string, path: string): void {
   if (isAbsolute(path) && !path.includes('\0')) return;
   throw new CodetetherError('request-invalid', undefined, { problems: [`${field}: must be an absolute path`] });
+}
+
+function requireAskable({ askAtPercent, askMerge, maxCostUsd, onAsk }: Request): void {
+  const problems = [
+    ...(askAtPercent !== undefined && maxCostUsd === undefined ? ['askAtPercent: needs maxCostUsd'] : []),
+    ...(askMerge === true && onAsk === 'deny' ? ['askMerge: nothing would be merged with onAsk deny'] : []),
+  ];
+  if (problems.length > 0) throw new CodetetherError('request-invalid', undefined, { problems });
 }
 
 async function requireFolder(folder: string): Promise<void> {

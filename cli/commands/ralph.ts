@@ -5,6 +5,7 @@ import {
   concurrency,
   dollars,
   outputFormats,
+  percentage,
   runExitCodes,
   sequenceNumber,
   shortExitCodes,
@@ -23,6 +24,10 @@ import type { ResumeOptions } from './ralph/resume.ts';
 import type { CreatePrdOptions } from './ralph/create-prd.ts';
 
 const runArgument = ['[run]', "id of a run, or the beginning of one; default: this repository's newest"] as const;
+const detachOnAskOption = [
+  '--detach-on-ask',
+  'leave the run running when it waits for a person and nothing else goes on; exit code 6',
+] as const;
 const prdOption = ['-p, --prd <file>', 'the newest run of this PRD'] as const;
 
 /** `codetether ralph`: work off a PRD. What a command does is loaded when it is called. */
@@ -88,12 +93,16 @@ function runCommand(): Command {
     .option('--max-time <time>', 'wall clock, e.g. 2h30m', timeSpan)
     .optionsGroup('What to do:')
     .option('--detach', 'start the run, print its id and leave it running')
+    .option(...detachOnAskOption)
     .option('--dry-run', 'check everything and print the plan; start nothing')
     .addOption(
-      new Option('--on-ask <policy>', 'when something has to be asked; default: wait on a terminal, else deny').choices(
-        onAskPolicies,
-      ),
+      new Option(
+        '--on-ask <policy>',
+        'when something has to be asked; default: wait on a terminal or with a flag that asks, else deny',
+      ).choices(onAskPolicies),
     )
+    .option('--ask-at <percent>', 'ask whether to go on when so much of --max-cost is spent, e.g. 80', percentage)
+    .option('--ask-merge', 'ask before a story is merged')
     .option('--ask-timeout <time>', 'how long a person is waited for; default: 24h', timeSpan)
     .option('--allow-unchecked', 'accept stories that nothing checks')
     .option('--allow-dirty', 'start although the checkout has uncommitted changes; they are left alone')
@@ -117,6 +126,7 @@ function attachCommand(): Command {
     .argument(...runArgument)
     .option(...prdOption)
     .option('--since-seq <n>', 'only events after this one, to read on where a reader has stopped', sequenceNumber)
+    .option(...detachOnAskOption)
     .optionsGroup('Output:');
   return withHelpEnd(addOutputOptions(attach), {
     examples: [

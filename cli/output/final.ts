@@ -149,6 +149,22 @@ export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
+/** A run that waits for a person, as one JSON value. */
+export function waitingJson(board: Board): { readonly [key: string]: unknown } {
+  return {
+    ...finalJson(board),
+    outcome: 'waiting-for-person',
+    approvals: board.approvals.map(({ id, storyId, question, defaultChoice, since, until }) => ({
+      id,
+      story_id: storyId === '' ? null : storyId,
+      question,
+      default_choice: defaultChoice,
+      since,
+      until,
+    })),
+  };
+}
+
 /** The same as one JSON value for `--json`; keys are wire format. */
 export function finalJson(board: Board): { readonly [key: string]: unknown } {
   const ended = board.ended;

@@ -95,6 +95,10 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return `${story} ${heldText(event.body.by, event.body.files)}`;
     case 'merge-waiting':
       return `${story} waits to be merged: ${event.body.message}`;
+    case 'budget-line-reached': {
+      const { percent, spentUsd, maxCostUsd } = event.body;
+      return `run has spent ${formatUsd(spentUsd)} of ${formatUsd(maxCostUsd)}, ${percent}% is reached`;
+    }
     case 'approval-requested': {
       const { id, question, defaultChoice, expiresAt } = event.body;
       return `${story} waits for an answer: ${question}; ${answerCommands(id)}; without one ${defaultChoice} at ${formatClock(expiresAt)}`;

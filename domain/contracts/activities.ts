@@ -9,7 +9,7 @@
 import type { Nudge, ReloadRequest, ReloadResult, WorkspaceStart } from './ralph.ts';
 import type { Approval, ApprovalSettlement } from '../run/approval.ts';
 import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
-import type { BudgetName, CapsChange, Usage } from '../run/budget.ts';
+import type { BudgetLine, BudgetName, CapsChange, Usage } from '../run/budget.ts';
 import type { ProgressVerdict } from '../run/progress.ts';
 import type { HeldStory } from '../ralph/overlap.ts';
 
@@ -62,7 +62,9 @@ export type ModelStepResult =
       readonly toolCalls: readonly ToolCallRef[];
       readonly usage: Usage;
     }
-  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName };
+  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
+  /** Nothing was asked: a person decides first whether the run goes on. */
+  | { readonly kind: 'budget-line'; readonly line: BudgetLine };
 
 export interface ModelActivities {
   /**

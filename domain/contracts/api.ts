@@ -33,6 +33,10 @@ export const StartRunRequest = z.strictObject({
   maxTimeMs: positive.optional(),
   /** When something has to be asked; default `deny`: nobody may be there. */
   onAsk: z.enum(onAskPolicies).optional(),
+  /** Percent of `maxCostUsd` at which a person is asked whether the run is to go on. */
+  askAtPercent: z.number().min(1).max(99).optional(),
+  /** Ask a person before a story is merged. */
+  askMerge: z.boolean().optional(),
   askTimeoutMs: positive.optional(),
   allowUnchecked: z.boolean().default(false),
   allowDirty: z.boolean().default(false),

@@ -23,6 +23,10 @@ export interface RalphOptions {
   readonly maxTimeMs: number | null;
   /** Default: `deny`. */
   readonly onAsk?: OnAsk | undefined;
+  /** Percent of `maxCostUsd` at which a person is asked whether the run is to go on. */
+  readonly askAtPercent?: number | undefined;
+  /** A person is asked before a story is merged. */
+  readonly askMerge?: boolean | undefined;
   /** How long a person is waited for. */
   readonly askTimeoutMs?: number | undefined;
 }
@@ -225,6 +229,9 @@ export interface Nudge {
   readonly nudgeId: string;
   readonly text: string;
 }
+
+/** Signals from an attempt to its run. */
+export const runSignals = { budgetLine: 'budgetLine' } as const;
 
 /** Signals from a parent to its children. */
 export const childSignals = {

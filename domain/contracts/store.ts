@@ -4,7 +4,7 @@
  */
 import type { Approval, ApprovalSettlement, ApprovalState } from '../run/approval.ts';
 import type { ModelPrice } from '../model/prices.ts';
-import type { BudgetCaps, BudgetLedger, BudgetName, Usage } from '../run/budget.ts';
+import type { BudgetCaps, BudgetLedger, BudgetLine, BudgetName, Usage } from '../run/budget.ts';
 import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
@@ -170,7 +170,9 @@ export type ReserveResult =
   | { readonly kind: 'reserved'; readonly tokens: number }
   /** Somebody else has stored an answer meanwhile. */
   | { readonly kind: 'answered' }
-  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName };
+  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
+  /** Nothing is held: the line is reached, and `budget-line-reached` does not stand in the run's events yet. */
+  | { readonly kind: 'budget-line'; readonly line: BudgetLine };
 
 /** What one model was used for by one story. */
 export interface ModelSpending {

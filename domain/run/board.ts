@@ -5,6 +5,7 @@
 import type { RunDetailView } from '../contracts/api.ts';
 import { isWorkedOn, newStory, noLive, reduceStory, storyOf } from './board-story.ts';
 import type { BoardStory } from './board-story.ts';
+import { isActive } from './status.ts';
 import type { RunEvent, RunEventBody, RunStatus } from './events.ts';
 export interface BoardNotice {
   readonly at: string;
@@ -190,6 +191,8 @@ function reduceRun(board: Board, event: RunEvent): Board {
       return { ...board, tip: event.body.commit };
     case 'rollback-failed':
       return notice(rollbackFailedText(event.body.storyIds, event.body.message));
+    case 'budget-line-reached':
+      return board;
     case 'attempt-failed':
       return settled;
     case 'approval-requested': {
@@ -311,6 +314,13 @@ export function answerCommands(id: string): string {
 /** One sentence for `rollback-failed`; the same on the board and in plain lines. */
 export function rollbackFailedText(storyIds: readonly string[], message: string): string {
   return `${storyIds.join(', ')} not rolled back: ${message}`;
+}
+
+/** A person is asked, and nothing else goes on: no story is worked on that does not wait for an answer itself. */
+export function waitsForPerson(board: Board): boolean {
+  const asked = new Set(board.approvals.map(({ storyId }) => storyId));
+  if (asked.size === 0 || !isActive(board.status)) return false;
+  return asked.has('') || board.stories.every((story) => asked.has(story.storyId) || !isWorkedOn(story));
 }
 
 /** Prerequisites of an open story that have not passed; empty when it may start. */

@@ -23,6 +23,7 @@ export const attemptFailures = [
   'model-failed',
   'tool-failed',
   'tampered',
+  'merge-denied',
 ] as const;
 export type AttemptFailure = (typeof attemptFailures)[number];
 
@@ -136,6 +137,8 @@ export const runEventBodies = {
     /** RFC 3339. */
     expiresAt: z.string(),
   }),
+  /** Such a share of the money cap is spent; a person is asked whether the run is to go on. */
+  'budget-line-reached': z.object({ percent: z.number(), spentUsd: z.number(), maxCostUsd: z.number() }),
   'approval-answered': z.object({
     id: z.string(),
     state: z.enum(['answered', 'expired']),

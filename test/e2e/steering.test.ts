@@ -101,3 +101,22 @@ test('a run follows a PRD that was edited, through the loss of worker and API', 
   expect(JSON.parse(ended.stdout)).toMatchObject({ outcome: 'completed', passed: 2, total: 2 });
   expect(await filesOf(repository)).toEqual(['US-1.txt', 'US-9.txt']);
 }, 180_000);
+
+test('a script is told by exit code 6 that a merge waits for a person, and goes on after the answer', async () => {
+  const { path, model, branch } = await makeRepository({ name: 'asks-merge', stories: [story('US-1')], seconds: 0 });
+  const flags = ['--ask-merge', '--detach-on-ask', '--json'];
+  const left = await stack.cli(['ralph', 'run', '--model', model, ...flags], { cwd: path });
+  expect(left.code, left.stderr).toBe(6);
+  const { approvals } = JSON.parse(left.stdout) as { approvals: { id: string; story_id: string; question: string }[] };
+  expect(approvals).toMatchObject([{ story_id: 'US-1' }]);
+  expect(approvals[0]?.question).toMatch(/^merge 1 file onto feature\/asks-merge\? git show [0-9a-f]{10}$/);
+  const shown = await git(path, 'show', '--stat', '--format=%s', approvals[0]?.question.split(' ').at(-1) ?? '');
+  expect(shown).toContain('US-1.txt');
+  expect(await git(path, 'rev-list', '--count', `main..${branch}`)).toBe('0');
+  expect((await stack.cli(['approve', approvals[0]?.id ?? ''])).code).toBe(0);
+  const ended = await stack.cli(['ralph', 'attach', 'asks-merge', '--detach-on-ask', '--json'], { cwd: path });
+  expect(ended.code, ended.stderr).toBe(0);
+  expect(await git(path, 'rev-list', '--count', `main..${branch}`)).toBe('1');
+  const bad = await stack.cli(['ralph', 'run', '--model', model, '--ask-merge', '--on-ask', 'deny'], { cwd: path });
+  expect([bad.code, bad.stderr.includes('[usage]')]).toEqual([2, true]);
+}, 120_000);

@@ -35,6 +35,9 @@ export interface RunOptions {
   readonly maxTotalSteps?: number;
   readonly maxTime?: number;
   readonly onAsk?: OnAsk;
+  readonly askAt?: number;
+  readonly askMerge?: boolean;
+  readonly detachOnAsk?: boolean;
   readonly askTimeout?: number;
   readonly allowUnchecked?: boolean;
   readonly allowDirty?: boolean;
@@ -52,6 +55,7 @@ export interface RunOptions {
  */
 export async function run(options: RunOptions): Promise<number> {
   const context = openContext();
+  requireAskable(options);
   const prdPath = realpath(resolve(context.cwd, options.prd));
   const model = absoluteModel(options.model ?? defaultModel(context), context.cwd);
   const { prd } = await readUsablePrd(prdPath, options.prd);
@@ -92,7 +96,24 @@ export async function run(options: RunOptions): Promise<number> {
     outputFormat,
     quiet: options.quiet === true,
     verbose: options.verbose === true,
+    detachOnAsk: options.detachOnAsk === true,
   });
+}
+
+/** Somebody is there to answer. */
+function asksForAnswers({ askAt, askMerge, detachOnAsk }: RunOptions): boolean {
+  return askAt !== undefined || askMerge === true || detachOnAsk === true;
+}
+
+function requireAskable({ askAt, askMerge, maxCost, onAsk }: RunOptions): void {
+  if (askAt !== undefined && maxCost === undefined)
+    throw new CodetetherError('usage', '--ask-at is a share of --max-cost', {
+      next: 'Add --max-cost, e.g. --max-cost 5.',
+    });
+  if (askMerge === true && onAsk === 'deny')
+    throw new CodetetherError('usage', 'with --ask-merge and --on-ask deny nothing would be merged', {
+      next: 'Leave out one of the two.',
+    });
 }
 
 async function readUsablePrd(prdPath: string, given: string): Promise<ParsedPrd> {
@@ -150,6 +171,7 @@ function requestOf(
   { cwd, stdin, stderr }: Context,
 ): StartRunRequest {
   const {
+    askAt,
     askTimeout,
     branch,
     fallbackModel,
@@ -176,7 +198,9 @@ function requestOf(
     ...(maxTotalSteps === undefined ? {} : { maxTotalSteps }),
     ...(maxTime === undefined ? {} : { maxTimeMs: maxTime }),
     ...(askTimeout === undefined ? {} : { askTimeoutMs: askTimeout }),
-    onAsk: options.onAsk ?? (stdin.isTTY && stderr.isTTY ? 'wait' : 'deny'),
+    ...(askAt === undefined ? {} : { askAtPercent: askAt }),
+    ...(options.askMerge === true ? { askMerge: true } : {}),
+    onAsk: options.onAsk ?? ((stdin.isTTY && stderr.isTTY) || asksForAnswers(options) ? 'wait' : 'deny'),
     allowDirty: options.allowDirty === true,
     dryRun: options.dryRun === true,
   };
