@@ -201,7 +201,9 @@ class RalphRun {
     setHandler(defineUpdate<void, [StoryMessage]>(runUpdates.retry), (message) => this.#retry(message), {
       validator: ({ storyId }) => {
         unlessEnding.validator();
-        if (this.#board.statusOf(storyId) !== 'failed') throw new Error(`${storyId} has not failed`);
+        // One that failed before this execution and was left alone is not on its board.
+        const status = this.#board.statusOf(storyId) ?? 'failed';
+        if (status !== 'failed') throw new Error(`${storyId} has not failed`);
       },
     });
     setHandler(budgetLineSignal, (line) => this.#inBackground(() => this.#askAtLine(line)));
@@ -374,6 +376,7 @@ class RalphRun {
             maxTokens: options.maxTokens,
             maxTimeMs: options.maxTimeMs,
             uiUrl: input.uiUrl,
+            ...(input.retry === undefined ? {} : { retry: input.retry }),
           },
         },
       ],

@@ -313,7 +313,7 @@ function retryCommand(): Command {
   const retry = new Command('retry')
     .summary('open a failed story again')
     .description(
-      'Gives a story that has failed one more attempt, while the run goes on. A run that has ended tries its failed stories again when it is started again.',
+      'Gives a story that has failed one more attempt. A run that has ended goes on for it, with all of its tries; other failed stories are left as they are.',
     )
     .argument('<story>', 'id of a story that has failed')
     .argument(...runArgument)

@@ -85,6 +85,7 @@ function failedLines(story: BoardStory, handle: string, look: Look): string[] {
     ...(story.problem === null ? [] : [`    ${cleanLine(story.problem)}`]),
     ...(story.workspace === null ? [] : [`    worktree  ${story.workspace}`]),
     `    evidence  codetether ralph logs ${handle} ${story.storyId}`,
+    `    try again codetether ralph retry ${story.storyId} ${handle} --hint "${look.signs.ellipsis}"`,
   ];
 }
 

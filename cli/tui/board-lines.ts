@@ -260,7 +260,13 @@ function keyLine(board: Board, { look, keys }: BoardView): string[] {
   if (!keys || !isActive(board.status)) return [];
   const separator = ` ${look.signs.separator} `;
   const steering =
-    board.status === 'stopping' ? [] : [board.status === 'paused' ? 'p resume' : 'p pause', 's stop after this step'];
+    board.status === 'stopping'
+      ? []
+      : [
+          board.status === 'paused' ? 'p resume' : 'p pause',
+          ...(board.stories.some((story) => story.state === 'running') ? ['n nudge'] : []),
+          look.columns < 80 ? 's stop' : 's stop after this step',
+        ];
   return [dimLine([...steering, 'ctrl-c leave it running'].join(separator), look)];
 }
 

@@ -239,7 +239,10 @@ export const ReloadResponse = SteerResponse.extend({
 });
 export type ReloadResponse = z.infer<typeof ReloadResponse>;
 
-/** POST /v1/runs/:runId/story/:storyId/{nudge,retry}: a message to the story's agent; a failed story opened again, with a hint. */
+/**
+ * POST /v1/runs/:runId/story/:storyId/{nudge,retry}: a message to the story's agent; a failed story opened again, with a hint.
+ * Answered by {@link ResumeResponse}: a retry starts a run that has ended again.
+ */
 export const storyVerbs = ['nudge', 'retry'] as const;
 export type StoryVerb = (typeof storyVerbs)[number];
 export const TellStoryRequest = z.strictObject({ text: z.string().max(4_000) });

@@ -43,6 +43,8 @@ export interface RalphRunInput {
   /** Names of the PRD's quality checks in the order they run. */
   readonly gates: readonly string[];
   readonly uiUrl: string | null;
+  /** The one failed story that this execution tries again; absent: all of them. */
+  readonly retry?: string;
   /** Set by continue-as-new only. */
   readonly resume?: RalphRunState;
 }

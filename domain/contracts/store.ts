@@ -82,12 +82,20 @@ export interface RunPlan {
   readonly hostId: string;
   readonly options: RalphOptions;
   readonly prd: Prd;
+  /** The one failed story that is tried again; absent: all of them are. */
+  readonly retry?: StoryRetry | undefined;
+}
+
+export interface StoryRetry {
+  readonly storyId: string;
+  /** What its agent is told; may be empty. */
+  readonly hint: string;
 }
 
 export interface RunStore {
   /**
    * Creates the run and its stories, or opens the existing run for a further execution: stories follow the
-   * PRD (a story whose `passes` the user reset is open again; a failed or blocked one is open again; new ones are
+   * PRD (a story whose `passes` the user reset is open again; a failed or blocked one is open again, see `retry`; new ones are
    * added, missing ones removed), caps and options are the new ones, `tries` starts from 0.
    * @returns the number of the execution
    */

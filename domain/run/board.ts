@@ -167,7 +167,9 @@ function reduceRun(board: Board, event: RunEvent): Board {
         ended: null,
         notice: null,
         stories: board.stories.map((story) =>
-          story.state === 'passed' ? story : { ...story, state: 'open', ...noLive, failures: [] },
+          story.state === 'passed' || staysFailed(story, body.retry)
+            ? story
+            : { ...story, state: 'open', ...noLive, failures: [] },
         ),
       };
     }
@@ -221,6 +223,8 @@ function reduceRun(board: Board, event: RunEvent): Board {
       return { ...board, status: 'stopping' };
     case 'worker-recovered':
       return notice(recoveredText(event.body.interrupted), true);
+    case 'agent-nudged':
+      return notice(`${event.storyId ?? 'the agent'} is told: ${event.body.text}`, true);
     case 'merge-waiting':
     case 'warning':
       return notice(event.body.message);
@@ -240,7 +244,6 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'step-started':
     case 'step-output':
     case 'model-waiting':
-    case 'agent-nudged':
     case 'story-reopened':
     case 'tool-ended':
     case 'tool-interrupted':
@@ -249,6 +252,11 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'story-held':
       return board;
   }
+}
+
+/** Only the story that a person wanted to be tried again is. */
+function staysFailed(story: BoardStory, retry: string | undefined): boolean {
+  return retry !== undefined && story.state === 'failed' && story.storyId !== retry;
 }
 
 function reloadedStories(stories: readonly BoardStory[], body: RunEventBody<'prd-reloaded'>): readonly BoardStory[] {

@@ -55,6 +55,8 @@ export const runEventBodies = {
     maxTokens: z.number().nullable(),
     maxTimeMs: z.number().nullable(),
     uiUrl: z.string().nullable(),
+    /** The one failed story that is tried again; absent: all of them are. */
+    retry: z.string().optional(),
   }),
   'baseline-gate-ended': z.object({
     gate: z.string(),

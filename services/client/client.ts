@@ -53,7 +53,8 @@ export interface Client {
   reload(runId: string, request: ReloadRunRequest): Promise<ReloadResponse>;
   /** Returns when the rollback is under way, see {@link RollbackResponse}. */
   rollBack(runId: string, storyId: string, request: RollbackStoryRequest): Promise<RollbackResponse>;
-  tellStory(runId: string, storyId: string, verb: StoryVerb, text: string): Promise<SteerResponse>;
+  /** May take a minute where a retry starts the run again. */
+  tellStory(runId: string, storyId: string, verb: StoryVerb, text: string): Promise<ResumeResponse>;
   listApprovals(): Promise<ApprovalListView>;
   answerApproval(id: string, answer: AnswerApprovalRequest): Promise<ApprovalView>;
   /** @param apply remove what is of no use; else only look */
@@ -95,7 +96,7 @@ export function createClient(options: { readonly socketPath: string }): Client {
     },
     tellStory: async (runId, storyId, verb, text) => {
       const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/${verb}`;
-      return await requestJson({ socketPath, method: 'POST', path, body: { text }, timeoutMs: answerMs });
+      return await requestJson({ socketPath, method: 'POST', path, body: { text }, timeoutMs: startMs });
     },
     listApprovals: async () => await get('/v1/approvals'),
     answerApproval: async (id, body) => {

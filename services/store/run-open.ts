@@ -1,8 +1,9 @@
 import type { Insertable } from 'kysely';
 import { sql } from 'kysely';
-import type { RunPlan, StoryRecord } from '../../domain/contracts/store.ts';
+import type { RunPlan, StoryRecord, StoryRetry } from '../../domain/contracts/store.ts';
 import type { Story } from '../../domain/ralph/prd.ts';
 import { cleanText, jsonText } from './json.ts';
+import { appendRunEvents } from './run-events.ts';
 import { lockRun } from './run-rows.ts';
 import type { StoryTable } from './schema.ts';
 import type { Queries } from './transaction.ts';
@@ -45,9 +46,47 @@ export async function openRun(database: Queries, plan: RunPlan): Promise<number>
     .where('run_id', '=', runId)
     .returning('execution')
     .executeTakeFirstOrThrow();
-  const followed = stories.map((story) => ({ story, status: story.passes ? ('passed' as const) : ('open' as const) }));
+  const stayFailed = plan.retry === undefined ? new Set() : await failedBesides(database, runId, plan.retry);
+  const followed = stories.map((story) => ({
+    story,
+    status: story.passes ? ('passed' as const) : stayFailed.has(story.id) ? ('failed' as const) : ('open' as const),
+  }));
   await followStories(database, runId, followed, { tries: 'anew' });
+  if (plan.retry !== undefined) await reopen(database, runId, { ...plan.retry, execution: opened.execution });
   return opened.execution;
+}
+
+async function failedBesides(database: Queries, runId: string, { storyId }: StoryRetry): Promise<ReadonlySet<string>> {
+  const rows = await database
+    .selectFrom('story')
+    .select('story_id')
+    .where('run_id', '=', runId)
+    .where('status', '=', 'failed')
+    .where('story_id', '<>', storyId)
+    .execute();
+  return new Set(rows.map((row) => row.story_id));
+}
+
+/** The story's next agent is told why it failed and what a person says. */
+async function reopen(
+  database: Queries,
+  runId: string,
+  { storyId, hint, execution }: StoryRetry & { readonly execution: number },
+): Promise<void> {
+  await appendRunEvents(database, runId, [
+    { key: `reopened:${execution}`, kind: 'story-reopened', storyId, body: { hint } },
+  ]);
+  if (hint === '') return;
+  const said = cleanText(`A person says: ${hint}`);
+  await database
+    .updateTable('story')
+    .set({
+      feedback: sql<string>`jsonb_build_object('reason', 'failed', 'message',
+        concat_ws(E'\\n\\n', story.feedback ->> 'message', ${said}::text))`,
+    })
+    .where('run_id', '=', runId)
+    .where('story_id', '=', storyId)
+    .execute();
 }
 
 /**

@@ -133,6 +133,8 @@ test('a message to a story is handed to the run, and refused for a story or run 
   await store.record({ runId, events: [], run: { status: 'running' } });
   api.engine.runs.set(runId, { kind: 'running', execution: 1 });
   await api.client.tellStory(runId, 'US-1', 'nudge', 'use the library');
+  await expect(api.client.tellStory(runId, 'US-1', 'retry', '')).rejects.toMatchObject({ code: 'run-not-active' });
+  await store.record({ runId, events: [], story: { storyId: 'US-1', status: 'failed' } });
   await api.client.tellStory(runId, 'US-1', 'retry', '');
   expect(api.engine.told).toEqual([
     [runId, 'nudge', { storyId: 'US-1', text: 'use the library' }],

@@ -53,6 +53,19 @@ describe('the board of a run', () => {
     expect(reduceBoard({ ...board, snapshotSeq: 1_000 }, event).stories).toEqual(board.stories);
   });
 
+  it('leaves failed stories as they are when only one is tried again', () => {
+    const ended = upTo(events.length);
+    const started = events.find((event) => event.kind === 'run-started');
+    if (started?.kind !== 'run-started') throw new Error('the fixture has no start');
+    const states = (retry: object) =>
+      reduceBoard(ended, { ...started, seq: 1_000, body: { ...started.body, execution: 2, ...retry } }).stories.map(
+        ({ state }) => state,
+      );
+    expect(states({})).toEqual(['passed', 'passed', 'open', 'open', 'open']);
+    expect(states({ retry: 'US-003' })).toEqual(['passed', 'passed', 'open', 'open', 'open']);
+    expect(states({ retry: 'US-004' })).toEqual(['passed', 'passed', 'failed', 'open', 'open']);
+  });
+
   it('takes no output line of a step that is over', () => {
     const board = upTo(seqOf('step-output'));
     const late = { ...events[seqOf('step-output') - 1], seq: 1_000, body: { step: 0, line: 'late' } } as RunEvent;

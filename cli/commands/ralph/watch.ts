@@ -59,6 +59,7 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   let latest: Board | undefined;
   const onKey = (key: BoardKey) => {
     if (key === 'leave') leave();
+    else if (typeof key === 'object') void nudge(key.storyId, key.nudge);
     else void steer(key === 'stop' ? 'stop' : latest?.status === 'paused' ? 'resume' : 'pause');
   };
   const progress = await openProgress(context, options, onKey);
@@ -67,6 +68,13 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
       await client.steer(runId, verb);
     } catch (error) {
       progress.say(`${verb}: ${asCodetetherError(error).message}`);
+    }
+  };
+  const nudge = async (storyId: string, text: string) => {
+    try {
+      await client.tellStory(runId, storyId, 'nudge', text);
+    } catch (error) {
+      progress.say(`nudge: ${asCodetetherError(error).message}`);
     }
   };
   const revive = reviver({
