@@ -12,7 +12,7 @@ import { requireModelReference } from './check-model.ts';
 import { startOutputLines } from './output-lines.ts';
 import type { PreparedCall, PrepareOptions, ProviderAnswer, ToolCatalogue } from './provider-call.ts';
 import { prepareRemoteCall } from './providers.ts';
-import { modelAfter, refusalKey, toRefusal } from './refusal.ts';
+import { modelAfter, refusalKey, toRefusal, waitForSettings } from './refusal.ts';
 import type { RefusalContext } from './refusal.ts';
 import { reserve } from './reservation.ts';
 import { createScriptReader } from './script-file.ts';
@@ -65,10 +65,18 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       const refusals =
         tryNumber === 1 ? 0 : await store.countRunEvents(asked.runId, { keyPrefix: refusalKey(key, '') });
       const input = { ...asked, model: modelAfter(refusals, asked) };
-      const [call] = await Promise.all([
-        prepare({ input, readSession, lastUsage: () => lastUsageOf(store, input), tryNumber }, deps, scripts),
-        sayStarted(store, input, key),
-      ]);
+      const refusedBy = (error: unknown) =>
+        sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
+      const started = sayStarted(store, input, key);
+      const prepared = prepare(
+        { input, readSession, lastUsage: () => lastUsageOf(store, input), tryNumber },
+        deps,
+        scripts,
+      ).catch(async (error: unknown) => {
+        await started;
+        throw await refusedBy(waitForSettings(error));
+      });
+      const [call] = await Promise.all([prepared, started]);
       const signal = deps.cancellationSignal();
       signal.throwIfAborted();
       const reserved = await reserve(call, { store, input, key, signal });
@@ -78,7 +86,7 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       const startedMs = performance.now();
       const sending = { store, input, key, signal, tryNumber };
       const raw = await send(call, reserved.maxOutputTokens, sending).catch(async (error: unknown) => {
-        throw await sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
+        throw await refusedBy(error);
       });
       const answer = toModelCallAnswer(raw, {
         input,

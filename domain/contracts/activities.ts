@@ -71,7 +71,8 @@ export interface ModelActivities {
    * Reserves the call's price, sends the session's transcript to the model and appends the answer.
    * Twice: an answer that was stored under the step's key is returned without a call.
    * A provider that is busy or away is waited for by failing with `details.retryAfterMs` (the engine's timer is the wait), after
-   * the event `model-waiting`. Throws `provider-*`, `model-unknown`, `provider-key-missing`, `script-*`.
+   * the event `model-waiting`; so is one whose key or address this worker was started without. Throws `provider-*`, `model-unknown`,
+   * `script-*`.
    */
   modelStep(input: ModelStepInput): Promise<ModelStepResult>;
 }

@@ -307,6 +307,7 @@ export const waitingReasons = {
   'rate-limit': 'rate limit',
   overloaded: 'overloaded',
   unreachable: 'unreachable',
+  'not-configured': 'no key or address',
 } as const satisfies Record<RunEventBody<'model-waiting'>['reason'], string>;
 
 function formatLeft(leftMs: number): string {

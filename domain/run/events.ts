@@ -80,11 +80,11 @@ export const runEventBodies = {
     text: z.string(),
     toolCalls: z.array(z.string()),
   }),
-  /** The provider refused the call or cannot be reached: it is asked again at `until`, or `nextModel` is asked in its place. */
+  /** The provider refused the call, cannot be reached, or its key is not there any more: it is asked again at `until`, or `nextModel` is asked in its place. */
   'model-waiting': z.object({
     step: count,
     provider: z.string(),
-    reason: z.enum(['rate-limit', 'overloaded', 'unreachable']),
+    reason: z.enum(['rate-limit', 'overloaded', 'unreachable', 'not-configured']),
     message: z.string(),
     /** RFC 3339. */
     until: z.string(),

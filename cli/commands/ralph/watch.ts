@@ -73,6 +73,7 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   const nudge = async (storyId: string, text: string) => {
     try {
       await client.tellStory(runId, storyId, 'nudge', text);
+      progress.say(`${storyId} is told before its next step`);
     } catch (error) {
       progress.say(`nudge: ${asCodetetherError(error).message}`);
     }
