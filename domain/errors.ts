@@ -183,6 +183,10 @@ export const errorCatalogue = {
     'Free it, or let codetether choose: unset the setting.',
   ),
   'disk-full': temporary('The disk is full.', 'Free some space; the run goes on by itself.'),
+  'disk-quota': state(
+    "The run's worktrees take more disk than they may.",
+    'Free some of it, or start the run again with a larger --max-disk.',
+  ),
   'workspace-failed': internal('A git worktree could not be prepared.', "Read git's message."),
   'path-outside-workspace': internal('The path is not inside the workspace.', 'Use a path inside the workspace.'),
   'payload-too-large': internal(

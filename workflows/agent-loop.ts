@@ -173,6 +173,8 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
       return (await loop.host.toolsOnce.toolCall.executeWithOptions(options, [input])).repeats;
     } catch (error) {
       if (isCancellation(error) || !(error instanceof ActivityFailure) || tries === maxReruns) throw error;
+      // The call was made, and its result is recorded.
+      if (activityError(error)?.code === 'disk-quota') throw error;
       const recovery = await loop.host.tools.recoverToolCall.executeWithOptions(
         { summary: `${options.summary} (recovery)` },
         [{ ...input, risk: call.risk }],

@@ -137,6 +137,7 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
     const failure = isCancellation(error) ? undefined : activityError(error);
     if (failure === undefined) throw error;
     if (unusableCodes.includes(failure.code)) return { kind: 'unusable', ...failure, usage, durationMs: durationMs() };
+    if (failure.code === 'disk-quota') return red('disk-quota', failure.message);
     return red(isModelCode(failure.code) ? 'model-failed' : 'tool-failed', failure.message);
   }
 }

@@ -22,6 +22,8 @@ export interface PreflightDeps {
   readonly git: Git;
   /** `PATH` as gates get it. */
   readonly searchPath: string;
+  /** Quota of runs that name none; absent: they have none. */
+  readonly maxDiskBytes?: number;
   /** Free bytes of the file system that holds the path; default: asks the system. */
   readonly freeBytes?: (path: string) => Promise<number>;
 }
@@ -65,7 +67,7 @@ export async function preflightRalph(
       prdPath: request.prdPath,
       branch,
       hostId: deps.hostId,
-      options: optionsOf(request, prd),
+      options: optionsOf(request, prd, deps),
       prd,
     },
     warnings: [...warnings, ...unchecked, ...dirty, ...otherCheckout(repository)],
@@ -95,7 +97,12 @@ export async function preflightReload(
   return { prd, savedAt, warnings: [...warnings, ...unchecked, ...other] };
 }
 
-function optionsOf(request: Request, prd: Prd): RalphOptions {
+function optionsOf(
+  request: Request,
+  prd: Prd,
+  { maxDiskBytes: usualDiskBytes }: Pick<PreflightDeps, 'maxDiskBytes'>,
+): RalphOptions {
+  const maxDiskBytes = request.maxDiskBytes ?? usualDiskBytes;
   const open = prd.stories.filter((story) => !story.passes).length;
   return {
     model: request.model,
@@ -108,6 +115,7 @@ function optionsOf(request: Request, prd: Prd): RalphOptions {
     maxTokens: request.maxTokens ?? null,
     ...(request.maxTotalSteps === undefined ? {} : { maxTotalSteps: request.maxTotalSteps }),
     maxTimeMs: request.maxTimeMs ?? null,
+    ...(maxDiskBytes === undefined ? {} : { maxDiskBytes }),
     onAsk: request.onAsk ?? 'deny',
     ...(request.askAtPercent === undefined ? {} : { askAtPercent: request.askAtPercent }),
     ...(request.askMerge === undefined ? {} : { askMerge: request.askMerge }),

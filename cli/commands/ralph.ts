@@ -3,6 +3,7 @@ import { onAskPolicies } from '../../domain/run/approval.ts';
 import type { SteerVerb } from '../../domain/contracts/api.ts';
 import {
   concurrency,
+  diskSize,
   dollars,
   outputFormats,
   percentage,
@@ -91,6 +92,7 @@ function runCommand(): Command {
     .option('--max-tokens <n>', 'tokens, e.g. 400k or 1.5M', tokenCount)
     .option('--max-total-steps <n>', 'model calls of all stories together', wholeNumber)
     .option('--max-time <time>', 'wall clock, e.g. 2h30m', timeSpan)
+    .option('--max-disk <size>', 'of the worktrees, e.g. 5g (default: CODETETHER_MAX_DISK, else 50g)', diskSize)
     .optionsGroup('What to do:')
     .option('--detach', 'start the run, print its id and leave it running')
     .option(...detachOnAskOption)

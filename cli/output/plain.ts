@@ -1,5 +1,6 @@
 import { answerCommands, recoveredText, rollbackFailedText } from '../../domain/run/board.ts';
 import type { CheckVerdict, RunEvent, RunEventBody } from '../../domain/run/events.ts';
+import { formatBytes } from '../../domain/text/bytes.ts';
 import { formatClock, formatCost, formatDuration, formatTokens, formatUsd, shortCommit } from './format.ts';
 import { heldText } from './held-text.ts';
 import { reloadText } from './reload-lines.ts';
@@ -95,6 +96,11 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return `${story} ${heldText(event.body.by, event.body.files)}`;
     case 'merge-waiting':
       return `${story} waits to be merged: ${event.body.message}`;
+    case 'disk-measured': {
+      const { bytes, maxBytes } = event.body;
+      if (bytes <= maxBytes && !verbose) return undefined;
+      return `the worktrees take ${formatBytes(bytes)} of ${formatBytes(maxBytes)}`;
+    }
     case 'budget-line-reached': {
       const { percent, spentUsd, maxCostUsd } = event.body;
       return `run has spent ${formatUsd(spentUsd)} of ${formatUsd(maxCostUsd)}, ${percent}% is reached`;

@@ -31,6 +31,8 @@ export const StartRunRequest = z.strictObject({
   /** Model calls of all stories together. */
   maxTotalSteps: positive.optional(),
   maxTimeMs: positive.optional(),
+  /** Of all worktrees of the run; default: the setting `maxDisk`. */
+  maxDiskBytes: positive.optional(),
   /** When something has to be asked; default `deny`: nobody may be there. */
   onAsk: z.enum(onAskPolicies).optional(),
   /** Percent of `maxCostUsd` at which a person is asked whether the run is to go on. */
@@ -173,6 +175,8 @@ export const RunDetailView = RunView.extend({
   approvals: z.array(ApprovalView),
   /** Stories whose model's provider is waited for. */
   waits: z.array(runEventBodies['model-waiting'].extend({ storyId: z.string() })),
+  /** What the run's worktrees take, as it was last measured; null before that. */
+  disk: runEventBodies['disk-measured'].nullable(),
   /** By story and model. */
   spending: z.array(SpendingView),
 });

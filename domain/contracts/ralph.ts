@@ -21,6 +21,8 @@ export interface RalphOptions {
   readonly maxTotalSteps?: number | undefined;
   /** Wall clock of one execution. */
   readonly maxTimeMs: number | null;
+  /** Of all worktrees of the run on one host; absent: no quota. */
+  readonly maxDiskBytes?: number | undefined;
   /** Default: `deny`. */
   readonly onAsk?: OnAsk | undefined;
   /** Percent of `maxCostUsd` at which a person is asked whether the run is to go on. */

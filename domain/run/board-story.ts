@@ -190,6 +190,7 @@ export function reduceStory(
     case 'baseline-gate-ended':
     case 'tool-ended':
     case 'agent-nudged':
+    case 'disk-measured':
     case 'budget-line-reached':
     case 'prd-reloaded':
     case 'run-paused':

@@ -193,6 +193,7 @@ function reduceRun(board: Board, event: RunEvent): Board {
       return { ...board, tip: event.body.commit };
     case 'rollback-failed':
       return notice(rollbackFailedText(event.body.storyIds, event.body.message));
+    case 'disk-measured':
     case 'budget-line-reached':
       return board;
     case 'attempt-failed':

@@ -24,6 +24,7 @@ export const attemptFailures = [
   'tool-failed',
   'tampered',
   'merge-denied',
+  'disk-quota',
 ] as const;
 export type AttemptFailure = (typeof attemptFailures)[number];
 
@@ -139,6 +140,8 @@ export const runEventBodies = {
     /** RFC 3339. */
     expiresAt: z.string(),
   }),
+  /** What the run's worktrees take, when that has changed. */
+  'disk-measured': z.object({ bytes: count, maxBytes: count }),
   /** Such a share of the money cap is spent; a person is asked whether the run is to go on. */
   'budget-line-reached': z.object({ percent: z.number(), spentUsd: z.number(), maxCostUsd: z.number() }),
   'approval-answered': z.object({

@@ -34,6 +34,7 @@ export function createPreflight(options: {
       hostId,
       git: createGit({ env: environment, processDir: join(config.dataDir, 'processes', 'api') }),
       searchPath: environment['PATH'] ?? '',
+      maxDiskBytes: config.maxDisk,
       checkModel: async (model) => {
         await Promise.all([checkModel(model, { settings }), ownPrices()]);
       },

@@ -23,6 +23,7 @@ const StoredOptions: z.ZodType<RalphOptions> = z.object({
   maxTotalSteps: z.number().optional(),
   maxTimeMs: z.number().nullable(),
   onAsk: z.enum(onAskPolicies).optional(),
+  maxDiskBytes: z.number().optional(),
   askAtPercent: z.number().optional(),
   askMerge: z.boolean().optional(),
   askTimeoutMs: z.number().optional(),

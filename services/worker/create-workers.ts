@@ -13,6 +13,7 @@ import { createProgressActivities } from '../../activities/progress/create-progr
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
+import { withDiskQuota } from '../../activities/tools/disk-quota.ts';
 import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
 import { createHousekeepingActivities } from '../../activities/workspace/clean-up.ts';
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
@@ -78,7 +79,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const host: HostActivities = {
     ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
     ...createHousekeepingActivities({ store, hostId, repositories }),
-    ...createToolActivities({ store, git, runCommand, cancellationSignal }),
+    ...withDiskQuota({ store }, createToolActivities({ store, git, runCommand, cancellationSignal })),
     ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
     ...createProgressActivities({ store, git }),
     ...createPrdFileActivities({ store }),

@@ -34,6 +34,7 @@ export const firstRun: RunDetailView = {
   message: '',
   approvals: [],
   waits: [],
+  disk: null,
   createdAt: '2026-03-01T12:04:30.000Z',
   startedAt: '2026-03-01T12:04:31.000Z',
   endedAt: null,

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
+import { bytesOf } from '../../../domain/text/bytes.ts';
 
 export const outputFormats = ['text', 'json', 'stream-json'] as const;
 export type OutputFormat = (typeof outputFormats)[number];
@@ -35,6 +36,13 @@ export function dollars(text: string): number {
   const value = /^\$?\d+(?:\.\d+)?$/.test(text) ? Number(text.replace('$', '')) : Number.NaN;
   if (!(value > 0)) throw new InvalidArgumentError('It must be an amount in US dollars: 2 or 0.50.');
   return value;
+}
+
+/** `5g`, `500m` as bytes. */
+export function diskSize(text: string): number {
+  const bytes = bytesOf(text);
+  if (bytes === null) throw new InvalidArgumentError('It must be a size: 5g or 500m.');
+  return bytes;
 }
 
 /** `80`, `80%`: from 1 to 99. */

@@ -34,6 +34,7 @@ export interface RunOptions {
   readonly maxTokens?: number;
   readonly maxTotalSteps?: number;
   readonly maxTime?: number;
+  readonly maxDisk?: number;
   readonly onAsk?: OnAsk;
   readonly askAt?: number;
   readonly askMerge?: boolean;
@@ -183,6 +184,7 @@ function requestOf(
     maxTokens,
     maxTotalSteps,
     maxTime,
+    maxDisk,
   } = options;
   return {
     kind: 'ralph',
@@ -197,6 +199,7 @@ function requestOf(
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(maxTotalSteps === undefined ? {} : { maxTotalSteps }),
     ...(maxTime === undefined ? {} : { maxTimeMs: maxTime }),
+    ...(maxDisk === undefined ? {} : { maxDiskBytes: maxDisk }),
     ...(askTimeout === undefined ? {} : { askTimeoutMs: askTimeout }),
     ...(askAt === undefined ? {} : { askAtPercent: askAt }),
     ...(options.askMerge === true ? { askMerge: true } : {}),

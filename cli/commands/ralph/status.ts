@@ -1,6 +1,6 @@
 import { emptyBoard } from '../../../domain/run/board.ts';
 import { exitCodes } from '../../../domain/errors.ts';
-import { spendingLines } from '../../output/spending.ts';
+import { diskLines, spendingLines } from '../../output/spending.ts';
 import { statusLines } from '../../output/status.ts';
 import { snakeKeys } from '../../output/stream-json.ts';
 import { ask, openContext, print, stdoutLook } from './context.ts';
@@ -17,7 +17,11 @@ export async function status(
   const lines =
     options.json === true
       ? [JSON.stringify(snakeKeys({ schemaVersion: 1, ...view }))]
-      : [...statusLines(emptyBoard(view), { look: stdoutLook(context), nowMs: Date.now() }), ...spendingLines(view)];
+      : [
+          ...statusLines(emptyBoard(view), { look: stdoutLook(context), nowMs: Date.now() }),
+          ...diskLines(view),
+          ...spendingLines(view),
+        ];
   print(context.stdout, lines);
   return exitCodes.completed;
 }
