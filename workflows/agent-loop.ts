@@ -1,4 +1,10 @@
-import { ActivityFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  TimeoutFailure,
+  isCancellation,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { activityError } from './failure.ts';
 import type { Approver } from './approval.ts';
 import type { AttemptRef, ModelStepResult, ToolCallInput, ToolCallRef } from '../domain/contracts/activities.ts';
@@ -137,8 +143,15 @@ function parallelGroups(calls: readonly ToolCallRef[]): ToolCallRef[][] {
   return groups;
 }
 
-/** A mutating call can be lost this often (each time with its worker) before the attempt is given up. */
-const maxReruns = 5;
+/**
+ * A mutating call can be lost this often while it runs, each time with its worker, before the attempt is given up: it may be
+ * what kills them. One that is lost with its worker on its way there does not count.
+ */
+const mostLosses = 10;
+
+function isLoss({ cause }: ActivityFailure): boolean {
+  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.type === 'worker-lost');
+}
 
 /** @returns how often the step has repeated itself; 0 where that is not known */
 async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Promise<number> {
@@ -168,11 +181,11 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
   if (call.risk === 'read') {
     return (await loop.host.tools.toolCall.executeWithOptions(options, [input])).repeats;
   }
-  for (let tries = 1; ; tries++) {
+  for (let losses = 0; ;) {
     try {
       return (await loop.host.toolsOnce.toolCall.executeWithOptions(options, [input])).repeats;
     } catch (error) {
-      if (isCancellation(error) || !(error instanceof ActivityFailure) || tries === maxReruns) throw error;
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
       // The call was made, and its result is recorded.
       if (activityError(error)?.code === 'disk-quota') throw error;
       const recovery = await loop.host.tools.recoverToolCall.executeWithOptions(
@@ -180,6 +193,7 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
         [{ ...input, risk: call.risk }],
       );
       if (recovery.kind !== 'rerun') return 0;
+      if ((recovery.isBegun || !isLoss(error)) && ++losses === mostLosses) throw error;
     }
   }
 }

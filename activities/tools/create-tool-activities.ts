@@ -106,11 +106,11 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     async recoverToolCall(input) {
       return inTurn(workspaceId(input.runId, input.storyId), async () => {
         const call = await findCall(input);
-        if (call.kind === 'recorded') return { kind: 'recorded' };
+        if (call.kind === 'recorded') return { kind: 'recorded', isBegun: true };
         const { runId, storyId, attempt, step } = input;
         const key = toolCallKey(input.sessionId, step, input.callId);
         const isBegun = (await store.getEffect(key)) !== undefined;
-        if (input.risk === 'read' || !isBegun) return { kind: 'rerun' };
+        if (input.risk === 'read' || !isBegun) return { kind: 'rerun', isBegun };
         const workspace = await workspaceOf(input);
         await restoreCheckpoint(git, workspace);
         const rerun = input.risk === 'write';
@@ -125,7 +125,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         if (rerun) {
           await store.appendRunEvents(runId, [event]);
           await store.settleEffect(key, { state: 'interrupted' });
-          return { kind: 'rerun' };
+          return { kind: 'rerun', isBegun };
         }
         await store.recordToolResult({
           sessionId: input.sessionId,
@@ -136,7 +136,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
           runEvents: [event],
           effect: { state: 'interrupted' },
         });
-        return { kind: 'interrupted' };
+        return { kind: 'interrupted', isBegun };
       });
     },
   } satisfies ToolActivities;

@@ -101,6 +101,8 @@ export interface ToolCallResult {
 export interface RecoverToolCallResult {
   /** `recorded`: its result is in the transcript after all; `rerun`: run it again; `interrupted`: the model was told. */
   readonly kind: 'recorded' | 'rerun' | 'interrupted';
+  /** It was lost while it ran, not on its way there. */
+  readonly isBegun: boolean;
 }
 
 export interface ToolActivities {

@@ -39,6 +39,8 @@ export interface Behaviour {
     step: number;
   }) => ModelStepResult | Promise<ModelStepResult>;
   readonly tool?: (call: ToolCallInput) => Promise<void>;
+  /** Of calls that are lost; default: true. */
+  readonly isBegun?: boolean;
   /** See `ToolCallResult`. */
   readonly repeats?: (call: ToolCallInput) => number;
   /** Git tree that a failed attempt left; by default another one each time. */
@@ -153,7 +155,7 @@ export class FakeWorld {
       },
       recoverToolCall: async ({ storyId, callId, risk }) => {
         note(`recover ${storyId}:${callId}`);
-        return { kind: risk === 'write' ? 'rerun' : 'interrupted' };
+        return { kind: risk === 'write' ? 'rerun' : 'interrupted', isBegun: this.#behaviour.isBegun ?? true };
       },
       inspectChange: async ({ storyId, attempt, where }) => {
         const message = this.#behaviour.inspect?.({ storyId, attempt, where });
