@@ -22,12 +22,12 @@ export function reloadRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         config: { permission: 'runs:write' },
         schema: {
           params: RunParams,
-          body: ReloadRunRequest.default({ dryRun: false, allowUnchecked: false }),
+          body: ReloadRunRequest.nullish(),
           response: { 200: ReloadResponse },
         },
       },
       async (request) => {
-        const { dryRun, allowUnchecked } = request.body;
+        const { dryRun = false, allowUnchecked = false } = request.body ?? {};
         const { runId } = await findRun(deps, request.params.runId);
         // One after the other, and not while the run is being started: that follows the file, too.
         return await store.exclusively(`start:${runId}`, async () => {

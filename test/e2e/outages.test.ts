@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import { chat, chatTool, chatUsage } from '../support/model-events.ts';
 import { writeEvents } from '../support/model-server.ts';
-import { createExampleRepository, createTestStack, git } from '../support/test-stack.ts';
+import { createExampleRepository, createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
 import type { TestStack } from '../support/test-stack.ts';
 
 const branch = 'feature/due-dates';
@@ -76,7 +76,7 @@ function modelServer(): Server {
 }
 
 test('a provider that is away is waited for, visibly and for nothing, and the run goes on when it is back', async () => {
-  const repository = join(await realpath(await mkdtemp(join(tmpdir(), 'codetether-repo-'))), 'one');
+  const repository = join(await repositoryFolder(), 'one');
   await git(tmpdir(), 'init', '--quiet', '--initial-branch', 'main', repository);
   const prd = {
     project: 'one',
@@ -112,7 +112,7 @@ test('a provider that is away is waited for, visibly and for nothing, and the ru
 }, 180_000);
 
 test('a stack that was started without its key waits for it, and the run goes on once it is started with it', async () => {
-  const repository = join(await realpath(await mkdtemp(join(tmpdir(), 'codetether-repo-'))), 'keyless');
+  const repository = join(await repositoryFolder(), 'keyless');
   await git(tmpdir(), 'init', '--quiet', '--initial-branch', 'main', repository);
   const prd = {
     project: 'keyless',

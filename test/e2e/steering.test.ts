@@ -1,22 +1,18 @@
-import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { createTestStack, git } from '../support/test-stack.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
 import type { TestStack } from '../support/test-stack.ts';
 
 let stack: TestStack;
-const folders: string[] = [];
 
 beforeAll(async () => {
   stack = await createTestStack();
   const up = await stack.cli(['up']);
   expect(up.code, up.stderr).toBe(0);
 }, 900_000);
-afterEach(async () => {
-  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 5 })));
-});
 afterAll(async () => {
   await stack.remove();
 });
@@ -45,8 +41,7 @@ async function makeRepository(options: {
   readonly gate?: string;
 }): Promise<Repository> {
   const { name, stories, seconds, gate = 'true' } = options;
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-steering-')));
-  folders.push(folder);
+  const folder = await repositoryFolder();
   const path = join(folder, name);
   const branch = `feature/${name}`;
   await git(tmpdir(), 'init', '--quiet', '--initial-branch', 'main', path);
@@ -141,4 +136,17 @@ test('a story that failed passes after the run was started again with a hint', a
   const ended = await stack.cli(['ralph', 'attach', 'retried', '--json'], { cwd: path });
   expect(ended.code, ended.stderr).toBe(0);
   expect(await git(path, 'rev-list', '--count', `main..${branch}`)).toBe('2');
+}, 120_000);
+
+test('an agent that fills the disk is told, and status shows what the worktrees take', async () => {
+  const repository = await makeRepository({ name: 'full', stories: [story('US-1')], seconds: 0 });
+  const { path, model } = repository;
+  const script = model.slice('scripted/'.length);
+  const text = await readFile(script, 'utf8');
+  const fill = 'dd if=/dev/zero of=big.bin bs=1M count=8; echo big.bin > .gitignore';
+  await writeFile(script, text.replace('sleep 0', fill));
+  const ended = await stack.cli(['ralph', 'run', '--model', model, '--max-disk', '5m', '--json'], { cwd: path });
+  expect(ended.code, ended.stderr).toBe(0);
+  const status = await stack.cli(['ralph', 'status'], { cwd: path });
+  expect(status.stdout).toMatch(/^- disk \d+ MB of 5 MB, which is too much$/m);
 }, 120_000);

@@ -1,6 +1,6 @@
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createRunCommand } from '../../activities/process/run-command.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { withDiskQuota } from '../../activities/tools/disk-quota.ts';
@@ -9,12 +9,11 @@ import { diskUsage } from '../../activities/workspace/disk-usage.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import type { ToolActivities } from '../../domain/contracts/activities.ts';
 import { attemptId } from '../../domain/run/ids.ts';
-import { createStore, type PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { withTestStore } from '../support/store.ts';
 import { bareEnvironment, makeRepository, type TestRepository } from '../support/repository.ts';
 import { plan } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let repository: TestRepository;
 let tools: Pick<ToolActivities, 'toolCall'>;
@@ -23,13 +22,8 @@ let folders: string[];
 let count = 0;
 let nowMs = 0;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 
 async function openRun(maxDiskBytes: number | undefined): Promise<void> {

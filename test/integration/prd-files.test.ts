@@ -14,28 +14,21 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createPrdFileActivities, readPrdFile } from '../../activities/ralph/prd-file.ts';
 import { updateFile } from '../../activities/ralph/update-file.ts';
 import { attemptId } from '../../domain/run/ids.ts';
-import { createStore, type PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { withTestStore } from '../support/store.ts';
 import { plan } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let folder: string;
 let runId: string;
 let count = 0;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 
 beforeEach(() => {

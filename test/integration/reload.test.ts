@@ -1,19 +1,16 @@
 import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readPrdFile } from '../../activities/ralph/prd-file.ts';
 import { preflightReload } from '../../activities/ralph/preflight.ts';
 import type { ReloadResult } from '../../domain/contracts/ralph.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { startApi } from './api-fixtures.ts';
 import type { TestApi } from './api-fixtures.ts';
 import { plan } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let api: TestApi;
 let folder: string;
@@ -44,13 +41,8 @@ const edited = async (stories: readonly object[], more: object = {}) =>
     }),
   );
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 
 beforeEach(async () => {
@@ -131,7 +123,8 @@ test('a run follows its edited PRD: new stories, other texts, removed ones, othe
   expect((await store.getStory(runId, 'US-4'))?.tries).toBe(0);
   expect((await store.getRun(runId))?.prd.qualityChecks).toMatchObject({ lint: 'node --check x.js' });
 
-  expect(await api.client.reload(runId, {})).toMatchObject({ applied: false });
+  const bare = await api.app.inject({ method: 'POST', url: `/v1/runs/${runId}/reload` });
+  expect(bare.json()).toMatchObject({ applied: false });
   expect(api.engine.reloads).toHaveLength(1);
 });
 

@@ -1,18 +1,17 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRunCommand } from '../../activities/process/run-command.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { attemptId, toolCallKey, workspaceId } from '../../domain/run/ids.ts';
-import { createStore, type PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { withTestStore } from '../support/store.ts';
 import { bareEnvironment, makeRepository, type TestRepository } from '../support/repository.ts';
 import { plan } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let repository: TestRepository;
 let runId: string;
@@ -22,14 +21,8 @@ let abort: AbortController;
 let tools: ReturnType<typeof createToolActivities>;
 let count = 0;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 
 beforeEach(async () => {
