@@ -93,6 +93,7 @@ function runCommand(): Command {
       ),
     )
     .option('--ask-timeout <time>', 'how long a person is waited for; default: 24h', timeSpan)
+    .option('--remote <path|url>', 'share the run with other hosts through this bare repository; see docs/hosts.md')
     .option('--allow-unchecked', 'accept stories that nothing checks')
     .option('--allow-dirty', 'start although the checkout has uncommitted changes; they are left alone')
     .optionsGroup('Output:');

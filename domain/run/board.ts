@@ -3,7 +3,7 @@
  * final summary are drawn from this one value.
  */
 import type { RunDetailView } from '../contracts/api.ts';
-import { isWorkedOn, noLive, reduceStory, storyOf } from './board-story.ts';
+import { hostLostText, isWorkedOn, noLive, reduceStory, storyOf } from './board-story.ts';
 import type { BoardStory } from './board-story.ts';
 import type { RunEvent, RunEventBody, RunStatus } from './events.ts';
 export interface BoardNotice {
@@ -213,6 +213,8 @@ function reduceRun(board: Board, event: RunEvent): Board {
       return { ...board, status: 'stopping' };
     case 'worker-recovered':
       return notice(recoveredText(event.body.interrupted), true);
+    case 'host-lost':
+      return notice(hostLostText(event.body), true);
     case 'merge-waiting':
     case 'warning':
       return notice(event.body.message);
@@ -236,6 +238,7 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'story-reopened':
     case 'tool-ended':
     case 'tool-interrupted':
+    case 'story-placed':
     case 'story-failed':
     case 'story-blocked':
     case 'story-held':

@@ -5,6 +5,7 @@ import type { StartRunRequest, StartRunResponse } from '../../../domain/contract
 import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
 import { parseModelReference } from '../../../domain/model/reference.ts';
 import { uncheckedStories } from '../../../domain/ralph/parse-prd.ts';
+import { isRemoteUrl } from '../../../domain/ralph/remote.ts';
 import type { ParsedPrd } from '../../../domain/ralph/parse-prd.ts';
 import { readPrdFile } from '../../../services/client/read-prd.ts';
 import { loadConfig } from '../../../services/config/config.ts';
@@ -36,6 +37,7 @@ export interface RunOptions {
   readonly maxTime?: number;
   readonly onAsk?: OnAsk;
   readonly askTimeout?: number;
+  readonly remote?: string;
   readonly allowUnchecked?: boolean;
   readonly allowDirty?: boolean;
   readonly dryRun?: boolean;
@@ -161,6 +163,7 @@ function requestOf(
     maxTokens,
     maxTotalSteps,
     maxTime,
+    remote,
   } = options;
   return {
     kind: 'ralph',
@@ -176,6 +179,8 @@ function requestOf(
     ...(maxTotalSteps === undefined ? {} : { maxTotalSteps }),
     ...(maxTime === undefined ? {} : { maxTimeMs: maxTime }),
     ...(askTimeout === undefined ? {} : { askTimeoutMs: askTimeout }),
+    // The API does not know this command's folder.
+    ...(remote === undefined ? {} : { remote: isRemoteUrl(remote) ? remote : resolve(cwd, remote) }),
     onAsk: options.onAsk ?? (stdin.isTTY && stderr.isTTY ? 'wait' : 'deny'),
     allowDirty: options.allowDirty === true,
     dryRun: options.dryRun === true,
