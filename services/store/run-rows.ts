@@ -24,6 +24,7 @@ const StoredOptions: z.ZodType<RalphOptions> = z.object({
   maxTimeMs: z.number().nullable(),
   onAsk: z.enum(onAskPolicies).optional(),
   askTimeoutMs: z.number().optional(),
+  remote: z.string().optional(),
 });
 const StoredPrd = Prd.omit({ stories: true });
 const StoredFeedback = z

@@ -53,7 +53,7 @@ const text = (name = 'prd.json') => readFileSync(prdPath(name), 'utf8');
 const sync = () =>
   createPrdFileActivities({
     store,
-    hostId: 'tiger',
+    hostId: 'tiger-1f2e3d',
     repositories: createRepositories({ env: {}, processDir: folder }),
   }).syncPrdFiles({ runId });
 
