@@ -8,7 +8,7 @@ import { requireRun, type WorkspaceDeps } from './deps.ts';
 import { storyNames } from './names.ts';
 import { sharing } from './prepare-workspace.ts';
 import { fetchCommits, publish } from './remote.ts';
-import { checkpointIndex, copyIndex, findWorktree, inWorktree } from './worktree.ts';
+import { checkpointIndex, copyIndex, findWorktree } from './worktree.ts';
 
 export async function takeOverWorkspace(deps: WorkspaceDeps, input: AttemptRef): Promise<TakeOverResult> {
   const { store, repositories } = deps;

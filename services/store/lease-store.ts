@@ -138,7 +138,7 @@ async function seenHosts(database: Queries): Promise<readonly SeenHost[]> {
     hostId: row.host_id,
     slots: row.slots,
     seenAt: row.seen_at,
-    unseenMs: Number(row.unseen),
+    unseenMs: row.unseen,
     stories: row.stories ?? 0,
   }));
 }
