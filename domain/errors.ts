@@ -193,6 +193,18 @@ export const errorCatalogue = {
     'A workflow payload is larger than 16 KB.',
     "This is a defect; report it with the run's id.",
   ),
+  'remote-unavailable': temporary(
+    "The repository's shared remote does not answer.",
+    'Check its address, the network and the credentials that git uses there; a run that goes on tries again by itself.',
+  ),
+  'hosts-lost': temporary(
+    'No host is there that could go on with the work.',
+    'Start one: codetether worker, or codetether up. See codetether hosts.',
+  ),
+  'lease-lost': internal(
+    'The work was given to another host meanwhile.',
+    'Nothing; it goes on there, and nothing of this one is kept.',
+  ),
   'worker-lost': {
     ...temporary('The worker that ran this was lost.', 'Nothing; the work goes on by itself.'),
     exit: 1,

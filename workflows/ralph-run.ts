@@ -33,6 +33,7 @@ import type { Approver } from './approval.ts';
 import { budgetLineSignal } from './control.ts';
 import { activityError } from './failure.ts';
 import { MergeLane } from './merge-lane.ts';
+import { hostFor } from './placed-host.ts';
 import { onHost } from './policies.ts';
 import type { Host } from './policies.ts';
 import { finishRun, readyStories, record, reloadPrd, syncPrdFiles } from './projections.ts';
@@ -93,7 +94,8 @@ class RalphRun {
   constructor(input: RalphRunInput) {
     const resume = input.resume;
     this.#input = input;
-    this.#host = onHost(input.hostId);
+    const isShared = input.options.remote !== undefined;
+    this.#host = hostFor({ ...input, isShared });
     this.#lane = new MergeLane(this.#host);
     this.#startedAtMs = resume?.startedAtMs ?? Date.now();
     this.#earlierIterations = resume?.iterations ?? 0;
@@ -519,11 +521,25 @@ class RalphRun {
       commits: closed.commits,
       durationMs: Math.max(0, Date.now() - this.#startedAtMs),
     });
-    await syncPrdFiles(this.#host, runId);
+    await this.#syncAtHome();
     upsertSearchAttributes([{ key: statusAttribute, value: ending.outcome }]);
     this.#board.setStatus(ending.outcome);
     await condition(allHandlersFinished);
     return { outcome: ending.outcome, passed: this.#board.passed, total: this.#board.total };
+  }
+
+  /** The lane may be elsewhere by now; the user's files are where the run was started, if that is there. */
+  async #syncAtHome(): Promise<void> {
+    const { runId, hostId, options } = this.#input;
+    const ownHost = onHost(hostId);
+    if (options.remote === undefined) return await syncPrdFiles(ownHost, runId);
+    const summary = 'write prd.json and progress.txt at home';
+    try {
+      await ownHost.files.syncPrdFiles.executeWithOptions({ summary, scheduleToStartTimeout: '20s' }, [{ runId }]);
+    } catch (error) {
+      if (activityError(error) === undefined) throw error;
+      await syncPrdFiles(this.#host, runId);
+    }
   }
 
   async #continueAsNew(): Promise<never> {

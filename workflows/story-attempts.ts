@@ -187,6 +187,7 @@ export class StoryAttempts {
       title,
       attempt,
       hostId,
+      ...(options.remote === undefined ? {} : { isShared: true }),
       model: options.model,
       ...(options.fallbackModel === undefined ? {} : { fallbackModel: options.fallbackModel }),
       onAsk: options.onAsk ?? 'deny',

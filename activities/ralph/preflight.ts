@@ -8,9 +8,11 @@ import type { RunPlan, RunRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { uncheckedStories } from '../../domain/ralph/parse-prd.ts';
 import { prdBranch, prdGates, type Prd, type Story } from '../../domain/ralph/prd.ts';
+import { remoteProblem } from '../../domain/ralph/remote.ts';
 import { ralphRunId } from '../../domain/run/ids.ts';
 import { findCheckout } from '../workspace/checkouts.ts';
 import type { Git } from '../workspace/git.ts';
+import { remoteGit } from '../workspace/remote.ts';
 import { findRepository, requireGit, type FoundRepository } from './find-repository.ts';
 import { gateProblem } from './gate-commands.ts';
 import { progressPath, readPrdFile } from './prd-file.ts';
@@ -37,7 +39,7 @@ const namedFiles = 5;
  * Checks everything about a run that can be checked before it starts, and says how it would be run. Changes nothing on disk
  * and nothing in the store. Throws, in this order: `prd-missing`, `prd-invalid`, `git-unusable`, `not-a-repository`,
  * `repository-empty`, `request-invalid` (the branch), `branch-checked-out`, `prd-unchecked`, `gate-command-missing`, what
- * `checkModel` throws, `repository-dirty`, `disk-full`.
+ * `checkModel` throws, `repository-dirty`, `remote-unavailable`, `disk-full`.
  */
 export async function preflightRalph(
   request: Request,
@@ -58,6 +60,7 @@ export async function preflightRalph(
   await requireGateCommands(prd, repository.top, deps.searchPath);
   await deps.checkModel(request.model);
   if (request.fallbackModel !== undefined) await deps.checkModel(request.fallbackModel);
+  if (request.remote !== undefined) await requireRemote(deps.git, repository, request.remote);
   const dirty = await requireClean(deps.git, repository, request);
   await requireSpace(repository.top, deps.freeBytes ?? freeBytesOf);
   return {
@@ -120,6 +123,7 @@ function optionsOf(
     ...(request.askAtPercent === undefined ? {} : { askAtPercent: request.askAtPercent }),
     ...(request.askMerge === undefined ? {} : { askMerge: request.askMerge }),
     askTimeoutMs: request.askTimeoutMs ?? defaultAskTimeoutMs,
+    ...(request.remote === undefined ? {} : { remote: request.remote }),
   };
 }
 
@@ -162,6 +166,16 @@ async function requireBranchName(
     .find((name) => name !== '' && (branch.startsWith(`${name}/`) || name.startsWith(`${branch}/`)));
   if (inTheWay !== undefined)
     throw refused(`${JSON.stringify(branch)} cannot be made beside the branch ${JSON.stringify(inTheWay)}`);
+}
+
+async function requireRemote(git: Git, { top }: FoundRepository, remote: string): Promise<void> {
+  const problem = remoteProblem(remote);
+  if (problem !== null) {
+    throw new CodetetherError('request-invalid', 'The shared remote cannot be used.', {
+      problems: [`remote: ${problem}`],
+    });
+  }
+  await remoteGit(git, ['ls-remote', '--quiet', '--heads', remote], { cwd: top, remote });
 }
 
 async function requireBranchFree(git: Git, repository: FoundRepository, branch: string): Promise<void> {

@@ -34,7 +34,10 @@ export function createHousekeepingActivities(deps: HousekeepingDeps) {
 }
 
 async function cleanUp(deps: HousekeepingDeps, apply: boolean): Promise<CleanUpResult> {
-  const runs = (await deps.store.listRuns({ limit: mostRuns })).filter((run) => run.hostId === deps.hostId);
+  const runs = (await deps.store.listRuns({ limit: mostRuns })).filter(
+    // A shared run may have been worked on here, in a clone.
+    (run) => run.hostId === deps.hostId || run.options.remote !== undefined,
+  );
   const entries: Leftover[] = [];
   for (const [repoPath, here] of Map.groupBy(runs, (run) => run.repoPath)) {
     const repository = await deps.repositories.open(repoPath).catch(() => undefined);

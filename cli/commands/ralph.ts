@@ -106,6 +106,7 @@ function runCommand(): Command {
     .option('--ask-at <percent>', 'ask whether to go on when so much of --max-cost is spent, e.g. 80', percentage)
     .option('--ask-merge', 'ask before a story is merged')
     .option('--ask-timeout <time>', 'how long a person is waited for; default: 24h', timeSpan)
+    .option('--remote <path|url>', 'share the run with other hosts through this bare repository; see docs/hosts.md')
     .option('--allow-unchecked', 'accept stories that nothing checks')
     .option('--allow-dirty', 'start although the checkout has uncommitted changes; they are left alone')
     .optionsGroup('Output:');

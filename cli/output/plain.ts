@@ -1,4 +1,5 @@
 import { answerCommands, recoveredText, rollbackFailedText } from '../../domain/run/board.ts';
+import { hostLostText } from '../../domain/run/board-story.ts';
 import type { CheckVerdict, RunEvent, RunEventBody } from '../../domain/run/events.ts';
 import { formatBytes } from '../../domain/text/bytes.ts';
 import { formatClock, formatCost, formatDuration, formatTokens, formatUsd, shortCommit } from './format.ts';
@@ -127,6 +128,10 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return 'run goes on';
     case 'run-stopping':
       return event.body.mode === 'stop' ? 'run is stopping: steps under way finish' : 'run is being cancelled';
+    case 'story-placed':
+      return verbose ? `${story} is on host ${event.body.hostId}` : undefined;
+    case 'host-lost':
+      return `${event.storyId === null ? 'merging' : event.storyId}: ${hostLostText(event.body)}`;
     case 'worker-recovered':
       return recoveredText(event.body.interrupted);
     case 'warning':

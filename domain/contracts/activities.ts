@@ -19,6 +19,17 @@ export interface AttemptRef {
   readonly attempt: number;
 }
 
+/**
+ * A host's right to do a story's work, or what is done for a run as a whole. Whoever holds it is named in the store; the number
+ * grows with each placement, so that what was begun under an older one is known and refused.
+ */
+export interface Lease {
+  /** The workspace's id, or the run's. */
+  readonly leaseId: string;
+  readonly hostId: string;
+  readonly number: number;
+}
+
 // ── model ────────────────────────────────────────────────────────────────────
 
 export interface ModelStepInput extends AttemptRef {
@@ -135,6 +146,11 @@ export interface PrepareWorkspaceResult {
   readonly base: string;
 }
 
+export type TakeOverResult =
+  | { readonly kind: 'taken-over'; readonly path: string }
+  /** The story has no workspace, or its files are lost with its host: `prepareWorkspace` makes one. */
+  | { readonly kind: 'nothing' };
+
 export interface CommitStoryInput extends AttemptRef {}
 
 export type CommitStoryResult =
@@ -191,6 +207,11 @@ export interface WorkspaceActivities {
   openRepository(input: { readonly runId: string }): Promise<OpenRepositoryResult>;
   /** Twice: the same worktree in the same state, see {@link WorkspaceStart}. */
   prepareWorkspace(input: AttemptRef & { readonly start: WorkspaceStart }): Promise<PrepareWorkspaceResult>;
+  /**
+   * For a shared run, on the story's new host: makes the worktree from the checkpoint that the shared remote has, and tells the agent, if
+   * there is one. Twice: finds it made.
+   */
+  takeOverWorkspace(input: AttemptRef): Promise<TakeOverResult>;
   /**
    * One commit with all of the story's changes and the trailers `Codetether-Run`, `-Story`, `-Attempt`, on the workspace's base.
    * Twice: the commit with these trailers is found and returned.
@@ -277,7 +298,8 @@ export interface ProgressActivities {
 export interface PrdFileActivities {
   /**
    * Writes the stories' `passes` into prd.json, atomically, keeping all else as it is in the file now (the
-   * user may be editing it), and appends the entries of finished attempts to progress.txt. Twice: the same files.
+   * user may be editing it), and appends the entries of finished attempts to progress.txt. On another host than the run's own only a
+   * warning is written. Twice: the same files.
    */
   syncPrdFiles(input: { readonly runId: string }): Promise<void>;
 }
@@ -390,7 +412,26 @@ export interface ReloadPrdInput extends ReloadRequest {
   readonly merging: readonly string[];
 }
 
+export interface PlaceWorkInput {
+  readonly runId: string;
+  /** Null: what is done for the run as a whole. */
+  readonly storyId: string | null;
+}
+
+export interface Placement {
+  readonly lease: Lease;
+  /** How long the host counts as alive without another sign of it. */
+  readonly expiresInMs: number;
+  /** The story's workspace is not under this lease yet, see `takeOverWorkspace`. */
+  readonly takeOver: boolean;
+}
+
 export interface ProjectionActivities {
+  /**
+   * Names the host that does a story of a shared run, or what is done for the run as a whole. A host that has it and is alive keeps it; else
+   * one that is alive gets it, with `story-placed` and `host-lost`. Throws `hosts-lost`. Twice: the same answer.
+   */
+  placeWork(input: PlaceWorkInput): Promise<Placement>;
   /** Reads which stories may start now, in order; changes nothing. */
   readyStories(input: {
     readonly runId: string;

@@ -40,6 +40,8 @@ export const StartRunRequest = z.strictObject({
   /** Ask a person before a story is merged. */
   askMerge: z.boolean().optional(),
   askTimeoutMs: positive.optional(),
+  /** Absolute path or URL of the bare repository through which hosts share the run; default: it stays on one host. */
+  remote: z.string().min(1).max(1_000).optional(),
   allowUnchecked: z.boolean().default(false),
   allowDirty: z.boolean().default(false),
   /** Check everything and say what would be done; start nothing. */
@@ -81,6 +83,8 @@ export const RunView = z.object({
   base: z.string().nullable(),
   tip: z.string().nullable(),
   hostId: z.string(),
+  /** The shared remote; null when the run stays on its host. */
+  remote: z.string().nullable(),
   model: z.string(),
   execution: z.number(),
   passed: z.number(),
@@ -345,6 +349,9 @@ export const HostView = z.object({
   pid: z.number(),
   version: z.string(),
   slots: z.number(),
+  slotsUsed: z.number(),
+  /** Stories of active runs that it holds a lease on. */
+  leases: z.number(),
   seenAt: z.string(),
   alive: z.boolean(),
 });

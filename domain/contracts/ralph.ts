@@ -31,6 +31,8 @@ export interface RalphOptions {
   readonly askMerge?: boolean | undefined;
   /** How long a person is waited for. */
   readonly askTimeoutMs?: number | undefined;
+  /** Path or URL of the bare repository that hosts share; absent: all is done on the run's own host. */
+  readonly remote?: string | undefined;
 }
 
 export interface RalphRunInput {
@@ -88,7 +90,10 @@ export interface RalphStoryInput {
   readonly storyId: string;
   readonly title: string;
   readonly attempt: number;
+  /** The run's own. */
   readonly hostId: string;
+  /** Any host may do it, see `placeWork`; absent: only the run's own. */
+  readonly isShared?: boolean;
   readonly model: string;
   readonly fallbackModel?: string;
   readonly onAsk: OnAsk;
@@ -185,6 +190,7 @@ export interface RollbackRequest {
 export interface RalphRollbackInput extends RollbackRequest {
   readonly runId: string;
   readonly hostId: string;
+  readonly isShared?: boolean;
   readonly gates: readonly string[];
 }
 

@@ -9,7 +9,16 @@ import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
-import type { FinishRunInput, ModelStepResult, ReadyStoriesResult, RecordInput, ReloadPrdInput } from './activities.ts';
+import type {
+  FinishRunInput,
+  Lease,
+  ModelStepResult,
+  PlaceWorkInput,
+  Placement,
+  ReadyStoriesResult,
+  RecordInput,
+  ReloadPrdInput,
+} from './activities.ts';
 import type { RalphOptions, ReloadResult } from './ralph.ts';
 
 export interface RunRecord {
@@ -289,6 +298,10 @@ export interface WorkspaceRecord {
   readonly checkpoint: string;
   /** `prepareWorkspace` of this attempt made it. */
   readonly attempt: number;
+  /** Number of the lease under which it was made or taken over; 0 in a run that is not shared. */
+  readonly lease: number;
+  /** Where its checkpoints are kept besides; null in a run that is not shared. */
+  readonly remote: string | null;
 }
 
 export interface WorkspaceStore {
@@ -355,13 +368,25 @@ export interface HostRecord {
   readonly pid: number;
   readonly version: string;
   readonly slots: number;
+  /** Activities that it runs now. */
+  readonly slotsUsed: number;
   readonly seenAt: Date;
+  /** Stories of active runs that it holds a lease on. */
+  readonly leases: number;
 }
 
 export interface HostStore {
   /** Called every few seconds by a worker. */
-  seeHost(host: Omit<HostRecord, 'seenAt'>): Promise<void>;
+  seeHost(host: Omit<HostRecord, 'seenAt' | 'leases'>): Promise<void>;
   listHosts(): Promise<readonly HostRecord[]>;
+}
+
+export interface LeaseStore {
+  placeWork(input: PlaceWorkInput): Promise<Placement>;
+  /** Throws `lease-lost` when it is not the newest of its id. */
+  requireLease(lease: Lease): Promise<void>;
+  /** Takes leases back from hosts whose runs are over; returns how many. */
+  releaseLeases(): Promise<number>;
 }
 
 export interface ApprovalRecord extends Approval {
@@ -389,4 +414,5 @@ export type Store = ApprovalStore &
   WorkspaceStore &
   CheckStore &
   BlobStore &
+  LeaseStore &
   HostStore;

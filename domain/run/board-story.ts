@@ -125,6 +125,8 @@ export function reduceStory(
       // An answer without tool calls asks for completion: the gates come next (or, after a cut answer, a further step).
       return event.body.toolCalls.length === 0 ? atGate(counted, 'workspace', run.gates, undefined) : counted;
     }
+    case 'host-lost':
+      return { ...story, activity: hostLostText(event.body), outputLine: null };
     case 'tool-interrupted':
       return {
         ...story,
@@ -198,11 +200,17 @@ export function reduceStory(
     case 'run-resumed':
     case 'run-stopping':
     case 'worker-recovered':
+    case 'story-placed':
     case 'rollback-failed':
     case 'warning':
     case 'run-ended':
       return story;
   }
+}
+
+/** One clause for `host-lost`; the same on the board and in plain lines. */
+export function hostLostText({ hostId, nextHostId }: RunEventBody<'host-lost'>): string {
+  return `host ${hostId} was lost; the work goes on at ${nextHostId}`;
 }
 
 /** Whether an output line belongs to what the story is at: a gate's lines carry step 0. */

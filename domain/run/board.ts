@@ -3,7 +3,7 @@
  * final summary are drawn from this one value.
  */
 import type { RunDetailView } from '../contracts/api.ts';
-import { isWorkedOn, newStory, noLive, reduceStory, storyOf } from './board-story.ts';
+import { hostLostText, isWorkedOn, newStory, noLive, reduceStory, storyOf } from './board-story.ts';
 import type { BoardStory } from './board-story.ts';
 import { isActive } from './status.ts';
 import type { RunEvent, RunEventBody, RunStatus } from './events.ts';
@@ -226,6 +226,8 @@ function reduceRun(board: Board, event: RunEvent): Board {
       return notice(recoveredText(event.body.interrupted), true);
     case 'agent-nudged':
       return notice(`${event.storyId ?? 'the agent'} is told: ${event.body.text}`, true);
+    case 'host-lost':
+      return notice(hostLostText(event.body), true);
     case 'merge-waiting':
     case 'warning':
       return notice(event.body.message);
@@ -248,6 +250,7 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'story-reopened':
     case 'tool-ended':
     case 'tool-interrupted':
+    case 'story-placed':
     case 'story-failed':
     case 'story-blocked':
     case 'story-held':

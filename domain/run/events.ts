@@ -181,6 +181,15 @@ export const runEventBodies = {
   }),
   'run-stopping': z.object({ mode: z.enum(['stop', 'cancel']) }),
   'worker-recovered': z.object({ interrupted: count }),
+  /** A host has the story from now on; `lease` counts how often it was given to one. */
+  'story-placed': z.object({ hostId: z.string(), lease: count }),
+  /** A host was not seen any more: what it worked on (the story; without one, what is done for the run as a whole) goes on elsewhere. */
+  'host-lost': z.object({
+    hostId: z.string(),
+    /** RFC 3339: the last sign of it. */
+    seenAt: z.string(),
+    nextHostId: z.string(),
+  }),
   warning: z.object({ message: z.string() }),
   'run-ended': z.object({
     outcome: z.enum(runOutcomes),

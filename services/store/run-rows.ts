@@ -27,6 +27,7 @@ const StoredOptions: z.ZodType<RalphOptions> = z.object({
   askAtPercent: z.number().optional(),
   askMerge: z.boolean().optional(),
   askTimeoutMs: z.number().optional(),
+  remote: z.string().optional(),
 });
 const StoredPrd = Prd.omit({ stories: true });
 const StoredFeedback = z

@@ -5,6 +5,9 @@ import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { withEffectLedger } from '../../activities/effects/workspace-effects.ts';
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
+import { withHostRuns } from '../../activities/hosts/host-runs.ts';
+import { createLeaseHolder } from '../../activities/hosts/lease-holder.ts';
+import { leaveBehind } from '../../activities/hosts/leave-behind.ts';
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
@@ -19,7 +22,7 @@ import { createHousekeepingActivities } from '../../activities/workspace/clean-u
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import { createGit } from '../../activities/workspace/git.ts';
-import type { HostActivities, ProjectionActivities } from '../../domain/contracts/activities.ts';
+import type { ProjectionActivities } from '../../domain/contracts/activities.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
@@ -52,11 +55,14 @@ const maxProjections = 20;
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { config, connection, crashPoints, hostId, journal } = options;
   const store = crashPoints?.watch(options.store) ?? options.store;
+  const leases = createLeaseHolder(store);
   const processes = { env: options.environment, processDir: options.processDir, launch: createLauncher().launch };
   const cancellationSignal = () => Context.current().cancellationSignal;
   const git = createGit(processes);
   const runCommand = createRunCommand(processes);
   const repositories = createRepositories(processes);
+
+  const hostStore = leases.fence(withHostRuns(store, { git, hostId, dataDir: config.dataDir }));
 
   const model = createModelActivities({
     store,
@@ -68,6 +74,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     attemptNumber: () => Context.current().info.attempt,
   });
   const projections: ProjectionActivities = {
+    placeWork: (input) => store.placeWork(input),
     readyStories: (input) => store.readyStories(input),
     record: (input) => store.record(input),
     nudgeAgent: createNudgeAgent(store),
@@ -76,14 +83,21 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     finishRun: (input) => store.finishRun(input),
     reloadPrd: (input) => store.reloadPrd(input),
   };
-  const host: HostActivities = {
-    ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
-    ...createHousekeepingActivities({ store, hostId, repositories }),
-    ...withDiskQuota({ store }, createToolActivities({ store, git, runCommand, cancellationSignal })),
-    ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
-    ...createProgressActivities({ store, git }),
-    ...createPrdFileActivities({ store }),
-  };
+  const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
+  const host = leases.hold(
+    {
+      ...withEffectLedger(hostStore, createWorkspaceActivities(onHost)),
+      ...createHousekeepingActivities(onHost),
+      ...withDiskQuota(
+        { store: hostStore },
+        createToolActivities({ store: hostStore, git, runCommand, cancellationSignal }),
+      ),
+      ...createGateActivities({ store: hostStore, repositories, runCommand, cancellationSignal }),
+      ...createProgressActivities({ store: hostStore, hostId, git }),
+      ...createPrdFileActivities(onHost),
+    },
+    (lost) => leaveBehind(onHost, lost),
+  );
 
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createRepositories } from '../../activities/workspace/repository.ts';
 import { createPrdFileActivities, readPrdFile } from '../../activities/ralph/prd-file.ts';
 import { updateFile } from '../../activities/ralph/update-file.ts';
 import { attemptId } from '../../domain/run/ids.ts';
@@ -42,7 +43,12 @@ afterEach(() => {
 
 const prdPath = (name = 'prd.json') => path.join(folder, name);
 const text = (name = 'prd.json') => readFileSync(prdPath(name), 'utf8');
-const sync = () => createPrdFileActivities({ store }).syncPrdFiles({ runId });
+const sync = () =>
+  createPrdFileActivities({
+    store,
+    hostId: 'tiger-1f2e3d',
+    repositories: createRepositories({ env: {}, processDir: folder }),
+  }).syncPrdFiles({ runId });
 
 const original = `{
     "project": "todo", "feature": "due dates",

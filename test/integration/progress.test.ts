@@ -46,7 +46,7 @@ function makeActivities() {
   const repositories = createRepositories(processes);
   return {
     workspaces: createWorkspaceActivities({ store, hostId: 'tiger', repositories }),
-    progress: createProgressActivities({ store, git: repositories.git }),
+    progress: createProgressActivities({ store, hostId: 'tiger', git: repositories.git }),
     tools: createToolActivities({
       store,
       git: repositories.git,

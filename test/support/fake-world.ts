@@ -56,6 +56,13 @@ export interface Behaviour {
   readonly commit?: (call: { storyId: string; attempt: number }) => CommitStoryResult | undefined;
   readonly revert?: (storyIds: readonly string[]) => RevertStoriesResult | undefined;
   readonly reload?: (input: ReloadPrdInput, world: FakeWorld) => ReloadResult;
+  /** The host of a story's work, or of what is done for the run as a whole. */
+  readonly place?: (work: { storyId: string | null }) => {
+    hostId: string;
+    number: number;
+    takeOver: boolean;
+    expiresInMs?: number;
+  };
   readonly merge?: (call: { storyId: string; attempt: number; commit: string }) => MergeStoryResult | undefined;
 }
 
@@ -165,6 +172,10 @@ export class FakeWorld {
         this.#check(`${where} ${storyId ?? '-'}:${attempt ?? '-'}`, { storyId, attempt, where }),
       runVerification: async ({ storyId, attempt, where }) =>
         this.#check(`verify ${where} ${storyId}:${attempt}`, { storyId, attempt, where }),
+      takeOverWorkspace: async ({ storyId, attempt }) => {
+        note(`take over ${storyId}:${attempt}`);
+        return { kind: 'taken-over', path: `/elsewhere/${storyId}` };
+      },
       commitStory: async ({ storyId, attempt }) =>
         this.#behaviour.commit?.({ storyId, attempt }) ?? {
           kind: 'committed',
@@ -220,6 +231,16 @@ export class FakeWorld {
       settleApproval: async ({ approvalId, storyId, state, answer, answeredBy }) => {
         if (!this.approvals.delete(approvalId)) return;
         note(`${state} ${storyId} ${answer} ${answeredBy}`);
+      },
+      placeWork: async ({ storyId }) => {
+        const placement = this.#behaviour.place?.({ storyId }) ?? { hostId: 'test-host', number: 1, takeOver: false };
+        const { hostId, number, takeOver } = placement;
+        note(`place ${storyId ?? 'run'} ${hostId}`);
+        return {
+          lease: { leaseId: storyId ?? 'run', hostId, number },
+          expiresInMs: placement.expiresInMs ?? 30_000,
+          takeOver,
+        };
       },
       readyStories: async ({ inFlight, limit }) => this.#ready(new Set(inFlight), limit),
       reloadPrd: async (input) => {

@@ -13,6 +13,7 @@ export const firstRun: RunDetailView = {
   branch: 'feature/due-dates',
   base: null,
   tip: null,
+  remote: null,
   hostId: 'host-1',
   model: 'scripted/script.yaml',
   execution: 1,

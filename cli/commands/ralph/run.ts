@@ -5,6 +5,7 @@ import type { StartRunRequest, StartRunResponse } from '../../../domain/contract
 import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
 import { parseModelReference } from '../../../domain/model/reference.ts';
 import { uncheckedStories } from '../../../domain/ralph/parse-prd.ts';
+import { isRemoteUrl } from '../../../domain/ralph/remote.ts';
 import type { ParsedPrd } from '../../../domain/ralph/parse-prd.ts';
 import { readPrdFile } from '../../../services/client/read-prd.ts';
 import { loadConfig } from '../../../services/config/config.ts';
@@ -40,6 +41,7 @@ export interface RunOptions {
   readonly askMerge?: boolean;
   readonly detachOnAsk?: boolean;
   readonly askTimeout?: number;
+  readonly remote?: string;
   readonly allowUnchecked?: boolean;
   readonly allowDirty?: boolean;
   readonly dryRun?: boolean;
@@ -185,6 +187,7 @@ function requestOf(
     maxTotalSteps,
     maxTime,
     maxDisk,
+    remote,
   } = options;
   return {
     kind: 'ralph',
@@ -203,6 +206,8 @@ function requestOf(
     ...(askTimeout === undefined ? {} : { askTimeoutMs: askTimeout }),
     ...(askAt === undefined ? {} : { askAtPercent: askAt }),
     ...(options.askMerge === true ? { askMerge: true } : {}),
+    // The API does not know this command's folder.
+    ...(remote === undefined ? {} : { remote: isRemoteUrl(remote) ? remote : resolve(cwd, remote) }),
     onAsk: options.onAsk ?? ((stdin.isTTY && stderr.isTTY) || asksForAnswers(options) ? 'wait' : 'deny'),
     allowDirty: options.allowDirty === true,
     dryRun: options.dryRun === true,
