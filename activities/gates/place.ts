@@ -42,7 +42,10 @@ export async function findPlace(
       const commit = check.where === 'merged' ? check.commit : run.base;
       if (commit === undefined || commit === null)
         throw new CodetetherError('workspace-failed', `Run ${run.runId} has no ${check.where} tree yet.`);
-      await fetchCommits(repositories.git, { cwd: repository.top }, { run, commits: [commit] });
+      // The merge may have been made by another host.
+      if (run.options.remote !== undefined) {
+        await fetchCommits(repositories.git, { cwd: repository.top }, { run, commits: [commit] });
+      }
       const folder = integrationFolder(run);
       const worktree = await repositories.exclusively(repository, () =>
         checkOut(repositories.git, repository, { folder, commit }),

@@ -34,11 +34,17 @@ export interface LostWork {
   readonly storyId: string | undefined;
 }
 
+/** What to do besides when work under a lease fails. Neither may throw. */
+export interface FailedWork {
+  readonly leaseLost: (lost: LostWork) => Promise<void>;
+  readonly remoteAway: (runId: string, message: string) => Promise<void>;
+}
+
 export interface LeaseHolder {
   /** The lease that the running activity was called under; undefined in a run that is not shared. */
   held(): Lease | undefined;
   /** The activities, each under the lease that its workflow sent along. They throw `lease-lost` when it is not the newest any more. */
-  hold(activities: HostActivities, onLost: (lost: LostWork) => Promise<void>): HostActivities;
+  hold(activities: HostActivities, on: FailedWork): HostActivities;
   /**
    * The store as a host may use it: what an activity writes under a lease is written only while that is the newest, in the same
    * transaction. Throws `lease-lost` otherwise.
@@ -51,7 +57,7 @@ export function createLeaseHolder(store: Pick<LeaseStore, 'requireLease'>): Leas
   const leases = new AsyncLocalStorage<Lease>();
   return {
     held: () => leases.getStore(),
-    hold: (activities, onLost) =>
+    hold: (activities, on) =>
       new Proxy(activities, {
         get(target, name) {
           const activity: unknown = Reflect.get(target, name);
@@ -64,7 +70,9 @@ export function createLeaseHolder(store: Pick<LeaseStore, 'requireLease'>): Leas
               return await leases.run(lease, async () => await Reflect.apply(activity, target, [own]));
             } catch (error) {
               const { runId, storyId } = Ref.parse(own);
-              if (asCodetetherError(error).code === 'lease-lost') await onLost({ lease, runId, storyId });
+              const { code, message } = asCodetetherError(error);
+              if (code === 'lease-lost') await on.leaseLost({ lease, runId, storyId });
+              if (code === 'remote-unavailable') await on.remoteAway(runId, message);
               throw error;
             }
           };

@@ -175,7 +175,9 @@ async function requireRemote(git: Git, { top }: FoundRepository, remote: string)
       problems: [`remote: ${problem}`],
     });
   }
-  await remoteGit(git, ['ls-remote', '--quiet', '--heads', remote], { cwd: top, remote });
+  // Says whether it answers and may be written to, and writes nothing.
+  const probe = 'HEAD:refs/codetether/probe';
+  await remoteGit(git, ['push', '--dry-run', '--quiet', '--no-verify', remote, probe], { cwd: top, remote });
 }
 
 async function requireBranchFree(git: Git, repository: FoundRepository, branch: string): Promise<void> {

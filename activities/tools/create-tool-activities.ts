@@ -222,7 +222,9 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     }
     const durationMs = Math.round(performance.now() - startedMs);
     const mayHaveChanged = call.risk === 'shell' || (call.risk === 'write' && outcome.ok);
-    const checkpoint = mayHaveChanged ? await createCheckpoint(git, workspace) : workspace.checkpoint;
+    const checkpoint = mayHaveChanged
+      ? await untilStored(() => createCheckpoint(git, workspace), signal)
+      : workspace.checkpoint;
     const tool = cleanLine(call.request.name, 100);
     const ended = { step, tool, label: call.label, ok: outcome.ok, durationMs };
     await untilStored(

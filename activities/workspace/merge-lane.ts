@@ -18,7 +18,9 @@ export async function mergeStory(
   const run = await requireRun(deps.store, input.runId);
   const repository = await open(run.repoPath);
   return exclusively(repository, async (): Promise<MergeStoryResult> => {
-    await fetchCommits(git, { cwd: repository.top }, { run, commits: [input.commit] });
+    if (run.options.remote !== undefined) {
+      await fetchCommits(git, { cwd: repository.top }, { run, commits: [input.commit] });
+    }
     const [branch, original] = await Promise.all([
       readRunBranch(git, repository, run),
       git(['cat-file', 'commit', input.commit], { cwd: repository.top }),

@@ -176,8 +176,10 @@ export async function removeLeaseRef(
   at: GitCall,
   { remote, runId, storyId, lease }: Shared & { readonly remote: string },
 ): Promise<void> {
-  const ref = `${runRefs(runId)}/${storyHash(storyId)}-${lease}`;
-  if ((await remoteCommit(git, at, { remote, ref })) !== null) await push(git, at, { remote, specs: [`:${ref}`] });
+  const name = `${runRefs(runId)}/${storyHash(storyId)}-${lease}`;
+  for (const ref of [name, `${name}-done`]) {
+    if ((await remoteCommit(git, at, { remote, ref })) !== null) await push(git, at, { remote, specs: [`:${ref}`] });
+  }
 }
 
 /** Removes what this host has fetched of a run. */

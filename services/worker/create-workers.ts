@@ -5,9 +5,9 @@ import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { withEffectLedger } from '../../activities/effects/workspace-effects.ts';
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
+import { leaveBehind, tellRemoteAway } from '../../activities/hosts/failed-work.ts';
 import { withHostRuns } from '../../activities/hosts/host-runs.ts';
 import { createLeaseHolder } from '../../activities/hosts/lease-holder.ts';
-import { leaveBehind } from '../../activities/hosts/leave-behind.ts';
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
@@ -96,7 +96,10 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
       ...createProgressActivities({ store: hostStore, hostId, git }),
       ...createPrdFileActivities(onHost),
     },
-    (lost) => leaveBehind(onHost, lost),
+    {
+      leaseLost: (lost) => leaveBehind(onHost, lost),
+      remoteAway: (runId, message) => tellRemoteAway(store, { runId, message, now: new Date() }),
+    },
   );
 
   const common: Omit<WorkerOptions, 'taskQueue'> = {

@@ -41,6 +41,7 @@ const lose = async (hostId: string) => {
   await sql.deleteFrom('host').where('host_id', '=', hostId).execute();
 };
 
+const quiet = { leaseLost: async () => undefined, remoteAway: async () => undefined };
 const place = (storyId: string | null = 'US-1') => store.placeWork({ runId, storyId });
 const run = async (storyId: string) =>
   store.record({ runId, events: [warning(`start ${storyId}`)], story: { storyId, status: 'running', attempts: 1 } });
@@ -130,7 +131,7 @@ describe('what a host writes under a lease that it has lost', () => {
         await write(fenced, lease);
       },
     };
-    const held = holder.hold(activities, async (work) => void lost.push(work));
+    const held = holder.hold(activities, { ...quiet, leaseLost: async (work) => void lost.push(work) });
     const input = { runId, storyId: 'US-1', attempt: 1, sessionId: `${runId}:US-1:1`, lease };
     await expect(held.openSession(input)).rejects.toMatchObject({ code: 'lease-lost' });
     return lost;
@@ -174,7 +175,7 @@ describe('what a host writes under a lease that it has lost', () => {
       ...new FakeWorld([]).activities(),
       openSession: async () => await fenced.recordToolResult(result(lease)),
     };
-    const held = holder.hold(activities, async () => undefined);
+    const held = holder.hold(activities, quiet);
     const input = { runId, storyId: 'US-1', attempt: 1, sessionId: `${runId}:US-1:1` };
     const leased = { ...input, lease };
     await held.openSession(leased);

@@ -21,3 +21,14 @@ export async function leaveBehind(
     // The remote is away, or the ref was never there.
   }
 }
+
+/** Says in the run's events that the shared remote is waited for, once an hour at most. Never throws. */
+export async function tellRemoteAway(
+  store: Pick<RunStore, 'appendRunEvents'>,
+  { runId, message, now }: { readonly runId: string; readonly message: string; readonly now: Date },
+): Promise<void> {
+  const key = `${runId}:remote-away:${now.toISOString().slice(0, 13)}`;
+  const body = { message: `the shared remote is waited for: ${message}` };
+  // The database may be away too.
+  await store.appendRunEvents(runId, [{ key, kind: 'warning', body }]).catch(() => undefined);
+}
