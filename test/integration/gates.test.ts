@@ -187,6 +187,7 @@ describe('a gate', () => {
   test('that was taken out of the PRD stops nothing; one that there cannot be is an error', async () => {
     const world = await makeWorld({});
     expect(await world.gate('test')).toMatchObject({ verdict: 'ok', summary: 'the PRD has this gate no more' });
+    expect(world.store.checks).toEqual([]);
     await expect(world.gate('toString')).rejects.toMatchObject({ code: 'prd-invalid' });
   });
 });
