@@ -143,7 +143,7 @@ test('an agent that fills the disk is told, and status shows what the worktrees 
   const { path, model } = repository;
   const script = model.slice('scripted/'.length);
   const text = await readFile(script, 'utf8');
-  const fill = 'dd if=/dev/zero of=big.bin bs=1M count=8; echo big.bin > .gitignore';
+  const fill = 'head -c 8000000 /dev/zero > big.bin; echo big.bin > .gitignore';
   await writeFile(script, text.replace('sleep 0', fill));
   const ended = await stack.cli(['ralph', 'run', '--model', model, '--max-disk', '5m', '--json'], { cwd: path });
   expect(ended.code, ended.stderr).toBe(0);
