@@ -17,7 +17,7 @@ import type { OpenContext } from './context.ts';
 import { startOutputLines } from './output-lines.ts';
 import type { PreparedCall, PrepareOptions, ProviderAnswer, SendOptions, ToolCatalogue } from './provider-call.ts';
 import { prepareRemoteCall } from './providers.ts';
-import { modelAfter, refusalKey, toRefusal } from './refusal.ts';
+import { modelAfter, refusalKey, toRefusal, waitForSettings } from './refusal.ts';
 import type { RefusalContext } from './refusal.ts';
 import { defaultAnswerTokens } from './reasoning.ts';
 import { reserve } from './reservation.ts';
@@ -73,23 +73,25 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
         sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
 
       const signal = deps.cancellationSignal();
+      const started = sayStarted(store, input, key);
       let refusal: unknown;
-      for (const [rung, mostSteps] of ladder.entries()) {
+      for (const mostSteps of ladder) {
         const context = openContext(store, { sessionId: input.sessionId, mostSteps });
         const lastUsage = () => lastUsageOf(store, input);
         const options = { input, readContext: context.read, lastUsage, tryNumber };
         const [call] = await Promise.all([
-          prepareWithSummary(options, context, deps, scripts).catch((error: unknown) => {
+          prepareWithSummary(options, context, deps, scripts).catch(async (error: unknown) => {
             // Nothing shorter can be made: the provider's own words say more.
-            throw refusal !== undefined && asCodetetherError(error).code === 'context-too-long'
-              ? tooLongFor(refusal)
-              : error;
+            if (refusal !== undefined && asCodetetherError(error).code === 'context-too-long')
+              throw tooLongFor(refusal);
+            await started;
+            throw await refusedBy(waitForSettings(error));
           }),
-          rung === 0 ? sayStarted(store, input, key) : undefined,
+          started,
         ]);
         signal.throwIfAborted();
         const reserved = await reserve(call, { store, input, key, signal });
-        if (reserved.kind === 'budget-exceeded') return reserved;
+        if (reserved.kind === 'budget-exceeded' || reserved.kind === 'budget-line') return reserved;
         if (reserved.kind === 'answered') return await answerOf(store, key);
 
         const startedMs = performance.now();

@@ -48,6 +48,8 @@ export function createSessionActivities({ store, hostId }: SessionActivitiesDeps
         base: '',
         checkpoint: '',
         attempt: opened.turn,
+        lease: 0,
+        remote: null,
       });
       return opened;
     },

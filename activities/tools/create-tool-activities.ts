@@ -123,11 +123,11 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     async recoverToolCall(input) {
       return inTurn(workspaceId(input.runId, input.storyId), async () => {
         const call = await findCall(input);
-        if (call.kind === 'recorded') return { kind: 'recorded' };
+        if (call.kind === 'recorded') return { kind: 'recorded', isBegun: true };
         const { runId, storyId, attempt, step } = input;
         const key = toolCallKey(input.sessionId, step, input.callId);
         const isBegun = (await store.getEffect(key)) !== undefined;
-        if (input.risk === 'read' || !isBegun) return { kind: 'rerun' };
+        if (input.risk === 'read' || !isBegun) return { kind: 'rerun', isBegun };
         const workspace = await workspaceOf(input);
         const isUndone = workspace.kind === 'worktree';
         if (isUndone) await restoreCheckpoint(git, workspace);
@@ -143,7 +143,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         if (rerun) {
           await store.appendRunEvents(runId, [event]);
           await store.settleEffect(key, { state: 'interrupted' });
-          return { kind: 'rerun' };
+          return { kind: 'rerun', isBegun };
         }
         await store.recordToolResult({
           sessionId: input.sessionId,
@@ -157,7 +157,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
           runEvents: [event],
           effect: { state: 'interrupted' },
         });
-        return { kind: 'interrupted' };
+        return { kind: 'interrupted', isBegun };
       });
     },
   } satisfies ToolActivities;
@@ -253,7 +253,9 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const durationMs = Math.round(performance.now() - startedMs);
     const mayHaveChanged =
       workspace.kind === 'worktree' && (call.risk === 'shell' || (call.risk === 'write' && outcome.ok));
-    const checkpoint = mayHaveChanged ? await createCheckpoint(git, workspace) : workspace.checkpoint;
+    const checkpoint = mayHaveChanged
+      ? await untilStored(() => createCheckpoint(git, workspace), signal)
+      : workspace.checkpoint;
     const tool = cleanLine(call.request.name, 100);
     const ended = { step, tool, label: call.label, ok: outcome.ok, durationMs };
     await untilStored(

@@ -5,6 +5,8 @@ import type {
   Nudge,
   RalphRollbackInput,
   RalphRunInput,
+  ReloadRequest,
+  ReloadResult,
   RollbackRequest,
 } from '../../domain/contracts/ralph.ts';
 import type { AgentSessionInput, SessionMessage } from '../../domain/contracts/session.ts';
@@ -40,6 +42,8 @@ export interface RunEngine {
   steer(runId: string, verb: SteerVerb): Promise<void>;
   /** Returns when the run has taken it; throws like `steer`. */
   tell(runId: string, verb: StoryVerb, message: StoryMessage): Promise<void>;
+  /** Returns when the run goes on with the edited PRD; throws like `steer`. */
+  reload(runId: string, request: ReloadRequest): Promise<ReloadResult>;
   /** Returns when the run goes on under the new caps; throws like `steer`. */
   setCaps(runId: string, change: CapsChange): Promise<void>;
   /**

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { CodetetherError } from '../../domain/errors.ts';
+import { bytesOf } from '../../domain/text/bytes.ts';
 import { processEnvironment, variable } from './environment.ts';
 import type { Environment } from './environment.ts';
 import { apiSocketPath, locate } from './paths.ts';
@@ -26,6 +27,13 @@ const count = z.coerce
   .min(1, 'expected a whole number, 1 to 1024')
   .max(1024, 'expected a whole number, 1 to 1024');
 
+/** `5g`, `500m`, or a number of bytes. */
+const diskSize = z
+  .union([z.string(), z.number()], 'expected a size: 5g or 500m')
+  .transform((value) => bytesOf(String(value)))
+  .refine((bytes) => bytes !== null, 'expected a size: 5g or 500m')
+  .transform((bytes) => bytes ?? 0);
+
 /** Every setting of codetether. The message of each check is what is expected of the value. */
 const Config = z.strictObject({
   dataDir: folder,
@@ -45,6 +53,8 @@ const Config = z.strictObject({
   temporalUiPort: port.optional(),
   /** Tool calls and gates that this host runs at the same time. */
   workerSlots: count.default(8),
+  /** What the worktrees of one run may take on disk, in bytes. */
+  maxDisk: diskSize.default(50e9),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
   anthropicApiKey: secret.optional(),
@@ -72,6 +82,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   temporalPort: ['CODETETHER_TEMPORAL_PORT'],
   temporalUiPort: ['CODETETHER_TEMPORAL_UI_PORT'],
   workerSlots: ['CODETETHER_WORKER_SLOTS'],
+  maxDisk: ['CODETETHER_MAX_DISK'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],

@@ -24,7 +24,11 @@ const StoredOptions: z.ZodType<RalphOptions> = z.object({
   maxTotalSteps: z.number().optional(),
   maxTimeMs: z.number().nullable(),
   onAsk: z.enum(onAskPolicies).optional(),
+  maxDiskBytes: z.number().optional(),
+  askAtPercent: z.number().optional(),
+  askMerge: z.boolean().optional(),
   askTimeoutMs: z.number().optional(),
+  remote: z.string().optional(),
 });
 const StoredPrd = Prd.omit({ stories: true });
 const StoredFeedback = z
@@ -63,6 +67,10 @@ export function selectStories(database: Queries, runId: string) {
     .orderBy('position');
 }
 
+export function storedPrd(prd: unknown): Omit<Prd, 'stories'> {
+  return StoredPrd.parse(prd);
+}
+
 export function storedOptions(options: unknown): RalphOptions {
   return StoredOptions.parse(options);
 }
@@ -72,6 +80,13 @@ const StoredCaps = z.object({
   maxTokens: z.number().nullable(),
   maxTotalSteps: z.number().optional(),
 });
+
+const StoredLine = z.object({ maxCostUsd: z.number().nullable(), askAtPercent: z.number().optional() });
+
+/** At which share of its money a person is asked, in the options of a run of any kind. */
+export function storedLine(options: unknown): z.output<typeof StoredLine> {
+  return StoredLine.parse(options);
+}
 
 /** The caps in the options of a run of any kind. */
 export function storedCaps(options: unknown): BudgetCaps {
@@ -119,7 +134,7 @@ export function runRecord(
     tip: row.tip,
     hostId: row.host_id,
     options: storedOptions(row.options),
-    prd: StoredPrd.parse(row.prd),
+    prd: storedPrd(row.prd),
     execution: row.execution,
     ledger: ledgerOf(row),
     usage,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
+import type { Lease } from '../../domain/contracts/activities.ts';
 import type { Store } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { createApprovalStore } from './approval-store.ts';
@@ -7,6 +8,7 @@ import { createBlobStore } from './blob-store.ts';
 import { createCheckStore } from './check-store.ts';
 import { createEffectStore } from './effect-store.ts';
 import { createHostStore } from './host-store.ts';
+import { createLeaseStore, requireLease } from './lease-store.ts';
 import { createExclusively } from './exclusively.ts';
 import { migrate } from './migrate.ts';
 import { createModelCallStore } from './model-call-store.ts';
@@ -17,11 +19,15 @@ import { createRunStore } from './run-store.ts';
 import type { Database } from './schema.ts';
 import { createSessionRunStore } from './session-run-store.ts';
 import { createSessionStore } from './session-store.ts';
+import { inTransaction } from './transaction.ts';
 import { createWorkspaceStore } from './workspace-store.ts';
 
 export type { DatabaseOptions } from './pool.ts';
 
 const retryDelayMs = 200;
+
+/** Without those that hold a connection of their own. */
+export type StoreMethods = Omit<Store, 'watchRunEvents' | 'watchSessions'>;
 
 export interface PostgresStore extends Store {
   /**
@@ -34,6 +40,11 @@ export interface PostgresStore extends Store {
    * one piece of work runs at a time, whatever its name.
    */
   exclusively<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /**
+   * Does `work`, one or more of the store's methods, in one transaction, and only while the lease is the newest of its id.
+   * Throws `lease-lost`; nothing of it is done then.
+   */
+  underLease<T>(lease: Lease, work: (store: StoreMethods) => Promise<T>): Promise<T>;
   /** Throws `database-unreachable` when the database does not answer. */
   ping(): Promise<void>;
   /** Ends all connections; nothing may be called after it. */
@@ -45,7 +56,28 @@ export function createStore(options: DatabaseOptions): PostgresStore {
   const database = openDatabase(options);
   const runEvents = createEventListener('run_event', connectionConfig(options));
   const sessionEvents = createEventListener('session_event', connectionConfig(options));
-  const store = {
+  return {
+    ...storeMethods(database),
+    watchRunEvents: async (onAppend) => runEvents.watch(onAppend),
+    watchSessions: async (onAppend) => sessionEvents.watch(onAppend),
+    underLease: async (lease, work) =>
+      await inTransaction(database, async (transaction) => {
+        await requireLease(transaction, lease);
+        return await work(storeMethods(transaction));
+      }),
+    prepare: async (waiting = {}) => await prepare(database, waiting),
+    exclusively: createExclusively(database),
+    ping: async () => {
+      await sql`SELECT 1`.execute(database);
+    },
+    close: async () => {
+      await Promise.all([runEvents.close(), sessionEvents.close(), database.destroy()]);
+    },
+  };
+}
+
+function storeMethods(database: Kysely<Database>): StoreMethods {
+  return {
     ...createApprovalStore(database),
     ...createRunStore(database),
     ...createSessionStore(database),
@@ -56,19 +88,7 @@ export function createStore(options: DatabaseOptions): PostgresStore {
     ...createCheckStore(database),
     ...createBlobStore(database),
     ...createHostStore(database),
-    watchRunEvents: async (onAppend) => runEvents.watch(onAppend),
-    watchSessions: async (onAppend) => sessionEvents.watch(onAppend),
-  } satisfies Store;
-  return {
-    ...store,
-    prepare: async (waiting = {}) => await prepare(database, waiting),
-    exclusively: createExclusively(database),
-    ping: async () => {
-      await sql`SELECT 1`.execute(database);
-    },
-    close: async () => {
-      await Promise.all([runEvents.close(), sessionEvents.close(), database.destroy()]);
-    },
+    ...createLeaseStore(database),
   };
 }
 

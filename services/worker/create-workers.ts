@@ -5,6 +5,9 @@ import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { withEffectLedger } from '../../activities/effects/workspace-effects.ts';
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
+import { leaveBehind, tellRemoteAway } from '../../activities/hosts/failed-work.ts';
+import { withHostRuns } from '../../activities/hosts/host-runs.ts';
+import { createLeaseHolder } from '../../activities/hosts/lease-holder.ts';
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
@@ -15,12 +18,13 @@ import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createCheckAnswer } from '../../activities/session/check-answer.ts';
 import { createSessionActivities } from '../../activities/session/create-session-activities.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
+import { withDiskQuota } from '../../activities/tools/disk-quota.ts';
 import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
 import { createHousekeepingActivities } from '../../activities/workspace/clean-up.ts';
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import { createGit } from '../../activities/workspace/git.ts';
-import type { HostActivities, ProjectionActivities } from '../../domain/contracts/activities.ts';
+import type { ProjectionActivities } from '../../domain/contracts/activities.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
@@ -53,6 +57,7 @@ const maxProjections = 20;
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { config, connection, crashPoints, hostId, journal } = options;
   const store = crashPoints?.watch(options.store) ?? options.store;
+  const leases = createLeaseHolder(store);
   const processes = { env: options.environment, processDir: options.processDir, launch: createLauncher().launch };
   const cancellationSignal = () => Context.current().cancellationSignal;
   const git = createGit(processes);
@@ -60,6 +65,8 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const repositories = createRepositories(processes);
 
   const ownPrices = createPriceReader(locate({ environment: options.environment }).pricesFile);
+  const hostStore = leases.fence(withHostRuns(store, { git, hostId, dataDir: config.dataDir }));
+
   const model = createModelActivities({
     store,
     spool: createAnswerSpool(join(config.dataDir, 'worker', 'answers')),
@@ -70,24 +77,36 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     attemptNumber: () => Context.current().info.attempt,
   });
   const projections: ProjectionActivities = {
+    placeWork: (input) => store.placeWork(input),
     readyStories: (input) => store.readyStories(input),
     record: (input) => store.record(input),
     nudgeAgent: createNudgeAgent(store),
     requestApproval: (input) => store.requestApproval(input),
     settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
+    reloadPrd: (input) => store.reloadPrd(input),
     endTurn: (input) => store.endTurn(input),
     checkAnswer: createCheckAnswer(store),
   };
-  const host: HostActivities = {
-    ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
-    ...createHousekeepingActivities({ store, hostId, repositories }),
-    ...createToolActivities({ store, git, runCommand, ownPrices, cancellationSignal }),
-    ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
-    ...createProgressActivities({ store, git }),
-    ...createPrdFileActivities({ store }),
-    ...createSessionActivities({ store, hostId }),
-  };
+  const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
+  const host = leases.hold(
+    {
+      ...withEffectLedger(hostStore, createWorkspaceActivities(onHost)),
+      ...createHousekeepingActivities(onHost),
+      ...withDiskQuota(
+        { store: hostStore },
+        createToolActivities({ store: hostStore, git, runCommand, ownPrices, cancellationSignal }),
+      ),
+      ...createGateActivities({ store: hostStore, repositories, runCommand, cancellationSignal }),
+      ...createProgressActivities({ store: hostStore, hostId, git }),
+      ...createPrdFileActivities(onHost),
+      ...createSessionActivities({ store: hostStore, hostId }),
+    },
+    {
+      leaseLost: (lost) => leaveBehind(onHost, lost),
+      remoteAway: (runId, message) => tellRemoteAway(store, { runId, message, now: new Date() }),
+    },
+  );
 
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { StoryVerb, SteerVerb } from '../../domain/contracts/api.ts';
 import type { SessionMessage } from '../../domain/contracts/session.ts';
-import type { StoryMessage, RalphRunInput } from '../../domain/contracts/ralph.ts';
+import type { StoryMessage, RalphRunInput, ReloadRequest } from '../../domain/contracts/ralph.ts';
 import type { ApprovalAnswer } from '../../domain/run/approval.ts';
 import type { CapsChange } from '../../domain/run/budget.ts';
 import type { RunPlan } from '../../domain/contracts/store.ts';
@@ -27,6 +27,7 @@ export interface FakeEngine extends RunEngine {
   readonly caps: [string, CapsChange][];
   readonly answers: [string, ApprovalAnswer][];
   readonly told: [string, StoryVerb, StoryMessage][];
+  readonly reloads: [string, ReloadRequest][];
   readonly rollbacks: [string, readonly string[]][];
   readonly sent: [string, SessionMessage][];
   readonly interrupted: string[];
@@ -51,6 +52,7 @@ export function fakeEngine(): FakeEngine {
     sent: [],
     interrupted: [],
     nudged: [],
+    reloads: [],
     mode: 'up',
     ping: async () => answer(),
     describe: async (runId) => {
@@ -103,6 +105,11 @@ export function fakeEngine(): FakeEngine {
       answer();
       engine.nudged.push([sessionId, nudge.text]);
     },
+    reload: async (runId, request) => {
+      answer();
+      engine.reloads.push([runId, request]);
+      return { kind: 'reloaded', gates: [], changedGates: [], stopped: [] };
+    },
     cleanUp: async () => ({ entries: [], more: 0 }),
     end: (runId, how) => {
       const known = engine.runs.get(runId);
@@ -141,6 +148,11 @@ export async function startApi(
     preflight: async (request) => ({ plan: plans?.get(request.prdPath) ?? plan(), warnings: ['mind the gap'] }),
     checkModel: async () => undefined,
     hostId: 'host-1',
+    readEditedPrd: async ({ prd }, { stories }) => ({
+      prd: { ...prd, stories: stories.map(({ story }) => story) },
+      savedAt: new Date(),
+      warnings: [],
+    }),
     authenticate: authenticateLocal,
     ui: { uiUrl: 'http://127.0.0.1:8233/', namespace: 'default' },
     version: '1.2.3',

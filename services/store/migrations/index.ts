@@ -5,6 +5,7 @@ import { approvals } from './0003-approvals.ts';
 import { budgets } from './0004-budgets.ts';
 import { evidence } from './0005-evidence.ts';
 import { storyFiles } from './0006-story-files.ts';
+import { leases } from './0007-leases.ts';
 import { sessions } from './0008-sessions.ts';
 import { sessionFolders } from './0009-session-folders.ts';
 
@@ -22,6 +23,7 @@ export const migrations: readonly Migration[] = [
   budgets,
   evidence,
   storyFiles,
+  leases,
   sessions,
   sessionFolders,
 ];
