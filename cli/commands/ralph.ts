@@ -324,7 +324,8 @@ function retryCommand(): Command {
   return withHelpEnd(tellOptions(retry), {
     examples: [
       ['codetether ralph retry US-003', "a story of this repository's run"],
-      ['codetether ralph retry US-003 --hint "the parser is in lib/"', 'with a hint'],
+      ['codetether ralph retry US-003 --hint "see lib/"', 'with a hint'],
+      ['codetether ralph retry US-003 due-dates', 'of a run by the last part of its id'],
     ],
     exitCodes: shortExitCodes,
   }).action(

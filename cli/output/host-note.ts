@@ -1,14 +1,12 @@
 import type { HostListView, RunView } from '../../domain/contracts/api.ts';
-import { isActive } from '../../domain/run/status.ts';
 import { formatDay } from './format.ts';
 
 /** What a run that goes on waits for when no host is there that could do it; undefined when one is. */
 export function hostNote(
-  run: Pick<RunView, 'status' | 'hostId' | 'remote'>,
+  run: Pick<RunView, 'hostId' | 'remote'>,
   hosts: HostListView['hosts'],
   now: Date,
 ): string | undefined {
-  if (!isActive(run.status)) return undefined;
   const fit = run.remote === null ? hosts.filter(({ hostId }) => hostId === run.hostId) : hosts;
   if (fit.length === 0 || fit.some(({ alive }) => alive)) return undefined;
   const last = formatDay(

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { withHostRuns } from '../../activities/hosts/host-runs.ts';
 import { createCheckpoint } from '../../activities/workspace/checkpoint.ts';
+import { createHousekeepingActivities } from '../../activities/workspace/clean-up.ts';
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import type { Git } from '../../activities/workspace/git.ts';
@@ -25,6 +26,7 @@ let leases: number;
 interface Host {
   readonly git: Git;
   readonly workspace: ReturnType<typeof createWorkspaceActivities>;
+  readonly housekeeping: ReturnType<typeof createHousekeepingActivities>;
   readonly repositories: string;
 }
 
@@ -34,10 +36,24 @@ function host(hostId: string): Host {
   const processes = { env: bareEnvironment(repository.scratch), processDir: path.join(dataDir, 'processes') };
   const repositories = createRepositories(processes);
   const { git } = repositories;
-  const hostStore = withHostRuns({ ...store, listRuns: async () => [store.run] }, { git, hostId, dataDir });
+  const hostStore = withHostRuns(
+    { ...store, listRuns: async (_: { readonly limit: number }) => [store.run] },
+    { git, hostId, dataDir },
+  );
   const heldLease = (): Lease => ({ leaseId: `${runId}:${storyId}`, hostId, number: leases });
   const workspace = createWorkspaceActivities({ store: hostStore, hostId, repositories, heldLease });
-  return { git, workspace, repositories: path.join(dataDir, 'repositories') };
+  const housekeeping = createHousekeepingActivities({
+    hostId,
+    repositories,
+    store: {
+      ...hostStore,
+      getRun: (id) => hostStore.getRun(id),
+      listRuns: (options) => hostStore.listRuns(options),
+      listWorkspaces: async () => [...store.workspaces.values()].filter((each) => each.hostId === hostId),
+      exclusively: async (_, work) => await work(),
+    },
+  });
+  return { git, workspace, housekeeping, repositories: path.join(dataDir, 'repositories') };
 }
 
 const attempt = (number = 1) => ({ runId, storyId, attempt: number });
@@ -211,4 +227,21 @@ test('a remote that is away is waited for', async () => {
   await expect(home.workspace.prepareWorkspace({ ...attempt(), start })).rejects.toEqual(failed);
   renameSync(`${remote}.away`, remote);
   await away.workspace.prepareWorkspace({ ...attempt(), start });
+});
+
+test('what a host that came late has kept of a run that is over is swept there', async () => {
+  const [home, away] = [host('host-1'), host('host-2')];
+  await opened(home);
+  const late = await away.workspace.prepareWorkspace({ ...attempt(), start });
+  leases = 2;
+  await home.workspace.takeOverWorkspace(attempt());
+  await home.workspace.removeWorkspace(attempt());
+  await home.workspace.closeRepository({ runId });
+  expect(existsSync(late.path)).toBe(true);
+  store.run = { ...store.run, status: 'completed' };
+  const { entries } = await away.housekeeping.cleanUp({ apply: true });
+  expect(entries.length).toBeGreaterThan(0);
+  expect(entries.map(({ state }) => state)).toEqual(entries.map(() => 'removed'));
+  expect(existsSync(late.path)).toBe(false);
+  expect((await away.housekeeping.cleanUp({ apply: false })).entries).toEqual([]);
 });

@@ -130,12 +130,22 @@ describe('looking and steering', () => {
     const api = await apiAt(24);
     const text = await runProgram(['ralph', 'status'], settings(api));
     expect(text.stdout.split('\n')[0]).toBe('# todo-cli · add due dates');
+    expect(text.stdout).toContain('waits for its host host-1 (last seen 2026-03-01 12:00)');
     const json = await runProgram(['ralph', 'status', 'due-dates', '--json'], settings(api));
     expect(JSON.parse(json.stdout)).toMatchObject({
       schema_version: 1,
       run_id: 'ralph:todo-cli-1f2e3d:due-dates',
       spent_tokens: 13_500,
     });
+  });
+
+  it('lists hosts as tab-separated values off a terminal', async () => {
+    const api = await apiAt(24);
+    const { code, stdout } = await runProgram(['hosts'], settings(api));
+    expect(code).toBe(0);
+    expect(stdout).toBe('host-1\ttiger\tlost since 2026-03-01T12:00:00.000Z\t0 of 8\t0\t0.1.0\n');
+    const json = await runProgram(['hosts', '--json'], settings(api));
+    expect(JSON.parse(json.stdout)).toMatchObject({ schema_version: 1, hosts: [{ host_id: 'host-1', alive: false }] });
   });
 
   it('lists runs as tab-separated values off a terminal', async () => {

@@ -13,7 +13,7 @@ const host = (hostId: string, alive: boolean, minute = 10) => ({
   seenAt: new Date(2026, 10, 21, 12, minute).toISOString(),
   alive,
 });
-const run = { status: 'running', hostId: 'a', remote: null } as const;
+const run = { hostId: 'a', remote: null } as const;
 const shared = { ...run, remote: '/srv/app.git' };
 
 test('a run whose own host is lost says so, whatever other hosts there are', () => {
@@ -27,8 +27,4 @@ test('a shared run waits for a host only when all are lost', () => {
   expect(hostNote(shared, [host('a', false), host('b', false, 20)], now)).toBe(
     'waits for a host; all are lost (last seen today 12:20): codetether up there, or codetether worker',
   );
-});
-
-test('a run that is over waits for nothing', () => {
-  expect(hostNote({ ...run, status: 'completed' }, [host('a', false)], now)).toBeUndefined();
 });

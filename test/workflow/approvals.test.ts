@@ -193,7 +193,7 @@ test('at the budget line the whole run waits for one answer, and goes on after i
       expect(world.log.some((entry) => entry.startsWith('advance') || entry.includes('C:1'))).toBe(false);
       await run.handle.executeUpdate('pause');
       await run.handle.executeUpdate('resume');
-      await delay(300);
+      await delay(1_500);
       expect(world.log.some((entry) => entry.startsWith('advance'))).toBe(false);
       await give(approval, 'go on');
       return await run.result;
