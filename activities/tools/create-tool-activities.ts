@@ -1,5 +1,11 @@
 import { basename, dirname } from 'node:path';
-import type { AttemptRef, ToolActivities, ToolCallInput, ToolCallResult } from '../../domain/contracts/activities.ts';
+import type {
+  AttemptRef,
+  ToolActivities,
+  ToolCallInput,
+  ToolCallResult,
+  ToolRisk,
+} from '../../domain/contracts/activities.ts';
 import type { Store, WorkspaceRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
@@ -16,10 +22,10 @@ import { readPromptInputs } from '../ralph/read-prompt-inputs.ts';
 import { createCheckpoint, restoreCheckpoint } from '../workspace/checkpoint.ts';
 import { requireWorkspace } from '../workspace/deps.ts';
 import type { Git } from '../workspace/git.ts';
-import { requireWorktree } from '../workspace/worktree.ts';
+import { inWorktree, requireWorktree } from '../workspace/worktree.ts';
 import { listFiles } from './list-files.ts';
 import { cleanLine, limitText, maxOutputCharacters } from './output-text.ts';
-import { createToolRegistry } from './registry.ts';
+import { createToolRegistry, type ToolRegistry } from './registry.ts';
 import type { ToolContext, ToolOutcome } from './tool.ts';
 
 export interface ToolActivitiesDeps {
@@ -41,6 +47,8 @@ export interface ToolActivitiesDeps {
   >;
   readonly git: Git;
   readonly runCommand: RunCommand;
+  /** Default: the tools that need nothing but the workspace. */
+  readonly registry?: ToolRegistry;
   /** Of the activity that is running: aborts when it is cancelled. */
   readonly cancellationSignal: () => AbortSignal;
 }
@@ -58,7 +66,7 @@ const interruptedOutput =
 /** See {@link ToolActivities}. */
 export function createToolActivities(deps: ToolActivitiesDeps) {
   const { store, git } = deps;
-  const registry = createToolRegistry();
+  const { registry = createToolRegistry() } = deps;
   /** A recovery waits for a call of the same workspace that this worker is still ending. */
   const inTurn = createQueues();
 
@@ -113,7 +121,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         if (input.risk === 'read' || !isBegun) return { kind: 'rerun' };
         const workspace = await workspaceOf(input);
         await restoreCheckpoint(git, workspace);
-        const rerun = input.risk === 'write';
+        const rerun = input.risk !== 'shell';
         const tool = cleanLine(call.request.name, 100);
         const event: NewRunEvent = {
           key: `${key}:interrupted`,
@@ -187,7 +195,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
 
   async function runCall(
     input: ToolCallInput,
-    call: { readonly request: RequestedToolCall; readonly risk: 'read' | 'write' | 'shell'; readonly label: string },
+    call: { readonly request: RequestedToolCall; readonly risk: ToolRisk; readonly label: string },
   ): Promise<Omit<ToolCallResult, 'repeats'>> {
     const { runId, storyId, attempt, step } = input;
     const signal = deps.cancellationSignal();
@@ -214,14 +222,15 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const startedMs = performance.now();
     let outcome: ToolOutcome;
     try {
-      const context = await toolContext(workspace, { signal, onLine: (line) => lines.add(`${line}\n`) });
+      const session = { id: input.sessionId, events: () => store.readSession(input.sessionId) };
+      const context = await toolContext(workspace, { session, signal, onLine: (line) => lines.add(`${line}\n`) });
       outcome = await registry.call(call.request.name, call.request.args, context);
     } finally {
       await lines.end();
       await announcement.end();
     }
     const durationMs = Math.round(performance.now() - startedMs);
-    const mayHaveChanged = call.risk === 'shell' || (call.risk === 'write' && outcome.ok);
+    const mayHaveChanged = call.risk === 'shell' || call.risk === 'write';
     const checkpoint = mayHaveChanged ? await createCheckpoint(git, workspace) : workspace.checkpoint;
     const tool = cleanLine(call.request.name, 100);
     const ended = { step, tool, label: call.label, ok: outcome.ok, durationMs };
@@ -243,7 +252,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
 
   async function toolContext(
     workspace: WorkspaceRecord,
-    given: Pick<ToolContext, 'signal' | 'onLine'>,
+    given: Pick<ToolContext, 'session' | 'signal' | 'onLine'>,
   ): Promise<ToolContext> {
     const worktree = await requireWorktree(workspace.path);
     const mainCheckout = basename(worktree.commonDir) === '.git' ? dirname(worktree.commonDir) : null;
@@ -251,6 +260,8 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       workspace: { root: workspace.path, mainCheckout },
       runCommand: deps.runCommand,
       listFiles: () => listFiles(git, worktree),
+      git: (args, call) => git(args, { ...inWorktree(worktree), ...call }),
+      branch: workspace.branch,
       ...given,
     };
   }

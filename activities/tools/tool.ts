@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import type { ToolRisk } from '../../domain/contracts/activities.ts';
+import type { ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import type { SessionEvent } from '../../domain/session/transcript.ts';
 import type { RunCommand } from '../process/run-command.ts';
+import type { GitAnswer, GitCall } from '../workspace/git.ts';
 import { cleanLine } from './output-text.ts';
 import type { WorkspaceBoundary } from './workspace-path.ts';
 
@@ -11,6 +13,12 @@ export interface ToolContext {
   readonly runCommand: RunCommand;
   /** Files of the workspace that git does not ignore, relative to it, sorted. */
   readonly listFiles: () => Promise<readonly string[]>;
+  /** Runs git in the workspace, see `Git`. */
+  readonly git: (args: readonly string[], call?: Omit<GitCall, 'cwd' | 'gitDir' | 'workTree'>) => Promise<GitAnswer>;
+  /** The only branch that commits of this workspace belong on. */
+  readonly branch: string;
+  /** The transcript that the call belongs to. */
+  readonly session: { readonly id: string; readonly events: () => Promise<readonly SessionEvent[]> };
   /** Aborted when the run is cancelled: tools end what they started and throw the signal's reason. */
   readonly signal: AbortSignal;
   /** Each line of output of a long-running tool, for watching only. */
@@ -28,12 +36,16 @@ export type ToolInputSchema = Readonly<Record<string, unknown>>;
 /** A tool as the model asks for it: arguments come unchecked. */
 export interface Tool {
   readonly name: string;
+  /** The most that a call can do. */
   readonly risk: ToolRisk;
   readonly description: string;
   /** JSON schema of the arguments. */
   readonly inputSchema: ToolInputSchema;
-  /** One line of at most 100 characters; the bare name when the arguments are malformed. Never throws. */
-  readonly label: (rawArguments: unknown) => string;
+  /**
+   * What this call can do, its label (one line of at most 100 characters; the bare name when the arguments are malformed), and
+   * whether a person is to be asked. Never throws.
+   */
+  readonly describe: (rawArguments: unknown) => ToolCallDescription;
   /**
    * Malformed arguments, refused paths and missing files are outcomes with `ok: false`. Throws the signal's reason when
    * aborted, `disk-full`, and what is a defect of ours.
@@ -41,9 +53,15 @@ export interface Tool {
   readonly call: (rawArguments: unknown, context: ToolContext) => Promise<ToolOutcome>;
 }
 
+export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask'>;
+
 export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly name: string;
   readonly risk: ToolRisk;
+  /** Where it depends on the arguments; default: `risk`. */
+  readonly riskOf?: (input: z.output<z.ZodObject<Shape>>) => ToolRisk;
+  /** Default: nobody is asked. */
+  readonly ask?: (input: z.output<z.ZodObject<Shape>>) => ToolCallRef['ask'];
   readonly description: string;
   readonly input: z.ZodObject<Shape>;
   /** What follows the tool's name in its label. */
@@ -63,9 +81,15 @@ export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclara
     risk,
     description,
     inputSchema: jsonSchema(input),
-    label: (rawArguments) => {
+    describe: (rawArguments) => {
       const read = readArguments(input, rawArguments);
-      return cleanLine(read.ok ? `${name} ${declaration.label(read.value)}` : name, maxLabelLength);
+      if (!read.ok) return { risk, label: name };
+      const ask = declaration.ask?.(read.value);
+      return {
+        risk: declaration.riskOf?.(read.value) ?? risk,
+        label: cleanLine(`${name} ${declaration.label(read.value)}`, maxLabelLength),
+        ...(ask === undefined ? {} : { ask }),
+      };
     },
     call: async (rawArguments, context) => {
       const read = readArguments(input, rawArguments);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { CodetetherError } from '../../domain/errors.ts';
+import { toolProfiles } from '../../domain/session/tool-profile.ts';
 import { processEnvironment, variable } from './environment.ts';
 import type { Environment } from './environment.ts';
 import { apiSocketPath, locate } from './paths.ts';
@@ -45,6 +46,8 @@ const Config = z.strictObject({
   temporalUiPort: port.optional(),
   /** Tool calls and gates that this host runs at the same time. */
   workerSlots: count.default(8),
+  /** Which tools agents are told of. */
+  toolProfile: z.enum(toolProfiles, `expected ${toolProfiles.join(' or ')}`).default('lean'),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
   anthropicApiKey: secret.optional(),
@@ -72,6 +75,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   temporalPort: ['CODETETHER_TEMPORAL_PORT'],
   temporalUiPort: ['CODETETHER_TEMPORAL_UI_PORT'],
   workerSlots: ['CODETETHER_WORKER_SLOTS'],
+  toolProfile: ['CODETETHER_TOOL_PROFILE'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],

@@ -13,7 +13,7 @@ import { createProgressActivities } from '../../activities/progress/create-progr
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
-import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
+import { createToolRegistry, toolCatalogue } from '../../activities/tools/registry.ts';
 import { createHousekeepingActivities } from '../../activities/workspace/clean-up.ts';
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
@@ -56,13 +56,14 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const git = createGit(processes);
   const runCommand = createRunCommand(processes);
   const repositories = createRepositories(processes);
+  const registry = createToolRegistry();
 
   const model = createModelActivities({
     store,
     spool: createAnswerSpool(join(config.dataDir, 'worker', 'answers')),
     settings: modelSettings(config),
     ownPrices: createPriceReader(locate({ environment: options.environment }).pricesFile),
-    tools: { definitions: toolDefinitions, describe: describeToolCall },
+    tools: toolCatalogue(registry, config.toolProfile),
     cancellationSignal,
     attemptNumber: () => Context.current().info.attempt,
   });
@@ -77,7 +78,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const host: HostActivities = {
     ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
     ...createHousekeepingActivities({ store, hostId, repositories }),
-    ...createToolActivities({ store, git, runCommand, cancellationSignal }),
+    ...createToolActivities({ store, git, runCommand, registry, cancellationSignal }),
     ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
     ...createProgressActivities({ store, git }),
     ...createPrdFileActivities({ store }),
