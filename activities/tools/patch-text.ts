@@ -61,7 +61,7 @@ class Malformed extends Error {
 
 /** Models like to put a patch into a fence of Markdown. */
 function withoutFence(lines: readonly string[]): readonly string[] {
-  const isFenced = /^```/.test(lines[0] ?? '') && /^```\s*$/.test(lines.at(-1) ?? '');
+  const isFenced = lines[0]?.startsWith('```') === true && /^```\s*$/.test(lines.at(-1) ?? '');
   return isFenced ? lines.slice(1, -1) : lines;
 }
 
@@ -184,7 +184,7 @@ interface FileHeader {
 function readUnified(reader: LineReader): FilePatch[] {
   const files: FilePatch[] = [];
   while (reader.peek !== undefined) {
-    if (/^diff --git /.test(reader.peek) || isFileHeader(reader)) files.push(readFile(reader));
+    if (reader.peek.startsWith('diff --git ') || isFileHeader(reader)) files.push(readFile(reader));
     else if (reader.peek.startsWith('@@ ')) reader.fail('a hunk without the --- and +++ lines of its file before it');
     else reader.next();
   }

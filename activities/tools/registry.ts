@@ -10,7 +10,7 @@ import { createEditTool, createMultiEditTool } from './edit.ts';
 import { createFileInfoTool } from './fileinfo.ts';
 import { createGitTool } from './git.ts';
 import { createGlobTool } from './glob.ts';
-import { createGrepTool } from './grep.ts';
+import { createCodeSearchTool, createGrepTool } from './grep.ts';
 import { createHeadTailTool } from './headtail.ts';
 import { createListTool } from './list.ts';
 import { cleanLine } from './output-text.ts';
@@ -82,6 +82,7 @@ function workspaceTools(): readonly Tool[] {
     createBashTool(),
     createGlobTool(),
     createGrepTool(),
+    createCodeSearchTool(),
     createListTool(),
     createTreeTool(),
     createFileInfoTool(),

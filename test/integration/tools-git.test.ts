@@ -33,7 +33,10 @@ describe('git', () => {
     expect(await git({ op: 'commit', message: 'the rest' })).toMatchObject({ ok: true });
     expect(inRoot('show', '--name-only', '--format=', 'HEAD')).toBe('b.txt');
     expect(inRoot('rev-parse', '--abbrev-ref', 'HEAD')).toBe('story');
-    expect(await git({ op: 'commit', message: 'nothing' })).toEqual({ ok: false, output: 'error: there is nothing to commit' });
+    expect(await git({ op: 'commit', message: 'nothing' })).toEqual({
+      ok: false,
+      output: 'error: there is nothing to commit',
+    });
     expect(await git({ op: 'commit' })).toMatchObject({ ok: false });
   });
 

@@ -260,12 +260,12 @@ describe('glob, grep and list', () => {
     expect((await run('grep', { pattern: '(' })).output).toContain('src/add.js:1:');
   });
 
-  test('grep skips binary, large and linked files and says so', async () => {
+  test('grep shows nothing of binary, large and linked files and says so', async () => {
     writeFileSync(path.join(root, 'bin.dat'), Buffer.from('needle\0'));
     write({ 'large.txt': 'needle\n'.repeat(200_000) });
     symlinkSync('/etc/passwd', path.join(root, 'passwd'));
     expect((await run('grep', { pattern: 'needle' })).output).toMatch(
-      /^no match in \d files\n\[files skipped: 1 binary, 1 larger than 1 MiB\]$/,
+      /^no match in \d files\n\[1 binary file matches\]\n\[files skipped: 1 larger than 1 MiB\]$/,
     );
     expect((await run('grep', { pattern: 'root:' })).output).toContain('no match');
   });

@@ -27,6 +27,7 @@ test('the tools are what the model was told of: a change here changes every prom
     ['bash', 'shell'],
     ['glob', 'read'],
     ['grep', 'read'],
+    ['codesearch', 'read'],
     ['list', 'read'],
     ['tree', 'read'],
     ['fileinfo', 'read'],
