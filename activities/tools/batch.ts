@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ToolRisk } from '../../domain/contracts/activities.ts';
+import { changesNothing } from '../../domain/run/risk.ts';
 import { limitText, maxOutputCharacters } from './output-text.ts';
 import { defineTool, type Tool, type ToolCallDescription, type ToolContext, type ToolOutcome } from './tool.ts';
 
@@ -27,7 +28,7 @@ export function createBatchTool(tools: BatchedTools): Tool {
       return asked.find((ask) => !ask.isSafe) ?? asked[0];
     },
     description:
-      'Makes several tool calls at once, in order; neighbours that only read run side by side. Stops after a call that may change something and failed.',
+      'Makes several tool calls at once, in order; neighbours that change nothing run side by side. Stops after a call that may change something and failed.',
     input: z.object({
       calls: z
         .array(
@@ -49,7 +50,7 @@ export function createBatchTool(tools: BatchedTools): Tool {
     run: async ({ calls }, context) => {
       const outcomes: (ToolOutcome | undefined)[] = [];
       for (const group of groups(calls, tools)) {
-        if (outcomes.some((outcome, index) => outcome?.ok === false && !isRead(calls[index], tools))) break;
+        if (outcomes.some((outcome, index) => outcome?.ok === false && !isLook(calls[index], tools))) break;
         outcomes.push(...(await Promise.all(group.map(({ tool, args }) => tools.call(tool, args, context)))));
       }
       const room = Math.floor((maxOutputCharacters - 1000) / calls.length) - 200;
@@ -70,15 +71,15 @@ interface BatchedCall {
   readonly args: Record<string, unknown>;
 }
 
-function isRead(call: BatchedCall | undefined, tools: BatchedTools): boolean {
-  return call !== undefined && tools.describe(call.tool, call.args).risk === 'read';
+function isLook(call: BatchedCall | undefined, tools: BatchedTools): boolean {
+  return call !== undefined && changesNothing(tools.describe(call.tool, call.args).risk);
 }
 
 function groups(calls: readonly BatchedCall[], tools: BatchedTools): BatchedCall[][] {
   const found: BatchedCall[][] = [];
   for (const call of calls) {
     const last = found.at(-1);
-    if (isRead(call, tools) && isRead(last?.[0], tools)) last?.push(call);
+    if (isLook(call, tools) && isLook(last?.[0], tools)) last?.push(call);
     else found.push([call]);
   }
   return found;

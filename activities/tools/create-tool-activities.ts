@@ -9,6 +9,7 @@ import type {
 import type { Store, WorkspaceRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
+import { changesNothing } from '../../domain/run/risk.ts';
 import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
 import type { NewSessionEvent, RequestedToolCall, SessionEvent } from '../../domain/session/transcript.ts';
@@ -95,7 +96,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0, repeats: await tellRepeats(input, call.rows) };
       const { risk, label } = registry.describe(call.request.name, call.request.args);
       const work = () => runCall(input, { request: call.request, risk, label });
-      const result = await (risk === 'read' ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
+      const result = await (changesNothing(risk) ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
       return { ...result, repeats: await tellRepeats(input, call.rows) };
     },
 
@@ -118,10 +119,10 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         const { runId, storyId, attempt, step } = input;
         const key = toolCallKey(input.sessionId, step, input.callId);
         const isBegun = (await store.getEffect(key)) !== undefined;
-        if (input.risk === 'read' || !isBegun) return { kind: 'rerun' };
+        if (changesNothing(input.risk) || !isBegun) return { kind: 'rerun' };
         const workspace = await workspaceOf(input);
         await restoreCheckpoint(git, workspace);
-        const rerun = input.risk !== 'shell';
+        const rerun = input.risk === 'write';
         const tool = cleanLine(call.request.name, 100);
         const event: NewRunEvent = {
           key: `${key}:interrupted`,
@@ -209,7 +210,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       ...frame,
       body: { step, label: call.label },
     };
-    if (call.risk !== 'read') await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
+    if (!changesNothing(call.risk)) await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
     const announcement = announceLater(() => store.appendRunEvents(runId, [started]));
     const lines = startOutputLines({
       intervalMs: outputLineIntervalMs,
@@ -230,8 +231,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       await announcement.end();
     }
     const durationMs = Math.round(performance.now() - startedMs);
-    const mayHaveChanged = call.risk === 'shell' || call.risk === 'write';
-    const checkpoint = mayHaveChanged ? await createCheckpoint(git, workspace) : workspace.checkpoint;
+    const checkpoint = changesNothing(call.risk) ? workspace.checkpoint : await createCheckpoint(git, workspace);
     const tool = cleanLine(call.request.name, 100);
     const ended = { step, tool, label: call.label, ok: outcome.ok, durationMs };
     await untilStored(

@@ -1,7 +1,9 @@
 import type { ToolRisk } from '../../domain/contracts/activities.ts';
-import type { ToolProfile } from '../../domain/session/tool-profile.ts';
+import type { ToolProfile } from '../../domain/session/tool-settings.ts';
 import { nearest } from '../../domain/text/nearest.ts';
 import type { ToolCatalogue } from '../model/provider-call.ts';
+import type { GuardedFetch } from '../network/guarded-fetch.ts';
+import type { WebSearch } from '../network/web-search.ts';
 import { createApplyPatchTool } from './apply-patch.ts';
 import { createBashTool } from './bash.ts';
 import { createBatchTool } from './batch.ts';
@@ -26,6 +28,9 @@ import {
   type ToolOutcome,
 } from './tool.ts';
 import { createTreeTool } from './tree.ts';
+import type { WebAccess } from './web-access.ts';
+import { createWebFetchTool } from './webfetch.ts';
+import { createWebSearchTool } from './websearch.ts';
 import { createWriteTool } from './write.ts';
 
 /** A tool as the model is told about it. */
@@ -94,8 +99,27 @@ function workspaceTools(): readonly Tool[] {
   ];
 }
 
-export function createToolRegistry(): ToolRegistry {
-  const byName = new Map(workspaceTools().map((tool) => [tool.name, tool]));
+export interface WebMeans {
+  readonly fetch: GuardedFetch;
+  readonly access: WebAccess;
+  readonly search: WebSearch | undefined;
+}
+
+/** What tools need besides the workspace. A tool whose means are missing is not there. */
+export interface ToolMeans {
+  readonly web?: WebMeans | undefined;
+}
+
+function toolsOf({ web }: ToolMeans): readonly Tool[] {
+  return [
+    ...workspaceTools(),
+    ...(web === undefined ? [] : [createWebFetchTool(web)]),
+    ...(web?.search === undefined ? [] : [createWebSearchTool({ search: web.search, access: web.access })]),
+  ];
+}
+
+export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
+  const byName = new Map(toolsOf(means).map((tool) => [tool.name, tool]));
   const find = (name: string): Tool | undefined =>
     byName.get(name) ?? (Object.hasOwn(aliases, name) ? byName.get(aliases[name] ?? '') : undefined);
   const registry: ToolRegistry = {

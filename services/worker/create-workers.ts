@@ -29,6 +29,7 @@ import { interceptActivity } from './activity-interceptor.ts';
 import type { CrashPoints } from './crash-points.ts';
 import type { InFlightJournal } from './in-flight-journal.ts';
 import { modelSettings } from '../config/model-settings.ts';
+import { webMeans } from './web-means.ts';
 
 export interface WorkersOptions {
   readonly config: Config;
@@ -56,7 +57,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const git = createGit(processes);
   const runCommand = createRunCommand(processes);
   const repositories = createRepositories(processes);
-  const registry = createToolRegistry();
+  const registry = createToolRegistry({ web: webMeans(config) });
 
   const model = createModelActivities({
     store,
