@@ -11,7 +11,7 @@ const defaultTimeoutSeconds = 120;
 const maxTimeoutSeconds = 600;
 
 /** Programs that look whether a person watches are told that none does. */
-const plainOutput = { CI: '1', NO_COLOR: '1', TERM: 'dumb' };
+export const plainOutput = { CI: '1', NO_COLOR: '1', TERM: 'dumb' };
 
 export function createBashTool(): Tool {
   return defineTool({

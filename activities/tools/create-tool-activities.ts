@@ -258,6 +258,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const mainCheckout = basename(worktree.commonDir) === '.git' ? dirname(worktree.commonDir) : null;
     return {
       workspace: { root: workspace.path, mainCheckout },
+      workspaceId: workspace.workspaceId,
       runCommand: deps.runCommand,
       listFiles: () => listFiles(git, worktree),
       git: (args, call) => git(args, { ...inWorktree(worktree), ...call }),

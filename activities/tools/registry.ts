@@ -4,11 +4,13 @@ import { nearest } from '../../domain/text/nearest.ts';
 import type { ToolCatalogue } from '../model/provider-call.ts';
 import type { GuardedFetch } from '../network/guarded-fetch.ts';
 import type { WebSearch } from '../network/web-search.ts';
+import type { LongLivedProcesses } from '../process/long-lived.ts';
 import { createApplyPatchTool } from './apply-patch.ts';
 import { createBashTool } from './bash.ts';
 import { createBatchTool } from './batch.ts';
 import { createDiffTool } from './diff.ts';
 import { createEditTool, createMultiEditTool } from './edit.ts';
+import { createExecCommandTool, createWriteStdinTool } from './exec-command.ts';
 import { createFileInfoTool } from './fileinfo.ts';
 import { createGitTool } from './git.ts';
 import { createGlobTool } from './glob.ts';
@@ -107,12 +109,14 @@ export interface WebMeans {
 
 /** What tools need besides the workspace. A tool whose means are missing is not there. */
 export interface ToolMeans {
+  readonly processes?: LongLivedProcesses | undefined;
   readonly web?: WebMeans | undefined;
 }
 
-function toolsOf({ web }: ToolMeans): readonly Tool[] {
+function toolsOf({ processes, web }: ToolMeans): readonly Tool[] {
   return [
     ...workspaceTools(),
+    ...(processes === undefined ? [] : [createExecCommandTool(processes), createWriteStdinTool(processes)]),
     ...(web === undefined ? [] : [createWebFetchTool(web)]),
     ...(web?.search === undefined ? [] : [createWebSearchTool({ search: web.search, access: web.access })]),
   ];

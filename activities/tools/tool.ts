@@ -10,6 +10,7 @@ import type { WorkspaceBoundary } from './workspace-path.ts';
 /** What a tool may use while it runs. */
 export interface ToolContext {
   readonly workspace: WorkspaceBoundary;
+  readonly workspaceId: string;
   readonly runCommand: RunCommand;
   /** Files of the workspace that git does not ignore, relative to it, sorted. */
   readonly listFiles: () => Promise<readonly string[]>;

@@ -8,7 +8,9 @@ import { createGateActivities } from '../../activities/gates/create-gate-activit
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
+import { createLongLivedProcesses } from '../../activities/process/long-lived.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
+import { withProcessesEnded } from '../../activities/process/with-processes-ended.ts';
 import { createProgressActivities } from '../../activities/progress/create-progress-activities.ts';
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
@@ -57,7 +59,8 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const git = createGit(processes);
   const runCommand = createRunCommand(processes);
   const repositories = createRepositories(processes);
-  const registry = createToolRegistry({ web: webMeans(config) });
+  const longLived = createLongLivedProcesses({ runCommand, processDir: options.processDir });
+  const registry = createToolRegistry({ processes: longLived, web: webMeans(config) });
 
   const model = createModelActivities({
     store,
@@ -76,14 +79,14 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
   };
-  const host: HostActivities = {
+  const host: HostActivities = withProcessesEnded(longLived, {
     ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
     ...createHousekeepingActivities({ store, hostId, repositories }),
     ...createToolActivities({ store, git, runCommand, registry, cancellationSignal }),
     ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
     ...createProgressActivities({ store, git }),
     ...createPrdFileActivities({ store }),
-  };
+  });
 
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,

@@ -46,6 +46,7 @@ export async function makeToolWorkspace(
   const transcript: SessionEvent[] = [];
   const context: ToolContext = {
     workspace: { root, mainCheckout: repository.top },
+    workspaceId: 'run:US-1',
     runCommand: createRunCommand(processes),
     listFiles: () => listFiles(git, worktree),
     git: (args, call) => git(args, { ...inWorktree(worktree), ...call }),

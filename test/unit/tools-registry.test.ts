@@ -4,6 +4,7 @@ import type { ToolContext } from '../../activities/tools/tool.ts';
 
 const context: ToolContext = {
   workspace: { root: '/nowhere', mainCheckout: null },
+  workspaceId: 'run:US-1',
   runCommand: () => Promise.reject(new Error('not expected')),
   listFiles: () => Promise.reject(new Error('not expected')),
   git: () => Promise.reject(new Error('not expected')),
