@@ -1,4 +1,5 @@
 import type { ToolRisk } from '../../domain/contracts/activities.ts';
+import type { MemoryStore } from '../../domain/contracts/store.ts';
 import type { ToolProfile } from '../../domain/session/tool-settings.ts';
 import { nearest } from '../../domain/text/nearest.ts';
 import type { ToolCatalogue } from '../model/provider-call.ts';
@@ -16,7 +17,9 @@ import { createGitTool } from './git.ts';
 import { createGlobTool } from './glob.ts';
 import { createCodeSearchTool, createGrepTool } from './grep.ts';
 import { createHeadTailTool } from './headtail.ts';
+import { createGoalTools } from './goal.ts';
 import { createListTool } from './list.ts';
+import { createMemoryTool } from './memory.ts';
 import { cleanLine } from './output-text.ts';
 import { createReadTool } from './read.ts';
 import { createTodoReadTool } from './todoread.ts';
@@ -98,6 +101,7 @@ function workspaceTools(): readonly Tool[] {
     createGitTool(),
     createTodoWriteTool(),
     createTodoReadTool(),
+    ...createGoalTools(),
   ];
 }
 
@@ -110,13 +114,15 @@ export interface WebMeans {
 /** What tools need besides the workspace. A tool whose means are missing is not there. */
 export interface ToolMeans {
   readonly processes?: LongLivedProcesses | undefined;
+  readonly memories?: MemoryStore | undefined;
   readonly web?: WebMeans | undefined;
 }
 
-function toolsOf({ processes, web }: ToolMeans): readonly Tool[] {
+function toolsOf({ processes, memories, web }: ToolMeans): readonly Tool[] {
   return [
     ...workspaceTools(),
     ...(processes === undefined ? [] : [createExecCommandTool(processes), createWriteStdinTool(processes)]),
+    ...(memories === undefined ? [] : [createMemoryTool(memories)]),
     ...(web === undefined ? [] : [createWebFetchTool(web)]),
     ...(web?.search === undefined ? [] : [createWebSearchTool({ search: web.search, access: web.access })]),
   ];

@@ -20,6 +20,7 @@ export interface Database {
   blob: BlobTable;
   host: HostTable;
   approval: ApprovalTable;
+  memory: MemoryTable;
 }
 
 /** JSON goes in as text (see `json.ts`) and comes out as unknown: whoever reads it parses it. */
@@ -201,4 +202,16 @@ export interface HostTable {
   version: string;
   slots: number;
   seen_at: Time;
+}
+
+/** `words` is made of content and tags when it is written. */
+interface MemoryTable {
+  repository: string;
+  memory_id: string;
+  content: string;
+  tags: string[];
+  importance: number;
+  session_id: string;
+  created_at: Time;
+  words: string;
 }

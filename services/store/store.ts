@@ -8,6 +8,7 @@ import { createCheckStore } from './check-store.ts';
 import { createEffectStore } from './effect-store.ts';
 import { createHostStore } from './host-store.ts';
 import { createExclusively } from './exclusively.ts';
+import { createMemoryStore } from './memory-store.ts';
 import { migrate } from './migrate.ts';
 import { createModelCallStore } from './model-call-store.ts';
 import { connectionConfig, createPool, guardedPool } from './pool.ts';
@@ -53,6 +54,7 @@ export function createStore(options: DatabaseOptions): PostgresStore {
     ...createCheckStore(database),
     ...createBlobStore(database),
     ...createHostStore(database),
+    ...createMemoryStore(database),
     watchRunEvents: async (onAppend) => listener.watch(onAppend),
   } satisfies Store;
   return {

@@ -60,7 +60,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const runCommand = createRunCommand(processes);
   const repositories = createRepositories(processes);
   const longLived = createLongLivedProcesses({ runCommand, processDir: options.processDir });
-  const registry = createToolRegistry({ processes: longLived, web: webMeans(config) });
+  const registry = createToolRegistry({ processes: longLived, memories: store, web: webMeans(config) });
 
   const model = createModelActivities({
     store,

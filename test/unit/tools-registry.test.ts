@@ -37,6 +37,9 @@ test('the tools are what the model was told of: a change here changes every prom
     ['git', 'write'],
     ['todowrite', 'read'],
     ['todoread', 'read'],
+    ['create_goal', 'read'],
+    ['get_goal', 'read'],
+    ['update_goal', 'read'],
     ['batch', 'shell'],
   ]);
   expect(definitions('full')).toMatchSnapshot();
