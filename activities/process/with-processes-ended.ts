@@ -1,6 +1,5 @@
 import type { AttemptRef, HostActivities } from '../../domain/contracts/activities.ts';
 import { workspaceId } from '../../domain/run/ids.ts';
-import type { LongLivedProcesses } from './long-lived.ts';
 
 /** What looks at a workspace as its attempt has left it, makes it anew, or takes it away. */
 type Closing = Pick<
@@ -10,13 +9,14 @@ type Closing = Pick<
 
 /** The activities as they are, but before they begin nothing of the attempt runs in its workspace any more. */
 export function withProcessesEnded<Activities extends Closing>(
-  processes: LongLivedProcesses,
+  processes: readonly { readonly endAll: (workspaceId: string) => Promise<void> }[],
   activities: Activities,
 ): Activities {
   const first =
     <Input extends Pick<AttemptRef, 'runId' | 'storyId'>, Result>(activity: (input: Input) => Promise<Result>) =>
     async (input: Input): Promise<Result> => {
-      await processes.endAll(workspaceId(input.runId, input.storyId));
+      const workspace = workspaceId(input.runId, input.storyId);
+      await Promise.all(processes.map(({ endAll }) => endAll(workspace)));
       return activity(input);
     };
   return {

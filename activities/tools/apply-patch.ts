@@ -4,7 +4,7 @@ import { changesDiff } from './change-diff.ts';
 import { applyChanges, ignoredProblem, readForChange, resolveAll, type FileChange } from './file-changes.ts';
 import { parsePatch, type FilePatch } from './patch-text.ts';
 import { editableText } from './text-file.ts';
-import { defineTool, failure, success, type Tool, type ToolContext } from './tool.ts';
+import { changed, defineTool, failure, success, type Tool, type ToolContext } from './tool.ts';
 import type { WorkspacePath } from './workspace-path.ts';
 
 export function createApplyPatchTool(): Tool {
@@ -35,7 +35,10 @@ export function createApplyPatchTool(): Tool {
         return success(['preview, nothing was changed', ...plan.reports, diff].join('\n'));
       }
       await applyChanges(plan.changes);
-      return success(plan.reports.join('\n'));
+      return changed(
+        plan.reports.join('\n'),
+        plan.changes.map(({ file }) => file),
+      );
     },
   });
 }

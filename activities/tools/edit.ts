@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { changesDiff } from './change-diff.ts';
 import { planEdits, type Edit } from './edit-files.ts';
 import { applyChanges } from './file-changes.ts';
-import { defineTool, failure, success, type Tool, type ToolContext, type ToolOutcome } from './tool.ts';
+import { changed, defineTool, failure, success, type Tool, type ToolContext, type ToolOutcome } from './tool.ts';
 
 const edit = {
   path: z.string().min(1).describe('File, relative to the workspace'),
@@ -58,5 +58,8 @@ async function runEdits(edits: readonly Edit[], preview: boolean, context: ToolC
     return success([`preview, nothing was changed${notes.map((note) => `\n${note}`).join('')}`, diff].join('\n'));
   }
   await applyChanges(planned.changes);
-  return success(planned.reports.join('\n'));
+  return changed(
+    planned.reports.join('\n'),
+    planned.changes.map(({ file }) => file),
+  );
 }

@@ -3,6 +3,7 @@ import type { MemoryStore } from '../../domain/contracts/store.ts';
 import type { ToolProfile } from '../../domain/session/tool-settings.ts';
 import { nearest } from '../../domain/text/nearest.ts';
 import type { ToolCatalogue } from '../model/provider-call.ts';
+import type { LanguageServers } from '../lsp/language-servers.ts';
 import type { GuardedFetch } from '../network/guarded-fetch.ts';
 import type { WebSearch } from '../network/web-search.ts';
 import type { LongLivedProcesses } from '../process/long-lived.ts';
@@ -19,6 +20,7 @@ import { createCodeSearchTool, createGrepTool } from './grep.ts';
 import { createHeadTailTool } from './headtail.ts';
 import { createGoalTools } from './goal.ts';
 import { createListTool } from './list.ts';
+import { createLspTool, errorsAfterEdit } from './lsp.ts';
 import { createMemoryTool } from './memory.ts';
 import { cleanLine } from './output-text.ts';
 import { createReadTool } from './read.ts';
@@ -115,14 +117,16 @@ export interface WebMeans {
 export interface ToolMeans {
   readonly processes?: LongLivedProcesses | undefined;
   readonly memories?: MemoryStore | undefined;
+  readonly languageServers?: LanguageServers | undefined;
   readonly web?: WebMeans | undefined;
 }
 
-function toolsOf({ processes, memories, web }: ToolMeans): readonly Tool[] {
+function toolsOf({ processes, memories, languageServers, web }: ToolMeans): readonly Tool[] {
   return [
     ...workspaceTools(),
     ...(processes === undefined ? [] : [createExecCommandTool(processes), createWriteStdinTool(processes)]),
     ...(memories === undefined ? [] : [createMemoryTool(memories)]),
+    ...(languageServers === undefined ? [] : [createLspTool(languageServers)]),
     ...(web === undefined ? [] : [createWebFetchTool(web)]),
     ...(web?.search === undefined ? [] : [createWebSearchTool({ search: web.search, access: web.access })]),
   ];
@@ -139,7 +143,11 @@ export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
         .map(({ name, description, inputSchema, risk }) => ({ name, description, inputSchema, risk })),
     call: async (name, rawArguments, context) => {
       const tool = find(name);
-      return tool === undefined ? unknownTool(name, [...byName.keys()]) : tool.call(rawArguments, context);
+      if (tool === undefined) return unknownTool(name, [...byName.keys()]);
+      const { ok, output, changedFiles = [] } = await tool.call(rawArguments, context);
+      const { languageServers } = means;
+      if (languageServers === undefined || changedFiles.length === 0) return { ok, output };
+      return { ok, output: `${output}${await errorsAfterEdit(languageServers, changedFiles, context)}` };
     },
     describe: (name, rawArguments) =>
       find(name)?.describe(rawArguments) ?? { risk: 'read', label: cleanLine(`${name} (no such tool)`, 100) },

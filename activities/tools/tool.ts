@@ -5,7 +5,7 @@ import type { SessionEvent } from '../../domain/session/transcript.ts';
 import type { RunCommand } from '../process/run-command.ts';
 import type { GitAnswer, GitCall } from '../workspace/git.ts';
 import { cleanLine } from './output-text.ts';
-import type { WorkspaceBoundary } from './workspace-path.ts';
+import type { WorkspaceBoundary, WorkspacePath } from './workspace-path.ts';
 
 /** What a tool may use while it runs. */
 export interface ToolContext {
@@ -30,6 +30,8 @@ export interface ToolContext {
 export interface ToolOutcome {
   readonly ok: boolean;
   readonly output: string;
+  /** Files that it has written or removed, where it says so. */
+  readonly changedFiles?: readonly WorkspacePath[];
 }
 
 export type ToolInputSchema = Readonly<Record<string, unknown>>;
@@ -71,6 +73,11 @@ export interface ToolDeclaration<Shape extends z.ZodRawShape> {
 }
 
 export const success = (output: string): ToolOutcome => ({ ok: true, output });
+export const changed = (output: string, changedFiles: readonly WorkspacePath[]): ToolOutcome => ({
+  ok: true,
+  output,
+  changedFiles,
+});
 export const failure = (message: string): ToolOutcome => ({ ok: false, output: `error: ${message}` });
 
 const maxLabelLength = 100;

@@ -5,6 +5,7 @@ import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { withEffectLedger } from '../../activities/effects/workspace-effects.ts';
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
+import { createLanguageServers } from '../../activities/lsp/language-servers.ts';
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
@@ -23,6 +24,7 @@ import { createGit } from '../../activities/workspace/git.ts';
 import type { HostActivities, ProjectionActivities } from '../../domain/contracts/activities.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import type { Config } from '../config/config.ts';
+import { variable } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
@@ -60,7 +62,17 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const runCommand = createRunCommand(processes);
   const repositories = createRepositories(processes);
   const longLived = createLongLivedProcesses({ runCommand, processDir: options.processDir });
-  const registry = createToolRegistry({ processes: longLived, memories: store, web: webMeans(config) });
+  const languageServers = createLanguageServers({
+    runCommand,
+    processDir: options.processDir,
+    path: variable(options.environment, 'PATH') ?? '',
+  });
+  const registry = createToolRegistry({
+    processes: longLived,
+    memories: store,
+    languageServers,
+    web: webMeans(config),
+  });
 
   const model = createModelActivities({
     store,
@@ -79,7 +91,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
   };
-  const host: HostActivities = withProcessesEnded(longLived, {
+  const host: HostActivities = withProcessesEnded([longLived, languageServers], {
     ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
     ...createHousekeepingActivities({ store, hostId, repositories }),
     ...createToolActivities({ store, git, runCommand, registry, cancellationSignal }),

@@ -112,7 +112,7 @@ test('nothing runs in a workspace any more when its attempt is looked at, commit
   };
   const names = ['prepareWorkspace', 'inspectChange', 'commitStory', 'removeWorkspace', 'recoverToolCall'] as const;
   const plain = Object.fromEntries(names.map((name) => [name, look])) as Record<(typeof names)[number], typeof look>;
-  const activities = withProcessesEnded(processes, plain) as unknown as Record<
+  const activities = withProcessesEnded([processes], plain) as unknown as Record<
     string,
     (input: object) => Promise<void>
   >;

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { createToolRegistry } from '../../activities/tools/registry.ts';
+import type { LanguageServers } from '../../activities/lsp/language-servers.ts';
+import type { LongLivedProcesses } from '../../activities/process/long-lived.ts';
+import { createToolRegistry, type ToolMeans } from '../../activities/tools/registry.ts';
+import type { MemoryStore } from '../../domain/contracts/store.ts';
 import type { ToolContext } from '../../activities/tools/tool.ts';
 
 const context: ToolContext = {
@@ -14,7 +17,18 @@ const context: ToolContext = {
   onLine: () => undefined,
 };
 
-const { definitions, describe: describeToolCall } = createToolRegistry();
+/** Whatever a host can have. */
+const means: ToolMeans = {
+  processes: {} as LongLivedProcesses,
+  memories: {} as MemoryStore,
+  languageServers: {} as LanguageServers,
+  web: {
+    fetch: () => Promise.reject(new Error('not expected')),
+    access: { policy: 'ask', hosts: [] },
+    search: { host: 'search.example', search: () => Promise.reject(new Error('not expected')) },
+  },
+};
+const { definitions, describe: describeToolCall } = createToolRegistry(means);
 
 const label = (name: string, given: unknown) => describeToolCall(name, given).label;
 
@@ -40,9 +54,25 @@ test('the tools are what the model was told of: a change here changes every prom
     ['create_goal', 'read'],
     ['get_goal', 'read'],
     ['update_goal', 'read'],
+    ['exec_command', 'shell'],
+    ['write_stdin', 'shell'],
+    ['memory', 'write'],
+    ['lsp', 'read'],
+    ['webfetch', 'network'],
+    ['websearch', 'network'],
     ['batch', 'shell'],
   ]);
   expect(definitions('full')).toMatchSnapshot();
+});
+
+test('a tool whose means this host has not is told of nowhere', () => {
+  const names = new Set(
+    createToolRegistry()
+      .definitions('full')
+      .map(({ name }) => name),
+  );
+  const missing = definitions('full').flatMap(({ name }) => (names.has(name) ? [] : [name]));
+  expect(missing).toEqual(['exec_command', 'write_stdin', 'memory', 'lsp', 'webfetch', 'websearch']);
 });
 
 test('a story is told of what it needs, not of everything', () => {
@@ -122,7 +152,7 @@ test('null is the same as not given, arguments as JSON text are read, unknown on
 });
 
 test('an unknown tool is answered with the ones there are', async () => {
-  const { call } = createToolRegistry();
+  const { call } = createToolRegistry(means);
   const names = definitions('full').map(({ name }) => name);
   expect(await call('todowrte', {}, context)).toEqual({
     ok: false,
