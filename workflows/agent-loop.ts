@@ -10,6 +10,7 @@ import type { Approver } from './approval.ts';
 import type { AttemptRef, ModelStepResult, ToolCallInput, ToolCallRef } from '../domain/contracts/activities.ts';
 import { addUsage } from '../domain/run/budget.ts';
 import type { BudgetName, Usage } from '../domain/run/budget.ts';
+import { changesNothing } from '../domain/run/risk.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
 import { askAtBudgetLine, mayGoOn, unlessStopped } from './control.ts';
 import type { Control } from './control.ts';
@@ -139,12 +140,12 @@ function modelStep(loop: AgentLoop, step: number): Promise<ModelStepResult> {
   ]);
 }
 
-/** Calls in the order asked for; neighbours that only read run side by side. */
+/** Calls in the order asked for; neighbours that change nothing run side by side. */
 function parallelGroups(calls: readonly ToolCallRef[]): ToolCallRef[][] {
   const groups: ToolCallRef[][] = [];
   for (const call of calls) {
     const last = groups.at(-1);
-    if (call.risk === 'read' && last?.[0]?.risk === 'read') last.push(call);
+    if (last?.[0] !== undefined && changesNothing(call.risk) && changesNothing(last[0].risk)) last.push(call);
     else groups.push([call]);
   }
   return groups;
@@ -191,7 +192,7 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
       return 0;
     }
   }
-  if (call.risk === 'read') {
+  if (changesNothing(call.risk)) {
     return (await loop.host.tools.toolCall.executeWithOptions(options, [input])).repeats;
   }
   for (let losses = 0; ;) {

@@ -4,7 +4,8 @@ import { asCodetetherError, CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { Usage } from '../../domain/run/budget.ts';
 import { conversationTokens } from '../../domain/model/windows.ts';
-import { modelCallKey, summaryKey } from '../../domain/run/ids.ts';
+import { changesNothing } from '../../domain/run/risk.ts';
+import { modelCallKey, sessionRunId, summaryKey } from '../../domain/run/ids.ts';
 import type { ContextWindow, WantedSummary } from '../../domain/session/derive-context.ts';
 import { summaryPrompt } from '../../domain/session/summary-prompt.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
@@ -15,7 +16,14 @@ import { requireModelReference } from './check-model.ts';
 import { openContext } from './context.ts';
 import type { OpenContext } from './context.ts';
 import { startOutputLines } from './output-lines.ts';
-import type { PreparedCall, PrepareOptions, ProviderAnswer, SendOptions, ToolCatalogue } from './provider-call.ts';
+import type {
+  PreparedCall,
+  PrepareOptions,
+  ProviderAnswer,
+  SendOptions,
+  ToolCatalogue,
+  ToolDefinition,
+} from './provider-call.ts';
 import { prepareRemoteCall } from './providers.ts';
 import { modelAfter, refusalKey, toRefusal, waitForSettings } from './refusal.ts';
 import type { RefusalContext } from './refusal.ts';
@@ -234,8 +242,9 @@ async function summarise(
   }
 }
 
-function toolsFor({ readsOnly }: ModelStepInput, { definitions }: ToolCatalogue): ToolCatalogue['definitions'] {
-  return readsOnly === true ? definitions.filter(({ risk }) => risk === 'read') : definitions;
+function toolsFor({ runId, readsOnly }: ModelStepInput, tools: ToolCatalogue): readonly ToolDefinition[] {
+  const all = runId.startsWith(sessionRunId('')) ? tools.sessionDefinitions : tools.definitions;
+  return readsOnly === true ? all.filter(({ risk }) => changesNothing(risk)) : all;
 }
 
 async function prepare(

@@ -16,7 +16,9 @@ export interface ToolDefinition {
 
 /** What the model activity has to know of the tools. */
 export interface ToolCatalogue {
+  /** For stories. */
   readonly definitions: readonly ToolDefinition[];
+  readonly sessionDefinitions: readonly ToolDefinition[];
   /** Also answers for tools that there are not; `label` has at most 100 characters. */
   describe(name: string, args: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask'>;
 }

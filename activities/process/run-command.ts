@@ -30,6 +30,8 @@ export interface Command {
   readonly maxOutputBytes?: number;
   /** Every line of output as it comes, undecorated; the caller throttles. */
   readonly onLine?: (line: string) => void;
+  /** The output as it comes. */
+  readonly onOutput?: (chunk: Buffer) => void;
 }
 
 export interface CommandResult {
@@ -55,10 +57,12 @@ export type RunCommand = (command: Command) => Promise<CommandResult>;
 const graceMs = 300;
 const defaultMaxOutputBytes = 1024 * 1024;
 
+/** What command lines go through. */
+export const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh';
+
 export function createRunCommand(deps: ProcessDeps): RunCommand {
   const env = scrubEnvironment(deps.env);
   const openPipe = createOutputPipes({ ...deps, env });
-  const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh';
 
   return async (command) => {
     await requireFolder(command.cwd);
@@ -81,6 +85,7 @@ export function createRunCommand(deps: ProcessDeps): RunCommand {
     const output = readOutput(pipe, (chunk) => {
       buffer.write(chunk);
       lines?.write(chunk);
+      command.onOutput?.(chunk);
     });
     try {
       const request = { file, args, cwd: command.cwd, env: { ...env, ...command.env }, output: { pipe: pipe.path } };

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
+import { askAbout } from '../../domain/run/risk.ts';
 import { worktreeEnvironment } from '../process/environment.ts';
 import type { CommandResult } from '../process/run-command.ts';
 import { limitText, maxOutputCharacters, plainText } from './output-text.ts';
@@ -10,7 +11,7 @@ const defaultTimeoutSeconds = 120;
 const maxTimeoutSeconds = 600;
 
 /** Programs that look whether a person watches are told that none does. */
-const plainOutput = { CI: '1', NO_COLOR: '1', TERM: 'dumb' };
+export const plainOutput = { CI: '1', NO_COLOR: '1', TERM: 'dumb' };
 
 export function createBashTool(): Tool {
   return defineTool({
@@ -29,6 +30,7 @@ export function createBashTool(): Tool {
         .describe('Seconds until it is ended'),
       cwd: z.string().min(1).default('.').describe('Folder to run it in, relative to the workspace'),
     }),
+    ask: ({ command }) => askAbout(command),
     label: ({ command, cwd }) => (cwd === '.' ? command : `${command} (in ${cwd})`),
     run: async ({ command, timeout, cwd }, { workspace, runCommand, signal, onLine }) => {
       if (command.includes('\0')) return failure('the command has a NUL character in it');

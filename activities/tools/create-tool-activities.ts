@@ -1,9 +1,16 @@
 import { basename, dirname } from 'node:path';
-import type { AttemptRef, ToolActivities, ToolCallInput, ToolCallResult } from '../../domain/contracts/activities.ts';
+import type {
+  AttemptRef,
+  ToolActivities,
+  ToolCallInput,
+  ToolCallResult,
+  ToolRisk,
+} from '../../domain/contracts/activities.ts';
 import type { Store, WorkspaceRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
+import { changesNothing } from '../../domain/run/risk.ts';
 import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
 import type { NewSessionEvent, RequestedToolCall, SessionEvent } from '../../domain/session/transcript.ts';
@@ -18,10 +25,10 @@ import { readPromptInputs } from '../ralph/read-prompt-inputs.ts';
 import { createCheckpoint, restoreCheckpoint } from '../workspace/checkpoint.ts';
 import { requireWorkspace } from '../workspace/deps.ts';
 import type { Git } from '../workspace/git.ts';
-import { requireWorktree } from '../workspace/worktree.ts';
+import { inWorktree, requireWorktree } from '../workspace/worktree.ts';
 import { listFiles, listFolder } from './list-files.ts';
 import { cleanLine, limitText, maxOutputCharacters } from './output-text.ts';
-import { createToolRegistry, toolDefinitions } from './registry.ts';
+import { createToolRegistry, type ToolRegistry } from './registry.ts';
 import { openToolSession } from './tool-session.ts';
 import type { ToolContext, ToolOutcome } from './tool.ts';
 
@@ -47,6 +54,8 @@ export interface ToolActivitiesDeps {
   readonly runCommand: RunCommand;
   /** The user's own, with windows; default: none. */
   readonly ownPrices?: () => Promise<OwnPrices>;
+  /** Default: the tools that need nothing but the workspace. */
+  readonly registry?: ToolRegistry;
   /** Of the activity that is running: aborts when it is cancelled. */
   readonly cancellationSignal: () => AbortSignal;
 }
@@ -68,12 +77,12 @@ const interruptedInPlace =
 /** See {@link ToolActivities}. */
 export function createToolActivities(deps: ToolActivitiesDeps) {
   const { store, git } = deps;
-  const registry = createToolRegistry();
+  const { registry = createToolRegistry() } = deps;
   const sessions = {
     store,
     ownPrices: deps.ownPrices ?? (async () => ({})),
     scripts: createScriptReader(),
-    toolBytes: Buffer.byteLength(JSON.stringify(toolDefinitions)),
+    toolBytes: Buffer.byteLength(JSON.stringify(registry.definitions('full'))),
   };
   /** A recovery waits for a call of the same workspace that this worker is still ending. */
   const inTurn = createQueues();
@@ -102,9 +111,9 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const call = await findCall(input);
       if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0, repeats: await tellRepeats(input, call.rows) };
       const { risk, label } = registry.describe(call.request.name, call.request.args);
-      if (input.readsOnly === true && risk !== 'read') return await refuse(input, call.request);
+      if (input.readsOnly === true && !changesNothing(risk)) return await refuse(input, call.request);
       const work = () => runCall(input, { request: call.request, risk, label });
-      const result = await (risk === 'read' ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
+      const result = await (changesNothing(risk) ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
       return { ...result, repeats: await tellRepeats(input, call.rows) };
     },
 
@@ -127,7 +136,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         const { runId, storyId, attempt, step } = input;
         const key = toolCallKey(input.sessionId, step, input.callId);
         const isBegun = (await store.getEffect(key)) !== undefined;
-        if (input.risk === 'read' || !isBegun) return { kind: 'rerun', isBegun };
+        if (changesNothing(input.risk) || !isBegun) return { kind: 'rerun', isBegun };
         const workspace = await workspaceOf(input);
         const isUndone = workspace.kind === 'worktree';
         if (isUndone) await restoreCheckpoint(git, workspace);
@@ -216,7 +225,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
 
   async function runCall(
     input: ToolCallInput,
-    call: { readonly request: RequestedToolCall; readonly risk: 'read' | 'write' | 'shell'; readonly label: string },
+    call: { readonly request: RequestedToolCall; readonly risk: ToolRisk; readonly label: string },
   ): Promise<Omit<ToolCallResult, 'repeats'>> {
     const { runId, storyId, attempt, step } = input;
     const signal = deps.cancellationSignal();
@@ -230,7 +239,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       ...frame,
       body: { step, label: call.label },
     };
-    if (call.risk !== 'read') await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
+    if (!changesNothing(call.risk)) await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
     const announcement = announceLater(() => store.appendRunEvents(runId, [started]));
     const lines = startOutputLines({
       intervalMs: outputLineIntervalMs,
@@ -251,8 +260,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       await announcement.end();
     }
     const durationMs = Math.round(performance.now() - startedMs);
-    const mayHaveChanged =
-      workspace.kind === 'worktree' && (call.risk === 'shell' || (call.risk === 'write' && outcome.ok));
+    const mayHaveChanged = workspace.kind === 'worktree' && !changesNothing(call.risk);
     const checkpoint = mayHaveChanged
       ? await untilStored(() => createCheckpoint(git, workspace), signal)
       : workspace.checkpoint;
@@ -281,8 +289,11 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     if (workspace.kind === 'folder') {
       return {
         workspace: { root: workspace.path, mainCheckout: null },
+        workspaceId: workspace.workspaceId,
         runCommand: deps.runCommand,
         listFiles: () => listFolder(git, workspace.path),
+        git: (args, call) => git(args, { cwd: workspace.path, ...call }),
+        branch: null,
         ...given,
       };
     }
@@ -290,8 +301,11 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const mainCheckout = basename(worktree.commonDir) === '.git' ? dirname(worktree.commonDir) : null;
     return {
       workspace: { root: workspace.path, mainCheckout },
+      workspaceId: workspace.workspaceId,
       runCommand: deps.runCommand,
       listFiles: () => listFiles(git, worktree),
+      git: (args, call) => git(args, { ...inWorktree(worktree), ...call }),
+      branch: workspace.branch,
       ...given,
     };
   }

@@ -7,6 +7,12 @@ export interface EditRequest {
   readonly replaceAll: boolean;
 }
 
+/**
+ * How the old text was found, strictest first: every character; but for blanks at line ends; but for the indentation of the
+ * whole block; but for that and the number of blanks within lines.
+ */
+export type EditMatch = 'exact' | 'trailing-blanks' | 'indentation' | 'blanks';
+
 export type EditResult =
   | {
       readonly kind: 'edited';
@@ -15,8 +21,9 @@ export type EditResult =
       /** From 1: the first changed line of the new text, and how many lines the replacement has there. */
       readonly line: number;
       readonly lineCount: number;
-      /** `ignoring-whitespace`: only trailing blanks and the indentation of the whole block differed. */
-      readonly match: 'exact' | 'ignoring-whitespace';
+      readonly match: EditMatch;
+      /** The old text began each line with its number, as `read` shows it. */
+      readonly hadLineNumbers: boolean;
     }
   | { readonly kind: 'no-change' }
   | { readonly kind: 'empty-old-text' }
@@ -26,10 +33,31 @@ export type EditResult =
 
 /**
  * Replaces the one place (or, with `replaceAll`, every place) that is `oldText`. In a text whose lines all end in
- * CRLF both texts are taken with CRLF. When nothing is exactly equal, one single block that differs in trailing
- * blanks or in the indentation of all its lines is taken, and the new text gets that indentation.
+ * CRLF both texts are taken with CRLF. When nothing is exactly equal, one single block that differs in blanks is taken, see
+ * {@link EditMatch}, and the new text gets its indentation; then the same is tried without line numbers. Never takes a block whose other
+ * characters differ: what the model has not seen is not replaced.
  */
 export function editText(request: EditRequest): EditResult {
+  const result = editBlock(request);
+  if (result.kind !== 'not-found') return result;
+  const oldText = withoutLineNumbers(request.oldText);
+  if (oldText === undefined) return result;
+  const numberless = { ...request, oldText, newText: withoutLineNumbers(request.newText) ?? request.newText };
+  const second = editBlock(numberless);
+  if (second.kind === 'edited') return { ...second, hadLineNumbers: true };
+  return second;
+}
+
+/** Undefined unless every line begins with a number as `read` writes it. */
+function withoutLineNumbers(text: string): string | undefined {
+  const lines = text.split('\n');
+  const last = lines.at(-1) === '' ? lines.pop() : undefined;
+  if (lines.length === 0 || !lines.every((line) => /^ *\d+\|(?: |\r?$)/.test(line))) return undefined;
+  const plain = lines.map((line) => line.replace(/^ *\d+\| ?/, ''));
+  return [...plain, ...(last === undefined ? [] : [last])].join('\n');
+}
+
+function editBlock(request: EditRequest): EditResult {
   const newline = usesCrlf(request.text) ? '\r\n' : null;
   const oldText = withNewline(request.oldText, newline);
   const newText = withNewline(request.newText, newline);
@@ -38,7 +66,7 @@ export function editText(request: EditRequest): EditResult {
   if (oldText === newText) return { kind: 'no-change' };
   const places = placesOf(text, oldText);
   const [first] = places;
-  if (first === undefined) return editIgnoringWhitespace({ text, oldText, newText, newline: newline ?? '\n' });
+  if (first === undefined) return editIgnoringBlanks({ text, oldText, newText, newline: newline ?? '\n' });
   if (places.length > 1 && !request.replaceAll)
     return { kind: 'ambiguous', lines: places.map((place) => lineAt(text, place)) };
   const pieces = request.replaceAll ? text.split(oldText) : [text.slice(0, first), text.slice(first + oldText.length)];
@@ -49,10 +77,11 @@ export function editText(request: EditRequest): EditResult {
     line: lineAt(text, first),
     lineCount: newText.split('\n').length,
     match: 'exact',
+    hadLineNumbers: false,
   };
 }
 
-function usesCrlf(text: string): boolean {
+export function usesCrlf(text: string): boolean {
   return text.includes('\r\n') && !/(?<!\r)\n/.test(text);
 }
 
@@ -73,81 +102,111 @@ function lineAt(text: string, place: number): number {
   return line;
 }
 
-interface Block {
-  readonly indentation: string;
-  /** Without the common indentation and without trailing blanks. */
-  readonly lines: readonly string[];
-}
+/** What stays of a line for comparison; `indentation` is what the block's lines have in common. */
+const comparisons: readonly (readonly [Exclude<EditMatch, 'exact'>, (line: string, indentation: string) => string])[] =
+  [
+    ['trailing-blanks', (line) => line.trimEnd()],
+    ['indentation', (line, indentation) => line.slice(indentation.length).trimEnd()],
+    [
+      'blanks',
+      (line, indentation) =>
+        line
+          .slice(indentation.length)
+          .trimEnd()
+          .replace(/(?<=\S)\s+/g, ' '),
+    ],
+  ];
 
-function editIgnoringWhitespace(request: {
+function editIgnoringBlanks(request: {
   readonly text: string;
   readonly oldText: string;
   readonly newText: string;
   readonly newline: string;
 }): EditResult {
   const lines = request.text.split('\n').map(withoutCarriageReturn);
-  const wantedLines = request.oldText
+  const wanted = request.oldText
     .replace(/\r?\n$/, '')
     .split('\n')
     .map(withoutCarriageReturn);
-  const wanted = blockOf(wantedLines);
-  if (wanted.lines.every((line) => line === '')) return { kind: 'not-found', closest: null };
-  const [anchor, anchorAt] = firstFull(wanted.lines);
-  const found: { at: number; block: Block }[] = [];
-  for (let at = 0; at + wantedLines.length <= lines.length; at += 1) {
-    if ((lines[at + anchorAt] ?? '').trim() !== anchor.trim()) continue;
-    const block = blockOf(lines.slice(at, at + wantedLines.length));
-    if (block.lines.every((line, index) => line === wanted.lines[index])) found.push({ at, block });
+  if (wanted.every((line) => line.trim() === '')) return { kind: 'not-found', closest: null };
+  const from = commonIndentation(wanted);
+  for (const [match, kept] of comparisons) {
+    const places = blocksLike({ lines, wanted, indentation: from, kept });
+    const [place] = places;
+    if (place === undefined) continue;
+    if (places.length > 1) return { kind: 'ambiguous', lines: places.map((at) => at + 1) };
+    const to = commonIndentation(lines.slice(place, place + wanted.length));
+    const replacement = linesOf(request.newText).map((line) => reindented(line, from, to));
+    const text = replaceLines(request, { place, count: wanted.length, replacement });
+    if (text === request.text) return { kind: 'no-change' };
+    return {
+      kind: 'edited',
+      text,
+      replacements: 1,
+      line: place + 1,
+      lineCount: replacement.length,
+      match,
+      hadLineNumbers: false,
+    };
   }
-  const [place, ...others] = found;
-  if (place === undefined) return { kind: 'not-found', closest: closestBlock(lines, wantedLines) };
-  if (others.length > 0) return { kind: 'ambiguous', lines: found.map(({ at }) => at + 1) };
-  const replacement =
-    request.newText === ''
-      ? []
-      : request.newText
-          .replace(/\r?\n$/, '')
-          .split('\n')
-          .map(withoutCarriageReturn)
-          .map((line) => reindented(line, wanted.indentation, place.block.indentation));
-  const rawLines = request.text.split('\n');
-  const before = rawLines.slice(0, place.at).map((line) => `${line}\n`);
-  const after = rawLines.slice(place.at + wantedLines.length);
-  const lastHasNewline = after.length > 0;
+  return { kind: 'not-found', closest: closestBlock(lines, wanted) };
+}
+
+function blocksLike(search: {
+  readonly lines: readonly string[];
+  readonly wanted: readonly string[];
+  readonly indentation: string;
+  readonly kept: (line: string, indentation: string) => string;
+}): number[] {
+  const { lines, wanted, kept } = search;
+  const wantedKept = wanted.map((line) => kept(line, search.indentation));
+  const anchorAt = wanted.findIndex((line) => line.trim() !== '');
+  const anchor = wanted[anchorAt]?.replace(/\s+/g, '');
+  const places: number[] = [];
+  for (let at = 0; at + wanted.length <= lines.length; at += 1) {
+    if (lines[at + anchorAt]?.replace(/\s+/g, '') !== anchor) continue;
+    const block = lines.slice(at, at + wanted.length);
+    const indentation = commonIndentation(block);
+    if (block.every((line, index) => kept(line, indentation) === wantedKept[index])) places.push(at);
+  }
+  return places;
+}
+
+function linesOf(text: string): string[] {
+  return text === ''
+    ? []
+    : text
+        .replace(/\r?\n$/, '')
+        .split('\n')
+        .map(withoutCarriageReturn);
+}
+
+function replaceLines(
+  { text, newline }: { readonly text: string; readonly newline: string },
+  { place, count, replacement }: { readonly place: number; readonly count: number; readonly replacement: string[] },
+): string {
+  const rawLines = text.split('\n');
+  const before = rawLines.slice(0, place).map((line) => `${line}\n`);
+  const after = rawLines.slice(place + count);
   const body = replacement.map((line, index) =>
-    index < replacement.length - 1 || lastHasNewline ? `${line}${request.newline}` : line,
+    index < replacement.length - 1 || after.length > 0 ? `${line}${newline}` : line,
   );
-  const text = [...before, ...body, after.join('\n')].join('');
-  if (text === request.text) return { kind: 'no-change' };
-  return {
-    kind: 'edited',
-    text,
-    replacements: 1,
-    line: place.at + 1,
-    lineCount: replacement.length,
-    match: 'ignoring-whitespace',
-  };
+  return [...before, ...body, after.join('\n')].join('');
 }
 
 function withoutCarriageReturn(line: string): string {
   return line.endsWith('\r') ? line.slice(0, -1) : line;
 }
 
-function blockOf(lines: readonly string[]): Block {
+function commonIndentation(lines: readonly string[]): string {
   const indentations = lines.filter((line) => line.trim() !== '').map((line) => /^[ \t]*/.exec(line)?.[0] ?? '');
-  const indentation = indentations.reduce(commonStart, indentations[0] ?? '');
-  return { indentation, lines: lines.map((line) => line.slice(indentation.length).trimEnd()) };
+  return indentations.reduce(commonStart, indentations[0] ?? '');
 }
 
 function commonStart(a: string, b: string): string {
   let length = 0;
   while (length < a.length && a[length] === b[length]) length += 1;
   return a.slice(0, length);
-}
-
-function firstFull(lines: readonly string[]): [string, number] {
-  const at = lines.findIndex((line) => line !== '');
-  return [lines[at] ?? '', Math.max(at, 0)];
 }
 
 function reindented(line: string, from: string, to: string): string {

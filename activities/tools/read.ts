@@ -1,7 +1,7 @@
-import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { maxOutputCharacters, plainText } from './output-text.ts';
+import { linesOf, type Line } from './file-lines.ts';
 import { isBinary, maxWholeFileBytes, openForReading, similarNames } from './text-file.ts';
 import { defineTool, errorNumber, failure, success, type Tool, type ToolOutcome } from './tool.ts';
 import { resolveWorkspacePath, type WorkspacePath } from './workspace-path.ts';
@@ -94,43 +94,6 @@ async function numberedLines(
   if (end < total || more)
     shown.push(`[lines ${first} to ${end} of ${more ? 'more' : total}; go on with offset=${end + 1}]`);
   return success(shown.join('\n'));
-}
-
-interface Line {
-  /** Its beginning, at most {@link keptLineLength} characters. */
-  readonly text: string;
-  readonly length: number;
-}
-
-const keptLineLength = 4 * maxLineLength;
-
-/** Lines as grep and editors count them: ended by LF; a last one without LF counts too. Holds one chunk in memory. */
-async function* linesOf(handle: FileHandle): AsyncGenerator<Line> {
-  const decoder = new TextDecoder('utf-8');
-  const chunk = Buffer.allocUnsafe(256 * 1024);
-  let kept = '';
-  let length = 0;
-  const add = (part: string) => {
-    length += part.length;
-    if (kept.length < keptLineLength) kept += part.slice(0, keptLineLength - kept.length);
-  };
-  const take = (): Line => {
-    const line = { text: kept, length };
-    kept = '';
-    length = 0;
-    return line;
-  };
-  for (;;) {
-    const { bytesRead } = await handle.read(chunk, 0, chunk.length);
-    const parts = decoder.decode(chunk.subarray(0, bytesRead), { stream: bytesRead > 0 }).split('\n');
-    for (const part of parts.slice(0, -1)) {
-      add(part);
-      yield take();
-    }
-    add(parts.at(-1) ?? '');
-    if (bytesRead === 0) break;
-  }
-  if (length > 0) yield take();
 }
 
 function shortLine(line: Line): string {

@@ -1,16 +1,44 @@
-import type { ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
-import { askAbout } from '../../domain/run/risk.ts';
+import type { ToolRisk } from '../../domain/contracts/activities.ts';
+import type { MemoryStore } from '../../domain/contracts/store.ts';
+import type { ToolProfile } from '../../domain/session/tool-settings.ts';
 import { nearest } from '../../domain/text/nearest.ts';
+import type { ToolCatalogue } from '../model/provider-call.ts';
+import type { LanguageServers } from '../lsp/language-servers.ts';
+import type { GuardedFetch } from '../network/guarded-fetch.ts';
+import type { WebSearch } from '../network/web-search.ts';
+import type { LongLivedProcesses } from '../process/long-lived.ts';
+import { createApplyPatchTool } from './apply-patch.ts';
 import { createBashTool } from './bash.ts';
 import { createContextTools } from './context-tools.ts';
-import { createEditTool } from './edit.ts';
+import { createBatchTool } from './batch.ts';
+import { createDiffTool } from './diff.ts';
+import { createEditTool, createMultiEditTool } from './edit.ts';
+import { createExecCommandTool, createWriteStdinTool } from './exec-command.ts';
+import { createFileInfoTool } from './fileinfo.ts';
+import { createGitTool } from './git.ts';
 import { createGlobTool } from './glob.ts';
-import { createGrepTool } from './grep.ts';
+import { createCodeSearchTool, createGrepTool } from './grep.ts';
+import { createHeadTailTool } from './headtail.ts';
+import { createGoalTools } from './goal.ts';
 import { createListTool } from './list.ts';
+import { createLspTool, errorsAfterEdit } from './lsp.ts';
+import { createMemoryTool } from './memory.ts';
 import { cleanLine } from './output-text.ts';
 import { createReadTool } from './read.ts';
+import { createTodoReadTool } from './todoread.ts';
 import { createTodoWriteTool } from './todowrite.ts';
-import { failure, type Tool, type ToolContext, type ToolInputSchema, type ToolOutcome } from './tool.ts';
+import {
+  failure,
+  type Tool,
+  type ToolCallDescription,
+  type ToolContext,
+  type ToolInputSchema,
+  type ToolOutcome,
+} from './tool.ts';
+import { createTreeTool } from './tree.ts';
+import type { WebAccess } from './web-access.ts';
+import { createWebFetchTool } from './webfetch.ts';
+import { createWebSearchTool } from './websearch.ts';
 import { createWriteTool } from './write.ts';
 
 /** A tool as the model is told about it. */
@@ -19,61 +47,131 @@ export interface ToolDefinition {
   readonly description: string;
   /** JSON schema of an object. */
   readonly inputSchema: ToolInputSchema;
+  /** The most that a call can do. */
   readonly risk: ToolRisk;
 }
 
 export interface ToolRegistry {
+  /** In a fixed order, so that a provider's prompt cache holds. */
+  readonly definitions: (profile: ToolProfile) => readonly ToolDefinition[];
   /** A name that no tool has is an outcome too: it tells the names there are. */
   readonly call: (name: string, rawArguments: unknown, context: ToolContext) => Promise<ToolOutcome>;
-  /** Never throws. An unknown tool has the risk `read`: calling it does nothing. */
-  readonly describe: typeof describeToolCall;
+  /**
+   * Risk and label (one line, at most 100 characters) of a call before it runs, and whether a person is to be asked. Never
+   * throws. An unknown tool has the risk `read`: calling it does nothing.
+   */
+  readonly describe: (name: string, rawArguments: unknown) => ToolCallDescription;
 }
 
-const tools: readonly Tool[] = [
-  createReadTool(),
-  createWriteTool(),
-  createEditTool(),
-  createBashTool(),
-  createGlobTool(),
-  createGrepTool(),
-  createListTool(),
-  createTodoWriteTool(),
-  ...createContextTools(),
-];
+const leanTools: ReadonlySet<string> = new Set([
+  'read',
+  'write',
+  'edit',
+  'multiedit',
+  'bash',
+  'glob',
+  'grep',
+  'list',
+  'todowrite',
+  'session_recall',
+  'context_browse',
+]);
 
-const byName = new Map(tools.map((tool) => [tool.name, tool]));
+/** Names that other agents have for the same tools. */
+const aliases: Readonly<Record<string, string>> = {
+  patch: 'apply_patch',
+  file_info: 'fileinfo',
+  head_tail: 'headtail',
+  todo_read: 'todoread',
+  todo_write: 'todowrite',
+};
 
-/** What every model call offers, in a fixed order, so that a provider's prompt cache holds. */
-export const toolDefinitions: readonly ToolDefinition[] = tools.map(({ name, description, inputSchema, risk }) => ({
-  name,
-  description,
-  inputSchema,
-  risk,
-}));
-
-/** Risk and label (one line, at most 100 characters) of a call before it runs, and whether a person is to be asked. Never throws. */
-export function describeToolCall(name: string, rawArguments: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask'> {
-  const tool = byName.get(name);
-  if (tool === undefined) return { risk: 'read', label: cleanLine(`${name} (no such tool)`, 100) };
-  const ask = name === 'bash' ? askAbout(commandOf(rawArguments)) : undefined;
-  return { risk: tool.risk, label: tool.label(rawArguments), ...(ask === undefined ? {} : { ask }) };
+/** The tools that need nothing but the workspace, in the order in which they are told. */
+function workspaceTools(): readonly Tool[] {
+  return [
+    createReadTool(),
+    createWriteTool(),
+    createEditTool(),
+    createMultiEditTool(),
+    createApplyPatchTool(),
+    createBashTool(),
+    createGlobTool(),
+    createGrepTool(),
+    createCodeSearchTool(),
+    createListTool(),
+    createTreeTool(),
+    createFileInfoTool(),
+    createHeadTailTool(),
+    createDiffTool(),
+    createGitTool(),
+    createTodoWriteTool(),
+    createTodoReadTool(),
+    ...createGoalTools(),
+    ...createContextTools(),
+  ];
 }
 
-function commandOf(rawArguments: unknown): string {
-  const isObject = typeof rawArguments === 'object' && rawArguments !== null;
-  return isObject && 'command' in rawArguments ? String(rawArguments.command) : '';
+export interface WebMeans {
+  readonly fetch: GuardedFetch;
+  readonly access: WebAccess;
+  readonly search: WebSearch | undefined;
 }
 
-export function createToolRegistry(): ToolRegistry {
-  return {
+/** What tools need besides the workspace. A tool whose means are missing is not there. */
+export interface ToolMeans {
+  readonly processes?: LongLivedProcesses | undefined;
+  readonly memories?: MemoryStore | undefined;
+  readonly languageServers?: LanguageServers | undefined;
+  readonly web?: WebMeans | undefined;
+}
+
+function toolsOf({ processes, memories, languageServers, web }: ToolMeans): readonly Tool[] {
+  return [
+    ...workspaceTools(),
+    ...(processes === undefined ? [] : [createExecCommandTool(processes), createWriteStdinTool(processes)]),
+    ...(memories === undefined ? [] : [createMemoryTool(memories)]),
+    ...(languageServers === undefined ? [] : [createLspTool(languageServers)]),
+    ...(web === undefined ? [] : [createWebFetchTool(web)]),
+    ...(web?.search === undefined ? [] : [createWebSearchTool({ search: web.search, access: web.access })]),
+  ];
+}
+
+export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
+  const byName = new Map(toolsOf(means).map((tool) => [tool.name, tool]));
+  const find = (name: string): Tool | undefined =>
+    byName.get(name) ?? (Object.hasOwn(aliases, name) ? byName.get(aliases[name] ?? '') : undefined);
+  const registry: ToolRegistry = {
+    definitions: (profile) =>
+      [...byName.values()]
+        .filter(({ name }) => profile === 'full' || leanTools.has(name))
+        .map(({ name, description, inputSchema, risk }) => ({ name, description, inputSchema, risk })),
     call: async (name, rawArguments, context) => {
-      const tool = byName.get(name);
-      if (tool !== undefined) return tool.call(rawArguments, context);
-      const names = [...byName.keys()];
-      const meant = nearest(name, names) ?? names.find((known) => name.toLowerCase().includes(known));
-      const hint = meant === undefined ? '.' : `; did you mean ${meant}?`;
-      return failure(`there is no tool ${JSON.stringify(name.slice(0, 100))}${hint} Tools: ${names.join(', ')}`);
+      const tool = find(name);
+      if (tool === undefined) return unknownTool(name, [...byName.keys()]);
+      const { ok, output, changedFiles = [] } = await tool.call(rawArguments, context);
+      const { languageServers } = means;
+      if (languageServers === undefined || changedFiles.length === 0) return { ok, output };
+      return { ok, output: `${output}${await errorsAfterEdit(languageServers, changedFiles, context)}` };
     },
-    describe: describeToolCall,
+    describe: (name, rawArguments) =>
+      find(name)?.describe(rawArguments) ?? { risk: 'read', label: cleanLine(`${name} (no such tool)`, 100) },
   };
+  const batch = createBatchTool(registry);
+  byName.set(batch.name, batch);
+  return registry;
+}
+
+/** What the model activity has to know of the tools. @param profile absent: `lean` for stories, `full` for sessions */
+export function toolCatalogue(registry: ToolRegistry, profile: ToolProfile | undefined): ToolCatalogue {
+  return {
+    definitions: registry.definitions(profile ?? 'lean'),
+    sessionDefinitions: registry.definitions(profile ?? 'full'),
+    describe: registry.describe,
+  };
+}
+
+function unknownTool(name: string, names: readonly string[]): ToolOutcome {
+  const meant = nearest(name, names) ?? names.find((known) => name.toLowerCase().includes(known));
+  const hint = meant === undefined ? '.' : `; did you mean ${meant}?`;
+  return failure(`there is no tool ${JSON.stringify(name.slice(0, 100))}${hint} Tools: ${names.join(', ')}`);
 }

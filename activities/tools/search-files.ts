@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorNumber } from './tool.ts';
 import { isBinary, openForReading } from './text-file.ts';
@@ -11,6 +12,10 @@ export interface FileSearch {
   readonly files: readonly string[];
   readonly pattern: string;
   readonly isRegex: boolean;
+  /** Of expressions only. */
+  readonly ignoreCase: boolean;
+  /** Only these of the files can have a match; null: any. */
+  readonly candidates: ReadonlySet<string> | null;
   /** Stops after this many matching lines. */
   readonly limit: number;
   /** Lines to give before and after each match. */
@@ -31,7 +36,8 @@ export interface FileSearchResult {
   readonly matches: number;
   /** There may be more than `limit`. */
   readonly limited: boolean;
-  readonly skippedBinary: number;
+  /** Binary files that have a match; it is not shown. */
+  readonly matchingBinary: number;
   readonly skippedLarge: number;
 }
 
@@ -43,13 +49,15 @@ export async function searchFiles(search: FileSearch, signal?: AbortSignal): Pro
   const matches = lineMatcher(search);
   const lines: FoundLine[] = [];
   let found = 0;
-  let skippedBinary = 0;
+  let matchingBinary = 0;
   let skippedLarge = 0;
   for (const path of search.files) {
     signal?.throwIfAborted();
-    const text = await readSearchable(join(search.root, path));
-    if (text === 'binary') skippedBinary += 1;
-    else if (text === 'large') skippedLarge += 1;
+    const file = join(search.root, path);
+    const mayMatch = search.candidates === null || search.candidates.has(path);
+    const text = mayMatch ? await readSearchable(file) : isLarge(file) ? 'large' : 'none';
+    if (text === 'large') skippedLarge += 1;
+    else if (text !== 'none' && text.isBinary) matchingBinary += text.content.split('\n').some(matches) ? 1 : 0;
     else if (text !== 'none') {
       const inFile = linesOfFile({
         path,
@@ -68,18 +76,23 @@ export async function searchFiles(search: FileSearch, signal?: AbortSignal): Pro
     lines: limited ? untilMatch(lines, search.limit) : lines,
     matches: Math.min(found, search.limit),
     limited,
-    skippedBinary,
+    matchingBinary,
     skippedLarge,
   };
 }
 
 function lineMatcher(search: FileSearch): (line: string) => boolean {
   if (!search.isRegex) return (line) => line.includes(search.pattern);
-  const expression = new RegExp(search.pattern);
+  const expression = new RegExp(search.pattern, search.ignoreCase ? 'i' : '');
   return (line) => expression.test(line);
 }
 
-type Searchable = { readonly content: string } | 'binary' | 'large' | 'none';
+type Searchable = { readonly content: string; readonly isBinary: boolean } | 'large' | 'none';
+
+function isLarge(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isFile() === true && stats.size > maxSearchedBytes;
+}
 
 async function readSearchable(path: string): Promise<Searchable> {
   try {
@@ -89,7 +102,7 @@ async function readSearchable(path: string): Promise<Searchable> {
       if (!stats.isFile()) return 'none';
       if (stats.size > maxSearchedBytes) return 'large';
       const bytes = await handle.readFile();
-      return isBinary(bytes) ? 'binary' : { content: bytes.toString('utf8') };
+      return { content: bytes.toString('utf8'), isBinary: isBinary(bytes) };
     } finally {
       await handle.close();
     }

@@ -1,19 +1,25 @@
 import { z } from 'zod';
-import type { ToolRisk } from '../../domain/contracts/activities.ts';
+import type { ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { RunCommand } from '../process/run-command.ts';
+import type { GitAnswer, GitCall } from '../workspace/git.ts';
 import { cleanLine } from './output-text.ts';
 import type { ToolSession } from './tool-session.ts';
-import type { WorkspaceBoundary } from './workspace-path.ts';
+import type { WorkspaceBoundary, WorkspacePath } from './workspace-path.ts';
 
 /** What a tool may use while it runs. */
 export interface ToolContext {
   readonly workspace: WorkspaceBoundary;
   /** The caller's own. */
   readonly session: ToolSession;
+  readonly workspaceId: string;
   readonly runCommand: RunCommand;
   /** Files of the workspace that git does not ignore, relative to it, sorted. */
   readonly listFiles: () => Promise<readonly string[]>;
+  /** Runs git in the workspace, see `Git`. */
+  readonly git: (args: readonly string[], call?: Omit<GitCall, 'cwd' | 'gitDir' | 'workTree'>) => Promise<GitAnswer>;
+  /** The only branch that commits of this workspace belong on; null where any will do: in a person's own folder. */
+  readonly branch: string | null;
   /** Aborted when the run is cancelled: tools end what they started and throw the signal's reason. */
   readonly signal: AbortSignal;
   /** Each line of output of a long-running tool, for watching only. */
@@ -24,6 +30,8 @@ export interface ToolContext {
 export interface ToolOutcome {
   readonly ok: boolean;
   readonly output: string;
+  /** Files that it has written or removed, where it says so. */
+  readonly changedFiles?: readonly WorkspacePath[];
 }
 
 export type ToolInputSchema = Readonly<Record<string, unknown>>;
@@ -31,12 +39,16 @@ export type ToolInputSchema = Readonly<Record<string, unknown>>;
 /** A tool as the model asks for it: arguments come unchecked. */
 export interface Tool {
   readonly name: string;
+  /** The most that a call can do. */
   readonly risk: ToolRisk;
   readonly description: string;
   /** JSON schema of the arguments. */
   readonly inputSchema: ToolInputSchema;
-  /** One line of at most 100 characters; the bare name when the arguments are malformed. Never throws. */
-  readonly label: (rawArguments: unknown) => string;
+  /**
+   * What this call can do, its label (one line of at most 100 characters; the bare name when the arguments are malformed), and
+   * whether a person is to be asked. Never throws.
+   */
+  readonly describe: (rawArguments: unknown) => ToolCallDescription;
   /**
    * Malformed arguments, refused paths and missing files are outcomes with `ok: false`. Throws the signal's reason when
    * aborted, `disk-full`, and what is a defect of ours.
@@ -44,9 +56,15 @@ export interface Tool {
   readonly call: (rawArguments: unknown, context: ToolContext) => Promise<ToolOutcome>;
 }
 
+export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask'>;
+
 export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly name: string;
   readonly risk: ToolRisk;
+  /** Where it depends on the arguments; default: `risk`. */
+  readonly riskOf?: (input: z.output<z.ZodObject<Shape>>) => ToolRisk;
+  /** Default: nobody is asked. */
+  readonly ask?: (input: z.output<z.ZodObject<Shape>>) => ToolCallRef['ask'];
   readonly description: string;
   readonly input: z.ZodObject<Shape>;
   /** What follows the tool's name in its label. */
@@ -55,6 +73,11 @@ export interface ToolDeclaration<Shape extends z.ZodRawShape> {
 }
 
 export const success = (output: string): ToolOutcome => ({ ok: true, output });
+export const changed = (output: string, changedFiles: readonly WorkspacePath[]): ToolOutcome => ({
+  ok: true,
+  output,
+  changedFiles,
+});
 export const failure = (message: string): ToolOutcome => ({ ok: false, output: `error: ${message}` });
 
 const maxLabelLength = 100;
@@ -66,9 +89,15 @@ export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclara
     risk,
     description,
     inputSchema: jsonSchema(input),
-    label: (rawArguments) => {
+    describe: (rawArguments) => {
       const read = readArguments(input, rawArguments);
-      return cleanLine(read.ok ? `${name} ${declaration.label(read.value)}` : name, maxLabelLength);
+      if (!read.ok) return { risk, label: name };
+      const ask = declaration.ask?.(read.value);
+      return {
+        risk: declaration.riskOf?.(read.value) ?? risk,
+        label: cleanLine(`${name} ${declaration.label(read.value)}`, maxLabelLength),
+        ...(ask === undefined ? {} : { ask }),
+      };
     },
     call: async (rawArguments, context) => {
       const read = readArguments(input, rawArguments);

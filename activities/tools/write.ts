@@ -2,7 +2,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from './text-file.ts';
-import { defineTool, failure, success, type Tool } from './tool.ts';
+import { changed, defineTool, failure, success, type Tool } from './tool.ts';
 import { resolveWorkspacePath } from './workspace-path.ts';
 
 export function createWriteTool(): Tool {
@@ -26,7 +26,7 @@ export function createWriteTool(): Tool {
       await mkdir(dirname(file.absolute), { recursive: true });
       await writeFileAtomically(file.absolute, after);
       const size = `${countLines(content)} lines, ${after.length} bytes`;
-      return success(`${before === 'missing' ? 'created' : 'replaced'} ${file.relative} (${size})`);
+      return changed(`${before === 'missing' ? 'created' : 'replaced'} ${file.relative} (${size})`, [file]);
     },
   });
 }

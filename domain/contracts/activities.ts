@@ -48,10 +48,10 @@ export interface ModelStepInput extends AttemptRef {
 }
 
 /**
- * What running a tool twice can do: `read` nothing, `write` nothing once the workspace was put back to
- * its checkpoint, `shell` anything.
+ * What running a tool twice can do: `read` nothing, `network` nothing but asking another machine again, `write` nothing once the
+ * workspace was put back to its checkpoint, `shell` anything.
  */
-export type ToolRisk = 'read' | 'write' | 'shell';
+export type ToolRisk = 'read' | 'network' | 'write' | 'shell';
 
 export interface ToolCallRef {
   readonly id: string;

@@ -560,6 +560,45 @@ export interface ApprovalStore {
   listPendingApprovals(options?: { readonly runId?: string }): Promise<readonly ApprovalRecord[]>;
 }
 
+/** What an agent has noted about a repository. */
+export interface MemoryRecord {
+  /** Ten hex digits, made of the content. */
+  readonly memoryId: string;
+  readonly content: string;
+  readonly tags: readonly string[];
+  /** From 1 to 5. */
+  readonly importance: number;
+  readonly createdAt: Date;
+}
+
+export interface MemoryStore {
+  /** The same content again replaces its tags and importance. @returns its id */
+  saveMemory(memory: {
+    readonly repository: string;
+    readonly content: string;
+    readonly tags: readonly string[];
+    readonly importance: number;
+    readonly sessionId: string;
+  }): Promise<string>;
+  /** Those that hold any of the words (English stems), best first. */
+  searchMemories(search: {
+    readonly repository: string;
+    readonly query: string;
+    readonly limit: number;
+  }): Promise<readonly MemoryRecord[]>;
+  /** Newest first. */
+  listMemories(list: {
+    readonly repository: string;
+    readonly tag?: string | undefined;
+    readonly limit: number;
+  }): Promise<readonly MemoryRecord[]>;
+  getMemory(repository: string, memoryId: string): Promise<MemoryRecord | undefined>;
+  /** Most used first. */
+  memoryTags(repository: string): Promise<readonly { readonly tag: string; readonly count: number }[]>;
+  /** False when there was none. */
+  deleteMemory(repository: string, memoryId: string): Promise<boolean>;
+}
+
 export type Store = ApprovalStore &
   RunStore &
   SessionRunStore &
@@ -570,4 +609,5 @@ export type Store = ApprovalStore &
   CheckStore &
   BlobStore &
   LeaseStore &
-  HostStore;
+  HostStore &
+  MemoryStore;

@@ -1,4 +1,9 @@
-import type { AskReason } from '../contracts/activities.ts';
+import type { AskReason, ToolRisk } from '../contracts/activities.ts';
+
+/** Such calls run side by side, and again when they were lost. */
+export function changesNothing(risk: ToolRisk): boolean {
+  return risk === 'read' || risk === 'network';
+}
 
 /**
  * Whether a person is asked before a shell command runs, and why; undefined for nearly all commands. It reads the command

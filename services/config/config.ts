@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { CodetetherError } from '../../domain/errors.ts';
 import { bytesOf } from '../../domain/text/bytes.ts';
+import { searchProviders, toolProfiles, webAccessPolicies } from '../../domain/session/tool-settings.ts';
 import { processEnvironment, variable } from './environment.ts';
 import type { Environment } from './environment.ts';
 import { apiSocketPath, locate } from './paths.ts';
@@ -26,6 +27,9 @@ const count = z.coerce
   .int('expected a whole number, 1 to 1024')
   .min(1, 'expected a whole number, 1 to 1024')
   .max(1024, 'expected a whole number, 1 to 1024');
+const hostNames = text
+  .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
+  .pipe(z.array(z.string().regex(/^(?:\*\.)?[\w.-]+$/, 'expected names of hosts, separated by commas')));
 
 /** `5g`, `500m`, or a number of bytes. */
 const diskSize = z
@@ -55,6 +59,16 @@ const Config = z.strictObject({
   workerSlots: count.default(8),
   /** What the worktrees of one run may take on disk, in bytes. */
   maxDisk: diskSize.default(50e9),
+  /** Which tools agents are told of; default: `lean` in stories, `full` in sessions. */
+  toolProfile: z.enum(toolProfiles, `expected ${toolProfiles.join(' or ')}`).optional(),
+  /** `off`: agents have no web tools; `ask`: a person is asked about each address whose host `webHosts` does not name. */
+  webAccess: z.enum(webAccessPolicies, `expected ${webAccessPolicies.join(', ')}`).default('ask'),
+  /** Hosts that agents may ask, separated by commas; `*.example.com` stands for all below `example.com`. */
+  webHosts: hostNames.default([]),
+  /** Set: agents can search the web. */
+  searchProvider: z.enum(searchProviders, `expected ${searchProviders.join(' or ')}`).optional(),
+  searchUrl: webAddress.optional(),
+  searchApiKey: secret.optional(),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
   anthropicApiKey: secret.optional(),
@@ -83,6 +97,12 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   temporalUiPort: ['CODETETHER_TEMPORAL_UI_PORT'],
   workerSlots: ['CODETETHER_WORKER_SLOTS'],
   maxDisk: ['CODETETHER_MAX_DISK'],
+  toolProfile: ['CODETETHER_TOOL_PROFILE'],
+  webAccess: ['CODETETHER_WEB_ACCESS'],
+  webHosts: ['CODETETHER_WEB_HOSTS'],
+  searchProvider: ['CODETETHER_SEARCH_PROVIDER'],
+  searchUrl: ['CODETETHER_SEARCH_URL'],
+  searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],
@@ -94,7 +114,13 @@ const variables: { readonly [key in Key]: readonly string[] } = {
 };
 
 /** Never in a file, and never shown in a message. */
-const secretKeys: readonly string[] = ['anthropicApiKey', 'openaiApiKey', 'googleApiKey', 'openaiCompatibleApiKey'];
+const secretKeys: readonly string[] = [
+  'anthropicApiKey',
+  'openaiApiKey',
+  'googleApiKey',
+  'openaiCompatibleApiKey',
+  'searchApiKey',
+];
 const hiddenKeys: readonly string[] = [...secretKeys, 'databaseUrl'];
 
 export type ConfigFlags = { readonly [key in Key]?: string | number | undefined };

@@ -26,7 +26,7 @@ const StoredAnswer = z.object({
     z.object({
       id: z.string(),
       name: z.string(),
-      risk: z.enum(['read', 'write', 'shell']),
+      risk: z.enum(['read', 'network', 'write', 'shell']),
       label: z.string(),
       ask: z.object({ why: z.string(), isSafe: z.boolean() }).optional(),
     }),

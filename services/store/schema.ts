@@ -21,6 +21,7 @@ export interface Database {
   host: HostTable;
   lease: LeaseTable;
   approval: ApprovalTable;
+  memory: MemoryTable;
 }
 
 /** JSON goes in as text (see `json.ts`) and comes out as unknown: whoever reads it parses it. */
@@ -226,4 +227,16 @@ export interface HostTable {
   slots: number;
   slots_used: Count;
   seen_at: Time;
+}
+
+/** `words` is made of content and tags when it is written. */
+interface MemoryTable {
+  repository: string;
+  memory_id: string;
+  content: string;
+  tags: string[];
+  importance: number;
+  session_id: string;
+  created_at: Time;
+  words: string;
 }

@@ -10,6 +10,7 @@ import { createEffectStore } from './effect-store.ts';
 import { createHostStore } from './host-store.ts';
 import { createLeaseStore, requireLease } from './lease-store.ts';
 import { createExclusively } from './exclusively.ts';
+import { createMemoryStore } from './memory-store.ts';
 import { migrate } from './migrate.ts';
 import { createModelCallStore } from './model-call-store.ts';
 import { connectionConfig, createPool, guardedPool } from './pool.ts';
@@ -89,6 +90,7 @@ function storeMethods(database: Kysely<Database>): StoreMethods {
     ...createBlobStore(database),
     ...createHostStore(database),
     ...createLeaseStore(database),
+    ...createMemoryStore(database),
   };
 }
 

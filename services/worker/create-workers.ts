@@ -8,10 +8,13 @@ import { createGateActivities } from '../../activities/gates/create-gate-activit
 import { leaveBehind, tellRemoteAway } from '../../activities/hosts/failed-work.ts';
 import { withHostRuns } from '../../activities/hosts/host-runs.ts';
 import { createLeaseHolder } from '../../activities/hosts/lease-holder.ts';
+import { createLanguageServers } from '../../activities/lsp/language-servers.ts';
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
+import { createLongLivedProcesses } from '../../activities/process/long-lived.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
+import { withProcessesEnded } from '../../activities/process/with-processes-ended.ts';
 import { createProgressActivities } from '../../activities/progress/create-progress-activities.ts';
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
@@ -19,7 +22,7 @@ import { createCheckAnswer } from '../../activities/session/check-answer.ts';
 import { createSessionActivities } from '../../activities/session/create-session-activities.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { withDiskQuota } from '../../activities/tools/disk-quota.ts';
-import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
+import { createToolRegistry, toolCatalogue } from '../../activities/tools/registry.ts';
 import { createHousekeepingActivities } from '../../activities/workspace/clean-up.ts';
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
@@ -27,6 +30,7 @@ import { createGit } from '../../activities/workspace/git.ts';
 import type { ProjectionActivities } from '../../domain/contracts/activities.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import type { Config } from '../config/config.ts';
+import { variable } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
@@ -35,6 +39,7 @@ import { interceptActivity } from './activity-interceptor.ts';
 import type { CrashPoints } from './crash-points.ts';
 import type { InFlightJournal } from './in-flight-journal.ts';
 import { modelSettings } from '../config/model-settings.ts';
+import { webMeans } from './web-means.ts';
 
 export interface WorkersOptions {
   readonly config: Config;
@@ -63,6 +68,18 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const git = createGit(processes);
   const runCommand = createRunCommand(processes);
   const repositories = createRepositories(processes);
+  const longLived = createLongLivedProcesses({ runCommand, processDir: options.processDir });
+  const languageServers = createLanguageServers({
+    runCommand,
+    processDir: options.processDir,
+    path: variable(options.environment, 'PATH') ?? '',
+  });
+  const registry = createToolRegistry({
+    processes: longLived,
+    memories: store,
+    languageServers,
+    web: webMeans(config),
+  });
 
   const ownPrices = createPriceReader(locate({ environment: options.environment }).pricesFile);
   const hostStore = leases.fence(withHostRuns(store, { git, hostId, dataDir: config.dataDir }));
@@ -72,7 +89,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     spool: createAnswerSpool(join(config.dataDir, 'worker', 'answers')),
     settings: modelSettings(config),
     ownPrices,
-    tools: { definitions: toolDefinitions, describe: describeToolCall },
+    tools: toolCatalogue(registry, config.toolProfile),
     cancellationSignal,
     attemptNumber: () => Context.current().info.attempt,
   });
@@ -90,18 +107,18 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   };
   const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
   const host = leases.hold(
-    {
+    withProcessesEnded([longLived, languageServers], {
       ...withEffectLedger(hostStore, createWorkspaceActivities(onHost)),
       ...createHousekeepingActivities(onHost),
       ...withDiskQuota(
         { store: hostStore },
-        createToolActivities({ store: hostStore, git, runCommand, ownPrices, cancellationSignal }),
+        createToolActivities({ store: hostStore, git, runCommand, registry, ownPrices, cancellationSignal }),
       ),
       ...createGateActivities({ store: hostStore, repositories, runCommand, cancellationSignal }),
       ...createProgressActivities({ store: hostStore, hostId, git }),
       ...createPrdFileActivities(onHost),
       ...createSessionActivities({ store: hostStore, hostId }),
-    },
+    }),
     {
       leaseLost: (lost) => leaveBehind(onHost, lost),
       remoteAway: (runId, message) => tellRemoteAway(store, { runId, message, now: new Date() }),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
-import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
+import { createToolRegistry, toolCatalogue } from '../../activities/tools/registry.ts';
 import type { ModelStepResult } from '../../domain/contracts/activities.ts';
 import { attemptId } from '../../domain/run/ids.ts';
 import { createStore } from '../../services/store/store.ts';
@@ -38,7 +38,7 @@ async function race(runId: string, model: string, caps: PlanOptions, url = 'http
   const { modelStep } = createModelActivities({
     store,
     settings: modelSettings(url),
-    tools: { definitions: toolDefinitions, describe: describeToolCall },
+    tools: toolCatalogue(createToolRegistry(), 'lean'),
     cancellationSignal: () => new AbortController().signal,
     attemptNumber: () => 1,
     spool: createMemorySpool(),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
-import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
+import { createToolRegistry, toolCatalogue } from '../../activities/tools/registry.ts';
 import type { RalphOptions } from '../../domain/contracts/ralph.ts';
 import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
@@ -68,7 +68,7 @@ function activities(url: string) {
   return createModelActivities({
     store,
     settings: modelSettings(url),
-    tools: { definitions: toolDefinitions, describe: describeToolCall },
+    tools: toolCatalogue(createToolRegistry(), 'lean'),
     cancellationSignal: () => new AbortController().signal,
     attemptNumber: () => 1,
     spool: createMemorySpool(),

@@ -248,6 +248,22 @@ describe('recovery of a lost call', () => {
     expect(file('kept.txt')).toBe('new');
   });
 
+  test('of a patch that was half applied puts all of its files back, and the rerun applies it whole', async () => {
+    const patch =
+      '*** Begin Patch\n*** Update File: kept.txt\n@@\n-kept\n+new\n*** Add File: a/b.txt\n+b\n*** Delete File: README.md\n*** End Patch\n';
+    await asked(2, [{ id: 'c2', name: 'apply_patch', args: { patch } }]);
+    await store.beginEffect({ key: toolCallKey(sessionId, 2, 'c2'), runId, storyId: 'US-1', kind: 'tool-call' });
+    writeFileSync(path.join(workspacePath, 'kept.txt'), 'new\n');
+    mkdirSync(path.join(workspacePath, 'a'));
+    writeFileSync(path.join(workspacePath, 'a', '.b.txt.0123456789ab.tmp'), 'b\n');
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'write' })).toEqual({ kind: 'rerun', isBegun: true });
+    expect(file('kept.txt')).toBe('kept');
+    expect(existsSync(path.join(workspacePath, 'a'))).toBe(false);
+    expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: true });
+    expect([file('kept.txt'), file('a/b.txt')]).toEqual(['new', 'b\n']);
+    expect(existsSync(path.join(workspacePath, 'README.md'))).toBe(false);
+  });
+
   test('of a call that had not begun changes nothing and asks for a rerun', async () => {
     await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'echo x >> twice.txt' } }]);
     expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({

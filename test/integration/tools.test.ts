@@ -1,63 +1,29 @@
-import { memoryToolSession } from '../support/tool-session.ts';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createRunCommand } from '../../activities/process/run-command.ts';
-import { listFiles } from '../../activities/tools/list-files.ts';
-import { createToolRegistry } from '../../activities/tools/registry.ts';
-import type { ToolContext, ToolOutcome } from '../../activities/tools/tool.ts';
-import { createGit } from '../../activities/workspace/git.ts';
-import { requireWorktree } from '../../activities/workspace/worktree.ts';
-import { bareEnvironment, makeRepository, type Files, type TestRepository } from '../support/repository.ts';
+import type { TestRepository } from '../support/repository.ts';
+import { makeToolWorkspace, type ToolWorkspace } from '../support/tool-workspace.ts';
 
+let workspace: ToolWorkspace;
 let repository: TestRepository;
 let root: string;
-let context: ToolContext;
 let lines: string[];
 let abort: AbortController;
 
 beforeEach(async () => {
-  repository = makeRepository({ name: 'größe und so', files: { '.gitignore': 'ignored/\nnode_modules\n' } });
-  root = path.join(repository.top, '.codetether-worktrees', 'run', 'US-1');
-  repository.git(['worktree', 'add', '-q', '-b', 'story', root]);
-  const processes = {
-    env: { ...bareEnvironment(repository.scratch), OPENAI_API_KEY: 'sk-secret' },
-    processDir: path.join(repository.scratch, 'processes'),
-  };
-  const git = createGit(processes);
-  const worktree = await requireWorktree(root);
-  lines = [];
-  abort = new AbortController();
-  context = {
-    session: memoryToolSession(),
-    workspace: { root, mainCheckout: repository.top },
-    runCommand: createRunCommand(processes),
-    listFiles: () => listFiles(git, worktree),
-    signal: abort.signal,
-    onLine: (line) => lines.push(line),
-  };
+  workspace = await makeToolWorkspace();
+  ({ repository, root, lines, abort } = workspace);
 });
 
 afterEach(() => {
-  repository.remove();
+  workspace.remove();
 });
 
-const { call } = createToolRegistry();
-const run = (name: string, given: Record<string, unknown>): Promise<ToolOutcome> => call(name, given, context);
-const write = (files: Files): void => repository.write(files, root);
-const file = (name: string): string => readFileSync(path.join(root, name), 'utf8');
-const leftovers = (): string[] =>
-  readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.tmp'));
+const run: ToolWorkspace['run'] = (name, given) => workspace.run(name, given);
+const write: ToolWorkspace['write'] = (files) => workspace.write(files);
+const file: ToolWorkspace['file'] = (name) => workspace.file(name);
+const leftovers: ToolWorkspace['leftovers'] = () => workspace.leftovers();
 
 describe('read', () => {
   test('gives numbered lines', async () => {
@@ -191,7 +157,9 @@ describe('edit', () => {
   test('says that it took a block that differs in blanks', async () => {
     write({ 'a.py': 'def f():\n    if x:\n        go()\n' });
     const outcome = await run('edit', { path: 'a.py', old_string: 'if x:\n    go()', new_string: 'if y:\n    stop()' });
-    expect(outcome.output).toContain('differed only in indentation or trailing blanks');
+    expect(outcome.output).toContain(
+      'edited a.py (match: indentation; the block differed from old_string in the indentation of the whole block; check it)',
+    );
     expect(file('a.py')).toBe('def f():\n    if y:\n        stop()\n');
   });
 
@@ -292,12 +260,12 @@ describe('glob, grep and list', () => {
     expect((await run('grep', { pattern: '(' })).output).toContain('src/add.js:1:');
   });
 
-  test('grep skips binary, large and linked files and says so', async () => {
+  test('grep shows nothing of binary, large and linked files and says so', async () => {
     writeFileSync(path.join(root, 'bin.dat'), Buffer.from('needle\0'));
     write({ 'large.txt': 'needle\n'.repeat(200_000) });
     symlinkSync('/etc/passwd', path.join(root, 'passwd'));
     expect((await run('grep', { pattern: 'needle' })).output).toMatch(
-      /^no match in \d files\n\[files skipped: 1 binary, 1 larger than 1 MiB\]$/,
+      /^no match in \d files\n\[1 binary file matches\]\n\[files skipped: 1 larger than 1 MiB\]$/,
     );
     expect((await run('grep', { pattern: 'root:' })).output).toContain('no match');
   });

@@ -37,7 +37,7 @@ function host(hostId: string): Host {
   const repositories = createRepositories(processes);
   const { git } = repositories;
   const hostStore = withHostRuns(
-    { ...store, listRuns: async (_: { readonly limit: number }) => [store.run] },
+    { ...store, listRuns: async () => [store.run] },
     { git, hostId, dataDir },
   );
   const heldLease = (): Lease => ({ leaseId: `${runId}:${storyId}`, hostId, number: leases });

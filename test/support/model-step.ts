@@ -1,6 +1,6 @@
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import type { ModelActivitiesDeps } from '../../activities/model/model-activities.ts';
-import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
+import { createToolRegistry, toolCatalogue } from '../../activities/tools/registry.ts';
 import type { AnswerSpool } from '../../activities/model/answer-spool.ts';
 import type { ModelStepInput, ModelStepResult } from '../../domain/contracts/activities.ts';
 import type { ModelCallAnswer } from '../../domain/contracts/store.ts';
@@ -42,7 +42,7 @@ export function startSession(
   const store = deps.store ?? createFakeModelStore();
   const { modelStep } = createModelActivities({
     settings: modelSettings(url),
-    tools: { definitions: toolDefinitions, describe: describeToolCall },
+    tools: toolCatalogue(createToolRegistry(), 'lean'),
     cancellationSignal: () => new AbortController().signal,
     attemptNumber: () => 1,
     spool: createMemorySpool(),

@@ -4,7 +4,7 @@ import { partOptions } from '../../activities/model/answer-parts.ts';
 import { toModelCallAnswer } from '../../activities/model/answer.ts';
 import { oneLine, startOutputLines } from '../../activities/model/output-lines.ts';
 import type { AnsweredPart, PreparedCall, ProviderAnswer } from '../../activities/model/provider-call.ts';
-import { describeToolCall } from '../../activities/tools/registry.ts';
+import { createToolRegistry } from '../../activities/tools/registry.ts';
 import { priceOf } from '../../domain/model/prices.ts';
 
 const input = { runId: 'r', storyId: 'US-1', attempt: 2, sessionId: 'r:US-1:2', step: 7, model: 'openai/gpt-4.1:low' };
@@ -26,7 +26,7 @@ function toolCall(id: string, options: Partial<Extract<AnsweredPart, { type: 'to
 function stored(raw: Partial<ProviderAnswer>, usedIds: readonly string[] = []) {
   const answer = toModelCallAnswer(
     { content: [], finish: 'done', tokens, ...raw },
-    { input, key: 'k', call, usedIds: new Set(usedIds), describe: describeToolCall, durationMs: 12.4 },
+    { input, key: 'k', call, usedIds: new Set(usedIds), describe: createToolRegistry().describe, durationMs: 12.4 },
   );
   if (answer.sessionEvent.kind !== 'assistant') throw new Error('not an answer');
   return { ...answer, body: answer.sessionEvent.body, ids: answer.result.toolCalls.map(({ id }) => id) };

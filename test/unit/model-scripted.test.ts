@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
-import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
+import { createToolRegistry, toolCatalogue } from '../../activities/tools/registry.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { createMemorySpool } from '../support/model-step.ts';
 import { createFakeModelStore } from '../support/fake-model-store.ts';
@@ -37,7 +37,7 @@ function activities({ store = createFakeModelStore(), tryNumber = 1, signal, idl
   return createModelActivities({
     store,
     settings: { anthropic: {}, openai: {}, google: {}, openaiCompatible: {} },
-    tools: { definitions: toolDefinitions, describe: describeToolCall },
+    tools: toolCatalogue(createToolRegistry(), 'lean'),
     cancellationSignal: () => signal ?? new AbortController().signal,
     attemptNumber: () => tryNumber,
     spool: createMemorySpool(),

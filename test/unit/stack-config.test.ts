@@ -50,6 +50,18 @@ describe('settings', () => {
     expect(load({ CODETETHER_WORKER_SLOTS: '' })).toMatchObject({ workerSlots: 3 });
   });
 
+  it('say what agents may do on the web', () => {
+    expect(load()).toMatchObject({ webAccess: 'ask', webHosts: [] });
+    const environment = { CODETETHER_WEB_HOSTS: 'a.example, *.B.example', CODETETHER_SEARCH_API_KEY: 'key' };
+    expect(load(environment).webHosts).toEqual(['a.example', '*.b.example']);
+    expect(inspect(load(environment))).not.toContain("'key'");
+    expect(
+      problems(() => load({ CODETETHER_WEB_HOSTS: 'https://a.example/', CODETETHER_WEB_ACCESS: 'yes' })),
+    ).toHaveLength(2);
+    writeConfig('searchApiKey: key\n');
+    expect(problems(load)[0]).toContain('expected CODETETHER_SEARCH_API_KEY in the environment');
+  });
+
   it('are frozen', () => {
     expect(Object.isFrozen(load())).toBe(true);
   });

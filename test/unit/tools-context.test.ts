@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createToolRegistry, describeToolCall } from '../../activities/tools/registry.ts';
+import { createToolRegistry } from '../../activities/tools/registry.ts';
 import type { ToolContext } from '../../activities/tools/tool.ts';
 import { deriveContext } from '../../domain/session/derive-context.ts';
 import { recall } from '../../domain/session/recall.ts';
@@ -9,7 +9,7 @@ import { memoryToolSession } from '../support/tool-session.ts';
 import { said, transcript } from '../support/transcripts.ts';
 
 const { system, user, answer, result } = said;
-const { call } = createToolRegistry();
+const { call, describe: describeToolCall } = createToolRegistry();
 
 /** Two turns and the step that calls a tool now. */
 const talk = () =>
@@ -30,6 +30,9 @@ function start(options: Parameters<typeof memoryToolSession>[0] = {}) {
   const context: ToolContext = {
     session,
     workspace: { root: '/nowhere', mainCheckout: null },
+    workspaceId: 'run:US-1',
+    git: () => Promise.reject(new Error('not expected')),
+    branch: 'story',
     runCommand: () => Promise.reject(new Error('not expected')),
     listFiles: () => Promise.reject(new Error('not expected')),
     signal: new AbortController().signal,

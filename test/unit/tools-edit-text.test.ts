@@ -97,7 +97,7 @@ describe('a block that differs only in blanks', () => {
     const text = 'class A {\n    run() {\n        go();   \n    }\n}\n';
     expect(edit(text, 'run() {\n    go();\n}', 'run() {\n    stop();\n\n}')).toMatchObject({
       kind: 'edited',
-      match: 'ignoring-whitespace',
+      match: 'indentation',
       text: 'class A {\n    run() {\n        stop();\n\n    }\n}\n',
       line: 2,
     });
@@ -107,6 +107,22 @@ describe('a block that differs only in blanks', () => {
     expect(textOf(edit('\tif (a) {\n\t\tb();\n\t}\n', 'if (a) {\n\tb();\n}\n', 'if (c) {\n\tb();\n}\n'))).toBe(
       '\tif (c) {\n\t\tb();\n\t}\n',
     );
+  });
+
+  test('is taken by the strictest comparison that finds it, and the result names it', () => {
+    expect(edit('  a  \n  b\n', '  a\n  b', '  c')).toMatchObject({ match: 'trailing-blanks', text: '  c\n' });
+    expect(edit('  f(a,  b)\n', 'f(a, b)\n', 'g()\n')).toMatchObject({ match: 'blanks', text: '  g()\n' });
+    expect(edit('a  b\na  b\n', 'a b\n', 'c\n')).toEqual({ kind: 'ambiguous', lines: [1, 2] });
+    expect(edit('f(ab)\n', 'f(a b)', 'g()')).toMatchObject({ kind: 'not-found' });
+  });
+
+  test('is found without the line numbers that read shows', () => {
+    expect(edit('one\n  two\nthree\n', '   2|   two\n   3| three\n', '   2|   deux\n')).toMatchObject({
+      match: 'exact',
+      hadLineNumbers: true,
+      text: 'one\n  deux\n',
+    });
+    expect(edit('   2| x\n', '   2| x', 'y')).toMatchObject({ hadLineNumbers: false, text: 'y\n' });
   });
 
   test('can be removed, also at the end without a line end', () => {

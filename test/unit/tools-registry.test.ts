@@ -1,37 +1,125 @@
 import { expect, test } from 'vitest';
-import { createToolRegistry, describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
 import { memoryToolSession } from '../support/tool-session.ts';
+import type { LanguageServers } from '../../activities/lsp/language-servers.ts';
+import type { LongLivedProcesses } from '../../activities/process/long-lived.ts';
+import { createToolRegistry, type ToolMeans } from '../../activities/tools/registry.ts';
+import type { MemoryStore } from '../../domain/contracts/store.ts';
 import type { ToolContext } from '../../activities/tools/tool.ts';
 
 const context: ToolContext = {
   workspace: { root: '/nowhere', mainCheckout: null },
+  workspaceId: 'run:US-1',
   session: memoryToolSession(),
   runCommand: () => Promise.reject(new Error('not expected')),
   listFiles: () => Promise.reject(new Error('not expected')),
+  git: () => Promise.reject(new Error('not expected')),
+  branch: 'story',
   signal: new AbortController().signal,
   onLine: () => undefined,
 };
 
+/** Whatever a host can have. */
+const means: ToolMeans = {
+  processes: {} as LongLivedProcesses,
+  memories: {} as MemoryStore,
+  languageServers: {} as LanguageServers,
+  web: {
+    fetch: () => Promise.reject(new Error('not expected')),
+    access: { policy: 'ask', hosts: [] },
+    search: { host: 'search.example', search: () => Promise.reject(new Error('not expected')) },
+  },
+};
+const { definitions, describe: describeToolCall } = createToolRegistry(means);
+
 const label = (name: string, given: unknown) => describeToolCall(name, given).label;
 
 test('the tools are what the model was told of: a change here changes every prompt', () => {
-  expect(toolDefinitions.map(({ name, risk }) => [name, risk])).toEqual([
+  expect(definitions('full').map(({ name, risk }) => [name, risk])).toEqual([
     ['read', 'read'],
     ['write', 'write'],
     ['edit', 'write'],
+    ['multiedit', 'write'],
+    ['apply_patch', 'write'],
     ['bash', 'shell'],
     ['glob', 'read'],
     ['grep', 'read'],
+    ['codesearch', 'read'],
     ['list', 'read'],
+    ['tree', 'read'],
+    ['fileinfo', 'read'],
+    ['headtail', 'read'],
+    ['diff', 'read'],
+    ['git', 'write'],
     ['todowrite', 'read'],
+    ['todoread', 'read'],
+    ['create_goal', 'read'],
+    ['get_goal', 'read'],
+    ['update_goal', 'read'],
     ['session_recall', 'read'],
     ['context_browse', 'read'],
     ['context_pin', 'read'],
     ['context_reset', 'read'],
     ['context_budget', 'read'],
     ['context_summarize', 'read'],
+    ['exec_command', 'shell'],
+    ['write_stdin', 'shell'],
+    ['memory', 'write'],
+    ['lsp', 'read'],
+    ['webfetch', 'network'],
+    ['websearch', 'network'],
+    ['batch', 'shell'],
   ]);
-  expect(toolDefinitions).toMatchSnapshot();
+  expect(definitions('full')).toMatchSnapshot();
+});
+
+test('a tool whose means this host has not is told of nowhere', () => {
+  const names = new Set(
+    createToolRegistry()
+      .definitions('full')
+      .map(({ name }) => name),
+  );
+  const missing = definitions('full').flatMap(({ name }) => (names.has(name) ? [] : [name]));
+  expect(missing).toEqual(['exec_command', 'write_stdin', 'memory', 'lsp', 'webfetch', 'websearch']);
+});
+
+test('a story is told of what it needs, not of everything', () => {
+  expect(definitions('lean').map(({ name }) => name)).toEqual([
+    'read',
+    'write',
+    'edit',
+    'multiedit',
+    'bash',
+    'glob',
+    'grep',
+    'list',
+    'todowrite',
+    'session_recall',
+    'context_browse',
+  ]);
+});
+
+test('the risk is that of the call, not of the tool', () => {
+  const risk = (name: string, given: unknown) => describeToolCall(name, given).risk;
+  expect(risk('git', { op: 'log' })).toBe('read');
+  expect(risk('git', { op: 'commit', message: 'x' })).toBe('write');
+  expect(risk('edit', { path: 'a', old_string: 'a', new_string: 'b', preview: true })).toBe('read');
+  expect(risk('batch', { calls: [{ tool: 'read', args: { path: 'a' } }] })).toBe('read');
+  const calls = [
+    { tool: 'read', args: { path: 'a' } },
+    { tool: 'write', args: { path: 'a', content: '' } },
+    { tool: 'git', args: { op: 'log' } },
+  ];
+  expect(risk('batch', { calls })).toBe('write');
+  expect(risk('batch', { calls: [...calls, { tool: 'bash', args: { command: 'ls' } }] })).toBe('shell');
+  expect(risk('batch', { calls: [{ tool: 'batch', args: { calls } }] })).toBe('shell');
+});
+
+test('a person is asked about a batch that holds a call they would be asked about', () => {
+  const calls = [
+    { tool: 'bash', args: { command: 'docker build .' } },
+    { tool: 'bash', args: { command: 'git push' } },
+  ];
+  expect(describeToolCall('batch', { calls }).ask).toEqual({ why: 'it pushes to a remote', isSafe: false });
 });
 
 test('a label is what a person would say, on one line of at most 100 characters', () => {
@@ -73,13 +161,25 @@ test('null is the same as not given, arguments as JSON text are read, unknown on
 });
 
 test('an unknown tool is answered with the ones there are', async () => {
-  const { call } = createToolRegistry();
-  const names =
-    'read, write, edit, bash, glob, grep, list, todowrite, session_recall, context_browse, context_pin, context_reset, context_budget, context_summarize';
-  expect(await call('todo_write', {}, context)).toEqual({
+  const { call } = createToolRegistry(means);
+  const names = definitions('full').map(({ name }) => name);
+  expect(await call('todowrte', {}, context)).toEqual({
     ok: false,
-    output: `error: there is no tool "todo_write"; did you mean todowrite? Tools: ${names}`,
+    output: `error: there is no tool "todowrte"; did you mean todowrite? Tools: ${names.join(', ')}`,
   });
   expect((await call('read_file', {}, context)).output).toContain('did you mean read?');
-  expect((await call('webfetch', {}, context)).output).toBe(`error: there is no tool "webfetch". Tools: ${names}`);
+  expect((await call('browserctl', {}, context)).output).toContain('there is no tool "browserctl". Tools: read, ');
+});
+
+test('names of other agents stand for the same tools', async () => {
+  const { call } = createToolRegistry();
+  expect(await call('todo_write', { todos: [] }, context)).toEqual({ ok: true, output: '(the list is empty)' });
+  for (const [alias, name] of [
+    ['patch', 'apply_patch'],
+    ['file_info', 'fileinfo'],
+    ['head_tail', 'headtail'],
+    ['todo_read', 'todoread'],
+  ] as const)
+    expect(label(alias, {}), alias).toContain(name);
+  expect(label('constructor', {})).toBe('constructor (no such tool)');
 });

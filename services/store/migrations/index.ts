@@ -8,6 +8,7 @@ import { storyFiles } from './0006-story-files.ts';
 import { leases } from './0007-leases.ts';
 import { sessions } from './0008-sessions.ts';
 import { sessionFolders } from './0009-session-folders.ts';
+import { memories } from './0010-memories.ts';
 
 export interface Migration {
   /** From 1, without gaps. A migration that was released is never edited. */
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   leases,
   sessions,
   sessionFolders,
+  memories,
 ];
