@@ -184,3 +184,18 @@ describe('what a host writes under a lease that it has lost', () => {
     expect(await store.readSession(`${runId}:US-1:1`)).toHaveLength(1);
   });
 });
+
+test('a host that stands still in the middle of a transaction holds up the others for some seconds only', async () => {
+  const [locked, others] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const still = sql.transaction().execute(async (transaction) => {
+    await transaction.selectFrom('run').select('run_id').where('run_id', '=', runId).forUpdate().execute();
+    locked.resolve();
+    await others.promise;
+    await transaction.selectFrom('run').select('run_id').execute();
+  });
+  const refused = expect(still).rejects.toMatchObject({ code: 'database-unreachable' });
+  await locked.promise;
+  await store.appendRunEvents(runId, [warning('goes on')]);
+  others.resolve();
+  await refused;
+}, 25_000);

@@ -8,7 +8,7 @@ import { createWorkspaceActivities } from '../../activities/workspace/create-wor
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import type { Git } from '../../activities/workspace/git.ts';
 import type { Lease } from '../../domain/contracts/activities.ts';
-import type { WorkspaceRecord } from '../../domain/contracts/store.ts';
+import type { RunStore, WorkspaceRecord } from '../../domain/contracts/store.ts';
 import { bareEnvironment, memoryStore } from '../support/repository.ts';
 import type { MemoryStore, TestRepository } from '../support/repository.ts';
 import { removeRepositories, repositoryForTest } from '../support/workspace-world.ts';
@@ -36,10 +36,8 @@ function host(hostId: string): Host {
   const processes = { env: bareEnvironment(repository.scratch), processDir: path.join(dataDir, 'processes') };
   const repositories = createRepositories(processes);
   const { git } = repositories;
-  const hostStore = withHostRuns(
-    { ...store, listRuns: async () => [store.run] },
-    { git, hostId, dataDir },
-  );
+  const runs: MemoryStore & Pick<RunStore, 'listRuns'> = { ...store, listRuns: async () => [store.run] };
+  const hostStore = withHostRuns(runs, { git, hostId, dataDir });
   const heldLease = (): Lease => ({ leaseId: `${runId}:${storyId}`, hostId, number: leases });
   const workspace = createWorkspaceActivities({ store: hostStore, hostId, repositories, heldLease });
   const housekeeping = createHousekeepingActivities({
