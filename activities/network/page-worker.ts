@@ -9,8 +9,9 @@ const page = workerData as Page;
 
 function read({ html, url, format }: Page): ReadablePage {
   const { document } = parseHTML(inWhole(html));
-  const title = document.title.trim();
-  for (const element of document.querySelectorAll('script, style, noscript, template, svg, iframe')) element.remove();
+  const title = (document.querySelector('title')?.textContent ?? '').trim();
+  for (const element of document.querySelectorAll('title, script, style, noscript, template, svg, iframe'))
+    element.remove();
   for (const link of document.querySelectorAll('a[href]')) {
     const target = URL.parse(link.getAttribute('href') ?? '', url);
     if (target !== null) link.setAttribute('href', target.href);

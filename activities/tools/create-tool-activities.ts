@@ -27,7 +27,7 @@ import { requireWorkspace } from '../workspace/deps.ts';
 import type { Git } from '../workspace/git.ts';
 import { inWorktree, requireWorktree } from '../workspace/worktree.ts';
 import { listFiles, listFolder } from './list-files.ts';
-import { cleanLine, limitText, maxOutputCharacters } from './output-text.ts';
+import { cleanLine, limitText, maxOutputCharacters, plainText } from './output-text.ts';
 import { createToolRegistry, type ToolRegistry } from './registry.ts';
 import { openToolSession } from './tool-session.ts';
 import type { ToolContext, ToolOutcome } from './tool.ts';
@@ -312,7 +312,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
 }
 
 function resultEvent(key: string, request: RequestedToolCall, outcome: ToolOutcome): NewSessionEvent {
-  const output = limitText(outcome.output, {
+  const output = limitText(plainText(outcome.output), {
     maxCharacters: maxOutputCharacters,
     advice: 'ask for less at once',
   });

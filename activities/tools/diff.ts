@@ -4,7 +4,7 @@ import { defineTool, failure, success, type Tool, type ToolContext } from './too
 import { resolveWorkspacePath, type WorkspacePath } from './workspace-path.ts';
 
 /** Larger files count as binary: their difference would not fit anyway. */
-const textLimit = ['-c', 'core.bigFileThreshold=10m'];
+export const textLimit = ['-c', 'core.bigFileThreshold=10m'];
 const plainDiff = ['--no-color', '--no-ext-diff', '--no-textconv'];
 
 export function createDiffTool(): Tool {

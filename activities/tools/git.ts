@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CodetetherError } from '../../domain/errors.ts';
-import { workspaceDiff } from './diff.ts';
+import { textLimit, workspaceDiff } from './diff.ts';
 import { limitText, maxOutputCharacters, plainText } from './output-text.ts';
 import { defineTool, failure, success, type Tool, type ToolContext, type ToolOutcome } from './tool.ts';
 import { resolveWorkspacePath } from './workspace-path.ts';
@@ -69,6 +69,7 @@ async function run(given: Input, context: ToolContext): Promise<ToolOutcome> {
       return show(['branch', '--no-color', '--list', '--verbose']);
     case 'show':
       return show([
+        ...textLimit,
         'show',
         '--no-color',
         '--no-ext-diff',

@@ -152,6 +152,13 @@ describe('a tool call', () => {
     expect(file('log')).toBe('x\n');
   });
 
+  test('leaves no terminal escapes in the transcript, whatever the tool shows', async () => {
+    const patch = '*** Begin Patch\n*** Add File: a\u001b[2Jb.txt\n+x\n*** End Patch\n';
+    await asked(1, [{ id: 'c1', name: 'apply_patch', args: { patch } }]);
+    expect(await tools.toolCall(input('c1'))).toMatchObject({ ok: true });
+    expect(await results()).toMatchObject([{ output: 'added ab.txt' }]);
+  });
+
   test('that changes nothing leaves the checkpoint', async () => {
     const before = await checkpoint();
     await asked(1, [
