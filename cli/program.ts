@@ -34,6 +34,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'conversations with agents: list, show, export, attach, interrupt',
     load: async () => await import('./commands/sessions.ts'),
   },
+  trust: {
+    group: work,
+    summary: "let a project's own agents, commands, skills and hooks be obeyed",
+    load: async () => await import('./commands/trust.ts'),
+  },
   approvals: {
     group: work,
     summary: 'what runs ask people now',

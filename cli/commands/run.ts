@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander';
 import { onAskPolicies } from '../../domain/run/approval.ts';
-import { agentKinds } from '../../domain/session/agents.ts';
 import {
   dollars,
   outputFormats,
@@ -30,14 +29,17 @@ export function command(): Command {
     .description(
       'Gives an agent a message and prints its answer on stdout; progress goes to stderr. The agent works in this folder, in place. What is piped in is context. The session is durable: killed in the middle it goes on, and it can be gone on with.',
     )
-    .argument('[message...]', 'what is to be done')
+    .argument('[message...]', 'what is to be done; /name words is the text of a command in a file')
     .option('-p, --print <message>', 'the same as the argument, for those who are used to it')
     .option(
       '-m, --model <provider/model>',
       "default: the session's last one, else CODETETHER_DEFAULT_MODEL or defaultModel in config.yaml",
     )
     .option('--fallback-model <provider/model>', 'answers a step that the model was asked for three times in vain')
-    .addOption(new Option('--agent <kind>', 'build works on the files; plan and explore only read').choices(agentKinds))
+    .option(
+      '--agent <name>',
+      'build works on the files; plan and explore only read; others are in files, see docs/extensions.md',
+    )
     .optionsGroup('Which session:')
     .option('-c, --continue', "go on with this folder's newest session")
     .option('-r, --resume <id>', 'go on with a session; the beginning of its id is enough')
@@ -68,6 +70,7 @@ export function command(): Command {
     examples: [
       ['codetether run "why does the build fail?"', 'a question about this folder'],
       ['git diff | codetether run "review this" --agent explore', 'with context, and nothing is changed'],
+      ['codetether run "/review src"', 'a command of this project or of yours'],
       ['codetether run -c "now add a test for it"', 'go on with the last session of this folder'],
     ],
     exitCodes,

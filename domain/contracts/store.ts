@@ -7,7 +7,6 @@ import type { ModelPrice } from '../model/prices.ts';
 import type { BudgetCaps, BudgetLedger, BudgetName, CapsChange, Usage } from '../run/budget.ts';
 import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
-import type { AgentKind } from '../session/agents.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
 import type {
@@ -170,7 +169,7 @@ export interface SessionRun {
   readonly title: string;
   /** Of its newest message. */
   readonly model: string;
-  readonly agent: AgentKind;
+  readonly agent: string;
   readonly caps: BudgetCaps;
   /** Turns begun. */
   readonly turns: number;
@@ -196,7 +195,9 @@ export interface TurnPlan {
   /** Written when the transcript has none. */
   readonly systemPrompt: string;
   readonly text: string;
-  readonly agent: AgentKind;
+  readonly agent: string;
+  /** Said before the text where the last turn was another agent's; empty: nothing. */
+  readonly agentPrompt: string;
   readonly model: string;
 }
 
@@ -279,7 +280,7 @@ export interface ModelCallStore {
 }
 
 /** What happens outside of the store and must not happen twice. Model calls have their own table, with their reservation. */
-export type EffectKind = 'tool-call' | 'commit' | 'merge' | 'worktree-removal';
+export type EffectKind = 'tool-call' | 'commit' | 'merge' | 'worktree-removal' | 'hook';
 
 export interface EffectIdentity {
   /** Made of the workflow's inputs, see `domain/run/ids.ts`: the same for every try. */

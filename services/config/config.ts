@@ -47,6 +47,8 @@ const Config = z.strictObject({
   workerSlots: count.default(8),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
+  /** Read with each message, see `extensions.ts`: changing it needs no restart. */
+  hooks: z.unknown().optional(),
   anthropicApiKey: secret.optional(),
   anthropicBaseUrl: webAddress.optional(),
   openaiApiKey: secret.optional(),
@@ -73,6 +75,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   temporalUiPort: ['CODETETHER_TEMPORAL_UI_PORT'],
   workerSlots: ['CODETETHER_WORKER_SLOTS'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
+  hooks: [],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],
   openaiApiKey: ['OPENAI_API_KEY'],
