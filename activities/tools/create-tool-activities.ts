@@ -4,6 +4,8 @@ import type { Store, WorkspaceRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
+import type { Skill } from '../../domain/session/extensions.ts';
+import { mayUse } from '../../domain/session/agents.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
 import type { NewSessionEvent, RequestedToolCall, SessionEvent } from '../../domain/session/transcript.ts';
 import { beginOnce } from '../effects/ledger.ts';
@@ -41,6 +43,8 @@ export interface ToolActivitiesDeps {
   >;
   readonly git: Git;
   readonly runCommand: RunCommand;
+  /** Skills for work in a folder; default: none. */
+  readonly skills?: (folder: string) => Promise<readonly Skill[]>;
   /** Of the activity that is running: aborts when it is cancelled. */
   readonly cancellationSignal: () => AbortSignal;
 }
@@ -90,7 +94,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const call = await findCall(input);
       if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0, repeats: await tellRepeats(input, call.rows) };
       const { risk, label } = registry.describe(call.request.name, call.request.args);
-      if (input.readsOnly === true && risk !== 'read') return await refuse(input, call.request);
+      if (!mayUse(input, { name: call.request.name, risk })) return await refuse(input, call.request);
       const work = () => runCall(input, { request: call.request, risk, label });
       const result = await (risk === 'read' ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
       return { ...result, repeats: await tellRepeats(input, call.rows) };
@@ -151,7 +155,12 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
   } satisfies ToolActivities;
 
   async function refuse(input: ToolCallInput, request: RequestedToolCall): Promise<ToolCallResult> {
-    const output = `error: not run: ${cleanLine(request.name, 100)} changes things, and this agent only reads`;
+    const name = cleanLine(request.name, 100);
+    const why =
+      input.tools?.includes(request.name) === false
+        ? `this agent has these tools: ${input.tools.join(', ')}`
+        : `${name} changes things, and this agent only reads`;
+    const output = `error: not run: ${why}`;
     const key = toolCallKey(input.sessionId, input.step, input.callId);
     await store.appendSessionEvents(input.sessionId, [resultEvent(key, request, { ok: false, output })]);
     return { ok: false, durationMs: 0, repeats: 0 };
@@ -267,6 +276,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         workspace: { root: workspace.path, mainCheckout: null },
         runCommand: deps.runCommand,
         listFiles: () => listFolder(git, workspace.path),
+        ...skillsFor(workspace.path),
         ...given,
       };
     }
@@ -276,8 +286,14 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       workspace: { root: workspace.path, mainCheckout },
       runCommand: deps.runCommand,
       listFiles: () => listFiles(git, worktree),
+      ...skillsFor(mainCheckout ?? workspace.path),
       ...given,
     };
+  }
+
+  function skillsFor(folder: string): Pick<ToolContext, 'skills'> {
+    const { skills } = deps;
+    return skills === undefined ? {} : { skills: () => skills(folder) };
   }
 }
 

@@ -8,6 +8,7 @@ import { createGrepTool } from './grep.ts';
 import { createListTool } from './list.ts';
 import { cleanLine } from './output-text.ts';
 import { createReadTool } from './read.ts';
+import { createSkillTool } from './skill.ts';
 import { createTodoWriteTool } from './todowrite.ts';
 import { failure, type Tool, type ToolContext, type ToolInputSchema, type ToolOutcome } from './tool.ts';
 import { createWriteTool } from './write.ts';
@@ -37,6 +38,7 @@ const tools: readonly Tool[] = [
   createGrepTool(),
   createListTool(),
   createTodoWriteTool(),
+  createSkillTool(),
 ];
 
 const byName = new Map(tools.map((tool) => [tool.name, tool]));

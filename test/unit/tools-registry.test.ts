@@ -22,6 +22,7 @@ test('the tools are what the model was told of: a change here changes every prom
     ['grep', 'read'],
     ['list', 'read'],
     ['todowrite', 'read'],
+    ['skill', 'read'],
   ]);
   expect(toolDefinitions).toMatchSnapshot();
 });
@@ -66,7 +67,7 @@ test('null is the same as not given, arguments as JSON text are read, unknown on
 
 test('an unknown tool is answered with the ones there are', async () => {
   const { call } = createToolRegistry();
-  const names = 'read, write, edit, bash, glob, grep, list, todowrite';
+  const names = 'read, write, edit, bash, glob, grep, list, todowrite, skill';
   expect(await call('todo_write', {}, context)).toEqual({
     ok: false,
     output: `error: there is no tool "todo_write"; did you mean todowrite? Tools: ${names}`,
