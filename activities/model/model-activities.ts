@@ -4,6 +4,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { Usage } from '../../domain/run/budget.ts';
 import { modelCallKey } from '../../domain/run/ids.ts';
+import { mayUse } from '../../domain/session/agents.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
 import { toModelCallAnswer } from './answer.ts';
 import type { AnswerSpool } from './answer-spool.ts';
@@ -143,8 +144,7 @@ async function prepare(
   if (provider === 'scripted') return await prepareScriptedCall(model, { scripts, idleTimeoutMs }, options);
   const answerTokens = deps.maxOutputTokens ?? defaultMaxOutputTokens;
   const ownPrices = (await deps.ownPrices?.()) ?? {};
-  const offered =
-    options.input.readsOnly === true ? tools.definitions.filter(({ risk }) => risk === 'read') : tools.definitions;
+  const offered = tools.definitions.filter((tool) => mayUse(options.input, tool));
   return await prepareRemoteCall(
     { provider, model, effort },
     { settings, tools: offered, answerTokens, idleTimeoutMs, ownPrices },

@@ -7,7 +7,6 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { runEventBodies } from '../../domain/run/events.ts';
 import { isActive, runStatuses } from '../../domain/run/status.ts';
 import { messageKey, sessionAgentId } from '../../domain/run/ids.ts';
-import { agentKinds } from '../../domain/session/agents.ts';
 import { expireApprovals } from './approval-store.ts';
 import { cleanText, jsonText } from './json.ts';
 import { appendRunEvents, hasRunEvent } from './run-events.ts';
@@ -23,7 +22,7 @@ const shownText = 300;
 /** More than any answer has; what a model is allowed to say is far below. */
 const answerText = 200_000;
 
-const Options = z.object({ model: z.string(), agent: z.enum(agentKinds) });
+const Options = z.object({ model: z.string(), agent: z.string() });
 const Status = z.enum(runStatuses);
 
 export function createSessionRunStore(database: Kysely<Database>): SessionRunStore {
@@ -100,9 +99,12 @@ async function openTurn(database: Queries, plan: TurnPlan): Promise<OpenTurnResu
   const isKnown = await hasRunEvent(database, sessionId, `${key}:started`);
   const turn = isKnown ? run.execution : run.execution + 1;
   const text = cleanText(plan.text);
+  const last = await newestTurn(database, sessionId);
+  const isOther = last !== undefined && last.agent !== agent && plan.agentPrompt !== '';
+  const said = isOther ? `${cleanText(plan.agentPrompt)}\n\n${text}` : text;
   await appendSessionEvents(database, sessionId, [
     { key: `${sessionId}:system`, kind: 'system', body: { text: cleanText(plan.systemPrompt) } },
-    { key, kind: 'user', body: { text } },
+    { key, kind: 'user', body: { text: said } },
   ]);
   await appendRunEvents(database, sessionId, [
     {

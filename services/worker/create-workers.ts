@@ -13,6 +13,7 @@ import { createProgressActivities } from '../../activities/progress/create-progr
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createCheckAnswer } from '../../activities/session/check-answer.ts';
+import { createRunHooks } from '../../activities/session/run-hooks.ts';
 import { createSessionActivities } from '../../activities/session/create-session-activities.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { describeToolCall, toolDefinitions } from '../../activities/tools/registry.ts';
@@ -24,6 +25,7 @@ import type { HostActivities, ProjectionActivities } from '../../domain/contract
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
+import { createExtensionReader } from '../config/extensions.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
 import type { PostgresStore } from '../store/store.ts';
@@ -59,6 +61,11 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const runCommand = createRunCommand(processes);
   const repositories = createRepositories(processes);
 
+  const readExtensions = createExtensionReader({ config, environment: options.environment });
+  const skills = async (folder: string) => (await readExtensions(folder)).skills;
+  const inputFolder = join(config.dataDir, 'worker', 'hooks');
+  const runHooks = createRunHooks({ store, runCommand, inputFolder, cancellationSignal });
+
   const model = createModelActivities({
     store,
     spool: createAnswerSpool(join(config.dataDir, 'worker', 'answers')),
@@ -81,11 +88,11 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const host: HostActivities = {
     ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
     ...createHousekeepingActivities({ store, hostId, repositories }),
-    ...createToolActivities({ store, git, runCommand, cancellationSignal }),
+    ...createToolActivities({ store, git, runCommand, cancellationSignal, skills }),
     ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
     ...createProgressActivities({ store, git }),
     ...createPrdFileActivities({ store }),
-    ...createSessionActivities({ store, hostId }),
+    ...createSessionActivities({ store, hostId, skills, runHooks }),
   };
 
   const common: Omit<WorkerOptions, 'taskQueue'> = {
