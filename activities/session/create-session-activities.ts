@@ -24,7 +24,7 @@ export function createSessionActivities({ store, hostId, skills, runHooks }: Ses
   return {
     runHooks,
 
-    openTurn: async ({ sessionId, messageId, text, agent, agentPrompt, tools, model }): Promise<OpenTurnResult> => {
+    openTurn: async ({ sessionId, messageId, text, agent, agentPrompt, model, ...rules }): Promise<OpenTurnResult> => {
       const [session, said, own] = await Promise.all([
         store.getSessionRun(sessionId),
         store.getBlob(text),
@@ -35,9 +35,8 @@ export function createSessionActivities({ store, hostId, skills, runHooks }: Ses
       const { folder } = session;
       const isThere = (await stat(folder).catch(() => undefined))?.isDirectory() === true;
       const instructions = isThere ? await folderInstructions(folder) : [];
-      const known =
-        isThere && mayUse(tools === undefined ? {} : { tools }, skillTool) ? await skills(folder).catch(asProblem) : [];
-      const words = agentWords(agent, own);
+      const known = isThere && mayUse(rules, skillTool) ? await skills(folder).catch(asProblem) : [];
+      const words = agentWords(agent, own, rules);
       const opened = await store.openTurn({
         sessionId,
         messageId,

@@ -2,6 +2,7 @@
 import type { BuiltInAgent } from '../../domain/session/agents.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
 import { isBuiltInAgent } from '../../domain/session/agents.ts';
+import type { AgentRules } from '../../domain/session/agents.ts';
 import type { InstructionFile } from '../instructions.ts';
 import { cleanLine } from '../tools/output-text.ts';
 
@@ -26,8 +27,9 @@ const agents: Readonly<Record<BuiltInAgent, string>> = {
 };
 
 /** What an agent is told about itself. @param own of one that is not built in */
-export function agentWords(agent: string, own: string | undefined): string {
-  return own ?? (isBuiltInAgent(agent) ? agents[agent] : '');
+export function agentWords(agent: string, own: string | undefined, { readsOnly }: AgentRules): string {
+  if (own === undefined) return isBuiltInAgent(agent) ? agents[agent] : '';
+  return readsOnly === true ? `${own}\n\nYou have the tools that read, and no other.` : own;
 }
 
 export function buildSessionPrompt(inputs: {

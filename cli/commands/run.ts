@@ -15,7 +15,7 @@ const exitCodes = [
   [0, 'the agent has answered'],
   [1, 'error; or the turn was interrupted'],
   [2, 'the command line is not right, or there is no such session'],
-  [3, 'the agent went round in circles'],
+  [3, 'the agent went round in circles, or a hook still said no at the end'],
   [4, 'max-steps: the allowed model calls are used up'],
   [5, 'budget-exceeded: cost, tokens or time are used up'],
   [75, 'temporary failure: the same command can work later'],
@@ -45,7 +45,11 @@ export function command(): Command {
     .option('-r, --resume <id>', 'go on with a session; the beginning of its id is enough')
     .option('--cwd <folder>', 'the folder to work in; default: this one')
     .optionsGroup('Limits:')
-    .option('--max-steps <n>', 'model calls of this turn (default: 100; plan 50, explore 20)', wholeNumber)
+    .option(
+      '--max-steps <n>',
+      'model calls of this turn (default: 100; plan 50, explore 20, others as their file says)',
+      wholeNumber,
+    )
     .option('--max-time <time>', 'wall clock of this turn, e.g. 30m', timeSpan)
     .option('--max-cost <usd>', 'US dollars of the whole session, e.g. 2 or 0.50', dollars)
     .option('--max-tokens <n>', 'tokens of the whole session, e.g. 400k', tokenCount)

@@ -85,6 +85,7 @@ class Reader {
   readonly #problems: string[] = [];
   /** Hash by path. */
   readonly #hashes = new Map<string, string>();
+  #isFull = false;
 
   constructor(boundary: string | null) {
     this.#boundary = boundary;
@@ -132,7 +133,7 @@ class Reader {
       if (this.#boundary !== null && !isInside(this.#boundary, real))
         return this.#leaveOut(path, 'is a link that leads out of the project');
       if (size > maxBytes) return this.#leaveOut(path, `is larger than ${maxBytes / 1024} KiB`);
-      if (this.#hashes.size >= maxFiles) return this.#leaveOut(path, `is one of more than ${maxFiles} files`);
+      if (this.#hashes.size >= maxFiles) return this.#stop(path);
       const content = await readFile(real);
       this.#hashes.set(path, sha256(content));
       return content;
@@ -146,6 +147,12 @@ class Reader {
   async #isInside(folder: string): Promise<boolean> {
     const real = await realpath(folder).catch(() => undefined);
     return real !== undefined && (this.#boundary === null || isInside(this.#boundary, real));
+  }
+
+  #stop(path: string): undefined {
+    if (this.#isFull) return undefined;
+    this.#isFull = true;
+    return this.#leaveOut(path, `and what comes after it are more than ${maxFiles} files`);
   }
 
   #leaveOut(path: string, reason: string): undefined {

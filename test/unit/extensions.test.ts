@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { mayUse } from '../../domain/session/agents.ts';
 import { expandCommand, readCommandLine } from '../../domain/session/extensions.ts';
+import { loadConfig } from '../../services/config/config.ts';
 import { createExtensionReader } from '../../services/config/extensions.ts';
 import { keepTrust, listTrust, readProject, removeTrust } from '../../services/config/trust.ts';
 import { projectOf } from '../../services/config/extension-files.ts';
@@ -149,6 +150,7 @@ test('hooks that cannot be used stop everything, with file and line; a project c
     code: 'extension-invalid',
     problems: [`${file}:5: hooks.before-tool.0.timeout: is not known here`],
   });
+  expect(loadConfig({ environment: { XDG_CONFIG_HOME: join(folder, 'config') } }).workerSlots).toBe(2);
   rmSync(file);
   const own = join(project, '.codetether/config.yaml');
   put(own, 'defaultModel: x/y\n');

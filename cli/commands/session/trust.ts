@@ -75,7 +75,9 @@ export async function settleTrust(context: Context, project: string, note: (line
     for (const problem of parseExtensions(found).problems) note(`left out: ${cleanLine(problem)}`);
     return;
   }
-  if (trust !== 'refused' && stdin.isTTY && stderr.isTTY) {
+  const broken = problemsOf(found);
+  for (const problem of broken) note(`ignored: ${cleanLine(problem)}`);
+  if (broken.length === 0 && trust !== 'refused' && stdin.isTTY && stderr.isTTY) {
     const answer = (await isTrusted(context, found)) ? 'trusted' : 'refused';
     await keepTrust(dataDir, { project, digest, answer });
     if (answer === 'trusted') return;
@@ -84,6 +86,17 @@ export async function settleTrust(context: Context, project: string, note: (line
   note(
     `ignored: ${summary(found)} of ${project}: ${why}      trust it  codetether trust ${relative(context.cwd, project) || '.'}`,
   );
+}
+
+/** Why its hooks cannot be used, which is no reason not to work in a project that is not trusted. */
+function problemsOf(found: Project): readonly string[] {
+  try {
+    parseExtensions(found);
+    return [];
+  } catch (error) {
+    if (error instanceof CodetetherError) return error.problems;
+    throw error;
+  }
 }
 
 async function isTrusted(context: Context, found: Project): Promise<boolean> {
@@ -96,6 +109,10 @@ async function isTrusted(context: Context, found: Project): Promise<boolean> {
       'hooks run commands on this machine; the rest steers the agent. Trust it as it is now? [y/N] ',
     );
     return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    // Ctrl-C at the question is Ctrl-C: readline takes it for itself.
+    if (error instanceof Error && error.name === 'AbortError') process.kill(process.pid, 'SIGINT');
+    throw error;
   } finally {
     question.close();
   }
