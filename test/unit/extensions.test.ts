@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -187,4 +197,25 @@ test('an agent may use the tools that it has and, where it only reads, that read
   expect(of({ readsOnly: true })).toEqual([true, false]);
   expect(of({ tools: ['bash'] })).toEqual([false, true]);
   expect(of({ tools: ['bash'], readsOnly: true })).toEqual([false, false]);
+});
+
+test('the examples of docs/extensions.md can be used as they are', async () => {
+  const page = readFileSync(new URL('../../docs/extensions.md', import.meta.url), 'utf8');
+  const blocks = (language: string) =>
+    [...page.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'gm'))].map(([, text]) => text ?? '');
+  const [agentText = '', commandText = '', skillText = ''] = blocks('markdown');
+  const [, guard = ''] = blocks('sh');
+  put(join(project, '.codetether/agents/reviewer.md'), agentText);
+  put(join(project, '.codetether/commands/review.md'), commandText);
+  put(join(project, '.codetether/skills/release/SKILL.md'), skillText);
+  put(join(project, '.codetether/config.yaml'), blocks('yaml')[0] ?? '');
+  put(join(project, '.codetether/hooks/guard.sh'), guard);
+  await trustIt();
+  const { agents, commands, hooks, problems, skills } = await read(project);
+  expect(problems).toEqual([]);
+  expect([agents, commands, skills].map(([first]) => first?.name)).toEqual(['reviewer', 'review', 'release']);
+  expect(Object.values(hooks).map((each) => each.length)).toEqual([1, 1, 1, 1]);
+  const denied = (json: string) =>
+    spawnSync('/bin/sh', [join(project, '.codetether/hooks/guard.sh')], { input: json }).status;
+  expect([denied(blocks('json')[0] ?? ''), denied('{}')]).toEqual([2, 0]);
 });
