@@ -411,6 +411,8 @@ export const MessageResponse = z.object({
   afterSeq: z.number(),
   /** Messages that are worked on first. */
   ahead: z.number(),
+  /** For people: files of agents, commands and skills that were left out, and why. */
+  warnings: z.array(z.string()),
 });
 export type MessageResponse = z.infer<typeof MessageResponse>;
 

@@ -31,6 +31,7 @@ const ListQuery = z.strictObject({
   folder: z.string().min(1).optional(),
 });
 const titleCharacters = 100;
+const mostWarnings = 20;
 /** A message and what is around it, as JSON with escapes. */
 const bodyLimit = 8 * 1024 * 1024;
 
@@ -180,7 +181,13 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     });
     const now = await store.getSessionRun(sessionId);
     if (now === undefined) throw new CodetetherError('not-found', `there is no session ${sessionId}`);
-    return { session: sessionView(now, ui), messageId, afterSeq, ahead };
+    return {
+      session: sessionView(now, ui),
+      messageId,
+      afterSeq,
+      ahead,
+      warnings: extensions.problems.slice(0, mostWarnings),
+    };
   }
 }
 

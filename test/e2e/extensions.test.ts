@@ -100,7 +100,9 @@ test('an agent, a command and a skill of the user are there in every project', a
     { text: '', tools: [bash('touch a.txt'), { name: 'skill', args: { action: 'load', name: 'style' } }] },
     { text: 'reviewed' },
   ]);
+  await writeFile(join(own, 'agents/broken.md'), '---\nname: broken\n---\nx\n');
   const reviewed = await cli(...run('/review src now'));
+  expect(reviewed.stderr).toContain(`left out: ${own}/agents/broken.md:2: description`);
   expect(reviewed.stdout, reviewed.stderr).toBe('reviewed\n');
   const shown = (await cli('sessions', 'show', '-v')).stdout;
   for (const text of ['Be strict.', 'Review src strictly.', 'this agent has these tools', 'Short words.', 'our style'])

@@ -9,6 +9,7 @@ import { projectFiles, projectOf } from '../../../services/config/extension-file
 import { exitCodeOf } from '../../output/final.ts';
 import { turnEndLine, turnLine, turnObjects } from '../../output/turn.ts';
 import { lookOf } from '../../output/terminal.ts';
+import { cleanLine } from '../../output/text.ts';
 import { absoluteModel, defaultModel, knownDefaultModel } from '../model-option.ts';
 import { openContext, print, startStack } from '../ralph/context.ts';
 import type { Context } from '../ralph/context.ts';
@@ -54,6 +55,11 @@ export async function say(words: readonly string[], options: SayOptions): Promis
     target === undefined
       ? await startSession(context, options, { ...request, folder })
       : await resumeSession(context, options, { ...request, sessionId: target });
+  if (options.quiet !== true)
+    print(
+      context.stderr,
+      sent.warnings.map((warning) => `left out: ${cleanLine(warning)}`),
+    );
   const outputFormat = options.json === true ? 'json' : options.outputFormat;
   return await watchTurn(context, sent, { ...options, outputFormat });
 }
@@ -186,7 +192,7 @@ const leaveSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Shows a turn until it ends. Ctrl-C leaves it running. */
 export async function watchTurn(
   context: Context,
-  { session, messageId, afterSeq, ahead }: MessageResponse,
+  { session, messageId, afterSeq, ahead }: Omit<MessageResponse, 'warnings'>,
   options: Pick<SayOptions, 'outputFormat' | 'quiet' | 'output' | 'sinceSeq'>,
 ): Promise<number> {
   const { stderr, stdout, environment } = context;

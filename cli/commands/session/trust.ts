@@ -70,11 +70,7 @@ export async function settleTrust(context: Context, project: string, note: (line
   const { dataDir, stdin, stderr } = context;
   const found = await readProject(dataDir, project);
   const { trust, digest } = found;
-  if (digest === null || trust === 'nothing') return;
-  if (trust === 'trusted') {
-    for (const problem of parseExtensions(found).problems) note(`left out: ${cleanLine(problem)}`);
-    return;
-  }
+  if (digest === null || trust === 'trusted') return;
   const broken = problemsOf(found);
   for (const problem of broken) note(`ignored: ${cleanLine(problem)}`);
   if (broken.length === 0 && trust !== 'refused' && stdin.isTTY && stderr.isTTY) {
