@@ -5,7 +5,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
-import { mayUse } from '../../domain/session/agents.ts';
+import { mayCall } from '../../domain/session/agents.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
 import type { NewSessionEvent, RequestedToolCall, SessionEvent } from '../../domain/session/transcript.ts';
 import { beginOnce } from '../effects/ledger.ts';
@@ -94,7 +94,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const call = await findCall(input);
       if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0, repeats: await tellRepeats(input, call.rows) };
       const { risk, label } = registry.describe(call.request.name, call.request.args);
-      if (!mayUse(input, { name: call.request.name, risk })) return await refuse(input, call.request);
+      if (!mayCall(input, { ...call.request, risk })) return await refuse(input, call.request);
       const work = () => runCall(input, { request: call.request, risk, label });
       const result = await (risk === 'read' ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
       return { ...result, repeats: await tellRepeats(input, call.rows) };
@@ -157,7 +157,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
   async function refuse(input: ToolCallInput, request: RequestedToolCall): Promise<ToolCallResult> {
     const name = cleanLine(request.name, 100);
     const why =
-      input.tools?.includes(request.name) === false
+      input.tools !== undefined && !mayCall({ tools: input.tools }, { ...request, risk: 'read' })
         ? `this agent has these tools: ${input.tools.join(', ')}`
         : `${name} changes things, and this agent only reads`;
     const output = `error: not run: ${why}`;

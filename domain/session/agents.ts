@@ -28,3 +28,17 @@ export const AgentName = z
 export function mayUse(rules: AgentRules, tool: { readonly name: string; readonly risk: string }): boolean {
   return (rules.readsOnly !== true || tool.risk === 'read') && (rules.tools?.includes(tool.name) ?? true);
 }
+
+const Batch = z.object({ calls: z.array(z.object({ tool: z.string() })) });
+
+/** Whether the agent may make the call, and each of those that come in a `batch`. @param args unchecked, as the model has sent them */
+export function mayCall(
+  rules: AgentRules,
+  { name, risk, args }: { readonly name: string; readonly risk: string; readonly args: unknown },
+): boolean {
+  if (!mayUse(rules, { name, risk })) return false;
+  if (name !== 'batch' || rules.tools === undefined) return true;
+  const batch = Batch.safeParse(args);
+  // One that cannot be read, as JSON in a text, is not made either.
+  return batch.success && batch.data.calls.every(({ tool }) => rules.tools?.includes(tool) === true);
+}

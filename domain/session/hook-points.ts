@@ -13,7 +13,12 @@ export type HookEvent = (typeof hookEvents)[number];
 /** A turn is asked for so many more rounds by its hooks, then it ends. */
 export const mostHookRounds = 3;
 
+/** Makes calls of other tools: every hook on some tool looks at it too. */
+export const batchTool = 'batch';
+
 /** @param points see `hookPoints` */
 export function isHooked(points: readonly string[], event: HookEvent, tool?: string): boolean {
-  return points.includes(event) || (tool !== undefined && points.includes(`${event}:${tool}`));
+  if (points.includes(event)) return true;
+  if (tool === batchTool) return points.some((point) => point.startsWith(`${event}:`));
+  return tool !== undefined && points.includes(`${event}:${tool}`);
 }

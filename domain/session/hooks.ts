@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { hookEvents } from './hook-points.ts';
+import { batchTool, hookEvents } from './hook-points.ts';
 import type { HookEvent } from './hook-points.ts';
 
 /** A command that says no, or asks for one more round, ends with it. */
@@ -78,7 +78,9 @@ export type TurnHooks = z.output<typeof TurnHooks>;
 /** Those for an event, in order; `tool` for the events of tool calls. */
 export function hooksFor(settings: HookSettings, event: HookEvent, tool?: string): readonly Hook[] {
   const hooks: readonly Hook[] = settings[event];
-  return hooks.filter(({ tools }) => tools === undefined || tool === undefined || tools.includes(tool));
+  return hooks.filter(
+    ({ tools }) => tools === undefined || tool === undefined || tool === batchTool || tools.includes(tool),
+  );
 }
 
 const mostPoints = 40;

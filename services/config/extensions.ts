@@ -185,7 +185,12 @@ function parseYaml<T>(
     }
     return firstLine;
   };
-  const value: unknown = document.toJS() ?? {};
+  let value: unknown;
+  try {
+    value = document.toJS() ?? {};
+  } catch (error) {
+    return wrong(path, firstLine, error instanceof Error ? error.message : String(error));
+  }
   const parsed = schema.safeParse(value);
   if (parsed.success) return { kind: 'parsed', value: parsed.data };
   const unknown = parsed.error.issues.filter((issue) => issue.code === 'unrecognized_keys');

@@ -13,7 +13,9 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { mayUse } from '../../domain/session/agents.ts';
+import { mayCall, mayUse } from '../../domain/session/agents.ts';
+import { isHooked } from '../../domain/session/hook-points.ts';
+import { HookSettings, hookPoints, hooksFor } from '../../domain/session/hooks.ts';
 import { expandCommand, readCommandLine } from '../../domain/session/extensions.ts';
 import { loadConfig } from '../../services/config/config.ts';
 import { createExtensionReader } from '../../services/config/extensions.ts';
@@ -197,6 +199,39 @@ test('an agent may use the tools that it has and, where it only reads, that read
   expect(of({ readsOnly: true })).toEqual([true, false]);
   expect(of({ tools: ['bash'] })).toEqual([false, true]);
   expect(of({ tools: ['bash'], readsOnly: true })).toEqual([false, false]);
+});
+
+test('what comes in a batch is looked at as if it came alone', () => {
+  const batch = (...tools: readonly string[]) => ({
+    name: 'batch',
+    risk: 'shell',
+    args: { calls: tools.map((tool) => ({ tool })) },
+  });
+  const rules = { tools: ['batch', 'read'] };
+  expect([mayCall(rules, batch('read')), mayCall(rules, batch('read', 'bash'))]).toEqual([true, false]);
+  expect([mayCall({}, batch('bash')), mayCall({ tools: ['read'] }, batch('read'))]).toEqual([true, false]);
+  const asText = { ...batch('read'), args: JSON.stringify(batch('bash').args) };
+  expect(mayCall(rules, asText)).toBe(false);
+  const settings = HookSettings.parse({ 'before-tool': [{ command: 'a', tools: ['bash'] }] });
+  const points = hookPoints(settings);
+  const hooked = (tool: string) => [
+    isHooked(points, 'before-tool', tool),
+    hooksFor(settings, 'before-tool', tool).length,
+  ];
+  expect(['bash', 'batch', 'read'].map(hooked)).toEqual([
+    [true, 1],
+    [true, 1],
+    [false, 0],
+  ]);
+});
+
+test('YAML that grows without end is an error of its file', async () => {
+  const bomb = [
+    'a: &a [x,x,x,x,x,x,x,x,x]',
+    ...'bcdefg'.split('').map((key, index) => `${key}: &${key} [${`*${'abcdef'[index]},`.repeat(9)}]`),
+  ];
+  put(join(config, 'agents/a.md'), agent(bomb.join('\n')));
+  expect((await read(project)).problems[0]).toContain('agents/a.md:2: ');
 });
 
 test('the examples of docs/extensions.md can be used as they are', async () => {
