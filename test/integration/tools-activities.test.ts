@@ -65,6 +65,7 @@ beforeEach(async () => {
     git: repositories.git,
     runCommand: createRunCommand(processes),
     cancellationSignal: () => abort.signal,
+    skills: async (folder) => [{ name: 'where', description: folder, folder, body: 'x', files: [] }],
   });
 });
 
@@ -109,6 +110,12 @@ const halfDone = async (callId: string): Promise<void> => {
 const open = () => tools.openSession({ ...attempt(), sessionId });
 
 describe('a tool call', () => {
+  test('finds the skills of the main checkout, which is what people trust', async () => {
+    await asked(1, [{ id: 'c1', name: 'skill', args: { action: 'list' } }]);
+    await tools.toolCall(input('c1'));
+    expect(await results()).toMatchObject([{ ok: true, output: `where: ${repository.top}` }]);
+  });
+
   test('runs, and its result, checkpoint and events are recorded together', async () => {
     const before = await checkpoint();
     await asked(1, [{ id: 'c1', name: 'write', args: { path: 'src/new.js', content: 'x\n' } }]);
