@@ -24,7 +24,8 @@ export async function folderInstructions(folder: string): Promise<InstructionFil
   return await readInstructions(top, ['', ...parts.map((_, index) => parts.slice(0, index + 1).join('/'))]);
 }
 
-async function repositoryTop(folder: string): Promise<string | undefined> {
+/** The folder with `.git` at or above a folder; undefined outside of any repository. */
+export async function repositoryTop(folder: string): Promise<string | undefined> {
   for (let at = folder; ; at = dirname(at)) {
     if ((await stat(join(at, '.git')).catch(() => undefined)) !== undefined) return at;
     if (at === dirname(at)) return undefined;

@@ -39,6 +39,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'conversations with agents: list, show, attach, fork, undo, …',
     load: async () => await import('./commands/sessions.ts'),
   },
+  trust: {
+    group: work,
+    summary: "let a project's own agents, commands, skills and hooks be obeyed",
+    load: async () => await import('./commands/trust.ts'),
+  },
   approvals: {
     group: work,
     summary: 'what runs ask people now',

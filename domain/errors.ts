@@ -71,6 +71,10 @@ const internal = (summary: string, next: string): ErrorEntry => ({
 export const errorCatalogue = {
   usage: usage('The command line is not right.', "Read the command's --help."),
   'config-invalid': usage('A setting has a value that cannot be used.', 'Correct the named setting.'),
+  'extension-invalid': usage(
+    'A file of skills, agents, commands or hooks cannot be used.',
+    'Correct the named lines; docs/extensions.md shows the form.',
+  ),
   'request-invalid': usage('The request does not have the documented shape.', 'Correct the named fields.'),
   'not-found': {
     retryable: false,

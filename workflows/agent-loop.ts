@@ -11,13 +11,14 @@ import type { AttemptRef, ModelStepResult, ToolCallInput, ToolCallRef } from '..
 import { addUsage } from '../domain/run/budget.ts';
 import type { BudgetName, Usage } from '../domain/run/budget.ts';
 import { changesNothing } from '../domain/run/risk.ts';
+import type { AgentRules } from '../domain/session/agents.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
 import { askAtBudgetLine, mayGoOn, unlessStopped } from './control.ts';
 import type { Control } from './control.ts';
 import { model, projections } from './policies.ts';
 import type { Host } from './policies.ts';
 
-export interface AgentLoop {
+export interface AgentLoop extends AgentRules {
   readonly attempt: AttemptRef;
   readonly sessionId: string;
   readonly model: string;
@@ -26,13 +27,19 @@ export interface AgentLoop {
   readonly firstStep?: number;
   /** The last step that it may take. */
   readonly maxSteps: number;
-  /** The agent has the tools that read, and no other. */
-  readonly readsOnly?: boolean;
   readonly host: Host;
   readonly control: Control;
   readonly approver: Approver;
+  /** Commands of the user's or the project's around tool calls. */
+  readonly hooks?: ToolHooks;
   /** Shown in the engine's UI while the loop runs. */
   readonly onStep: (step: number, what: string) => void;
+}
+
+export interface ToolHooks {
+  /** Why the call may not be made; undefined: it may. */
+  readonly before: (step: number, call: ToolCallRef) => Promise<string | undefined>;
+  readonly after: (step: number, call: ToolCallRef) => Promise<void>;
 }
 
 export interface AgentLoopState {
@@ -134,10 +141,14 @@ function modelStep(loop: AgentLoop, step: number): Promise<ModelStepResult> {
       step,
       model: loop.model,
       ...(loop.fallbackModel === undefined ? {} : { fallbackModel: loop.fallbackModel }),
-      ...(loop.readsOnly === true ? { readsOnly: true } : {}),
+      ...rulesOf(loop),
       ...(loop.firstStep === undefined ? {} : { firstStep: loop.firstStep }),
     },
   ]);
+}
+
+export function rulesOf({ readsOnly, tools }: AgentRules): AgentRules {
+  return { ...(readsOnly === true ? { readsOnly } : {}), ...(tools === undefined ? {} : { tools }) };
 }
 
 /** Calls in the order asked for; neighbours that change nothing run side by side. */
@@ -168,9 +179,14 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
     sessionId: loop.sessionId,
     step,
     callId: call.id,
-    ...(loop.readsOnly === true ? { readsOnly: true } : {}),
+    ...rulesOf(loop),
   };
   const options = { summary: `${loop.attempt.storyId} step ${step}: ${call.label}` };
+  const denied = await loop.hooks?.before(step, call);
+  if (denied !== undefined) {
+    await denyToolCall(loop, { input, reason: denied, summary: options.summary });
+    return 0;
+  }
   if (call.ask !== undefined) {
     const question = `${call.label} (${call.ask.why})`;
     loop.onStep(step, `a person is asked: ${question}`);
@@ -186,12 +202,27 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
       const reason = [call.ask.why, answeredBy === 'timeout' ? 'nobody answered in time' : '', note]
         .filter(Boolean)
         .join('; ');
-      await loop.host.tools.denyToolCall.executeWithOptions({ summary: `${options.summary} (denied)` }, [
-        { ...input, reason },
-      ]);
+      await denyToolCall(loop, { input, reason, summary: options.summary });
       return 0;
     }
   }
+  const repeats = await runAllowedCall(loop, call, { input, options });
+  await loop.hooks?.after(step, call);
+  return repeats;
+}
+
+async function denyToolCall(
+  loop: AgentLoop,
+  { input, reason, summary }: { readonly input: ToolCallInput; readonly reason: string; readonly summary: string },
+): Promise<void> {
+  await loop.host.tools.denyToolCall.executeWithOptions({ summary: `${summary} (denied)` }, [{ ...input, reason }]);
+}
+
+async function runAllowedCall(
+  loop: AgentLoop,
+  call: ToolCallRef,
+  { input, options }: { readonly input: ToolCallInput; readonly options: { readonly summary: string } },
+): Promise<number> {
   if (changesNothing(call.risk)) {
     return (await loop.host.tools.toolCall.executeWithOptions(options, [input])).repeats;
   }

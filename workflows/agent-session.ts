@@ -11,7 +11,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { AttemptRef } from '../domain/contracts/activities.ts';
+import type { AttemptRef, RunHooksInput, RunHooksResult } from '../domain/contracts/activities.ts';
 import { stateQuery } from '../domain/contracts/ralph.ts';
 import type { Nudge } from '../domain/contracts/ralph.ts';
 import { sessionUpdates } from '../domain/contracts/session.ts';
@@ -19,9 +19,9 @@ import type { AgentSessionInput, AgentSessionState, SessionMessage, TurnState } 
 import { noUsage } from '../domain/run/budget.ts';
 import type { RunOutcome } from '../domain/run/events.ts';
 import { sessionAgentId } from '../domain/run/ids.ts';
-import { readsOnly } from '../domain/session/agents.ts';
-import { runAgentLoop } from './agent-loop.ts';
-import type { AgentLoopEnd } from './agent-loop.ts';
+import { isHooked, mostHookRounds } from '../domain/session/hook-points.ts';
+import { rulesOf, runAgentLoop } from './agent-loop.ts';
+import type { AgentLoopEnd, ToolHooks } from './agent-loop.ts';
 import { listenToAnswers } from './approval.ts';
 import type { Approver } from './approval.ts';
 import { listenToParent } from './control.ts';
@@ -183,6 +183,7 @@ class AgentSession {
 
   /** Undefined when the turn is to go on in a new execution. */
   async #loop(): Promise<TurnEnd | undefined> {
+    if (this.#turn !== undefined) await this.#startHooks(this.#turn);
     for (;;) {
       const turn = this.#turn;
       if (turn === undefined) return undefined;
@@ -190,6 +191,9 @@ class AgentSession {
       this.#turn = { ...turn, step: end.step };
       if (end.kind === 'continue-as-new') return undefined;
       if (end.kind !== 'finished') return unfinished(end, turn.message.maxSteps);
+      const asked = await this.#askHooks(this.#turn);
+      if (asked !== undefined && asked.isLast) return { outcome: 'quality-failed', message: asked.reason, code: null };
+      if (asked !== undefined) continue;
       const problem = await this.#checkAnswer(this.#turn);
       if (problem === undefined) return { outcome: 'completed', message: '', code: null };
       if (turn.repaired) return { outcome: 'error', message: problem, code: 'output-schema-mismatch' };
@@ -207,15 +211,56 @@ class AgentSession {
         fallbackModel: message.fallbackModel,
         firstStep: turn.firstStep,
         maxSteps: turn.firstStep + message.maxSteps - 1,
-        readsOnly: readsOnly(message.agent),
+        ...rulesOf(message),
         host: this.#host,
         control: this.#control,
         approver: this.#approver,
+        hooks: this.#toolHooks(turn),
         onStep: (step, what) =>
           setCurrentDetails(`**turn ${turn.turn}**, step ${step - turn.firstStep + 1} of ${message.maxSteps}: ${what}`),
       },
       { step: turn.step, usage: noUsage },
     );
+  }
+
+  /** Once in a session; again after a continue-as-new that came first, which changes nothing. */
+  async #startHooks(turn: TurnState): Promise<void> {
+    if (turn.turn === 1 && turn.step === turn.firstStep)
+      await this.#runHooks(turn, { event: 'session-start', step: turn.step });
+  }
+
+  /** What the hooks at the end of a turn want of one more round, which then is the next; undefined: nothing. */
+  async #askHooks(turn: TurnState): Promise<{ readonly isLast: boolean; readonly reason: string } | undefined> {
+    const rounds = turn.rounds ?? 0;
+    const isLast = rounds === mostHookRounds;
+    const asked = await this.#runHooks(turn, { event: 'turn-end', step: turn.step, isLastRound: isLast });
+    if (asked.kind === 'passed') return undefined;
+    this.#turn = { ...turn, rounds: rounds + 1 };
+    return { isLast, reason: `after ${rounds} more rounds still: ${asked.reason}`.slice(0, 500) };
+  }
+
+  #toolHooks(turn: TurnState): ToolHooks {
+    return {
+      before: async (step, { id, name }) => {
+        const result = await this.#runHooks(turn, { event: 'before-tool', step, callId: id, tool: name });
+        return result.kind === 'denied' ? result.reason : undefined;
+      },
+      after: async (step, { id, name }) => {
+        await this.#runHooks(turn, { event: 'after-tool', step, callId: id, tool: name });
+      },
+    };
+  }
+
+  async #runHooks(
+    turn: TurnState,
+    { tool, ...about }: Pick<RunHooksInput, 'event' | 'step' | 'callId' | 'isLastRound'> & { readonly tool?: string },
+  ): Promise<RunHooksResult> {
+    const { hooks } = turn.message;
+    if (hooks === undefined || !isHooked(hooks.points, about.event, tool)) return { kind: 'passed' };
+    const summary = `hooks ${about.event}${tool === undefined ? '' : ` ${tool}`}`;
+    return await this.#host.hooks.runHooks.executeWithOptions({ summary }, [
+      { ...this.#attempt(turn), sessionId: this.#sessionId, hooks: hooks.settings, ...about },
+    ]);
   }
 
   #attempt({ turn }: TurnState): AttemptRef {

@@ -122,6 +122,7 @@ function placedHost(ownHost: Host, work: PlacedWork): Host {
     progress: placed(ownHost.progress),
     housekeeping: placed(ownHost.housekeeping),
     sessions: placed(ownHost.sessions),
+    hooks: placed(ownHost.hooks),
     files: placed(ownHost.files),
   };
 }

@@ -62,6 +62,11 @@ export function onHost(hostId: string) {
     progress: proxyActivities<ProgressActivities>({ ...repeatable, taskQueue }),
     housekeeping: proxyActivities<HousekeepingActivities>({ ...repeatable, taskQueue }),
     sessions: proxyActivities<SessionActivities>({ ...repeatable, taskQueue }),
+    hooks: proxyActivities<Pick<SessionActivities, 'runHooks'>>({
+      ...repeatable,
+      taskQueue,
+      startToCloseTimeout: '4h',
+    }),
     files: proxyActivities<PrdFileActivities>({ ...repeatable, taskQueue }),
   };
 }

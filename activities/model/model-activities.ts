@@ -4,10 +4,10 @@ import { asCodetetherError, CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { Usage } from '../../domain/run/budget.ts';
 import { conversationTokens } from '../../domain/model/windows.ts';
-import { changesNothing } from '../../domain/run/risk.ts';
 import { modelCallKey, sessionRunId, summaryKey } from '../../domain/run/ids.ts';
 import type { ContextWindow, WantedSummary } from '../../domain/session/derive-context.ts';
 import { summaryPrompt } from '../../domain/session/summary-prompt.ts';
+import { mayUse } from '../../domain/session/agents.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
 import { toModelCallAnswer } from './answer.ts';
 import type { AnswerSpool } from './answer-spool.ts';
@@ -242,9 +242,9 @@ async function summarise(
   }
 }
 
-function toolsFor({ runId, readsOnly }: ModelStepInput, tools: ToolCatalogue): readonly ToolDefinition[] {
-  const all = runId.startsWith(sessionRunId('')) ? tools.sessionDefinitions : tools.definitions;
-  return readsOnly === true ? all.filter(({ risk }) => changesNothing(risk)) : all;
+function toolsFor(input: ModelStepInput, tools: ToolCatalogue): readonly ToolDefinition[] {
+  const all = input.runId.startsWith(sessionRunId('')) ? tools.sessionDefinitions : tools.definitions;
+  return all.filter((tool) => mayUse(input, tool));
 }
 
 async function prepare(

@@ -2,37 +2,52 @@ import { stat } from 'node:fs/promises';
 import type { OpenTurnResult, SessionActivities } from '../../domain/contracts/activities.ts';
 import type { BlobStore, SessionRunStore, WorkspaceStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import type { ErrorCode } from '../../domain/errors.ts';
 import { sessionAgentId, workspaceId } from '../../domain/run/ids.ts';
+import { mayUse } from '../../domain/session/agents.ts';
+import type { Skill } from '../../domain/session/extensions.ts';
 import { folderInstructions } from '../instructions.ts';
-import { agentNotice, buildSessionPrompt } from './prompt.ts';
+import { agentWords, buildSessionPrompt } from './prompt.ts';
 
 export interface SessionActivitiesDeps {
   readonly store: Pick<SessionRunStore, 'getSessionRun' | 'openTurn'> &
     Pick<BlobStore, 'getBlob'> &
     Pick<WorkspaceStore, 'putWorkspace'>;
   readonly hostId: string;
+  /** Skills for work in a folder. Throws `extension-invalid`. */
+  readonly skills: (folder: string) => Promise<readonly Skill[]>;
+  readonly runHooks: SessionActivities['runHooks'];
 }
 
 /** See {@link SessionActivities}. */
-export function createSessionActivities({ store, hostId }: SessionActivitiesDeps) {
+export function createSessionActivities({ store, hostId, skills, runHooks }: SessionActivitiesDeps) {
   return {
-    openTurn: async ({ sessionId, messageId, text, agent, model }): Promise<OpenTurnResult> => {
-      const [session, said] = await Promise.all([store.getSessionRun(sessionId), store.getBlob(text)]);
+    runHooks,
+
+    openTurn: async ({ sessionId, messageId, text, agent, agentPrompt, model, ...rules }): Promise<OpenTurnResult> => {
+      const [session, said, own] = await Promise.all([
+        store.getSessionRun(sessionId),
+        store.getBlob(text),
+        agentPrompt === undefined ? undefined : store.getBlob(agentPrompt),
+      ]);
       if (session === undefined || said === undefined)
         throw new CodetetherError('not-found', `There is no session ${sessionId}, or its message is gone.`);
       const { folder } = session;
       const isThere = (await stat(folder).catch(() => undefined))?.isDirectory() === true;
       const instructions = isThere ? await folderInstructions(folder) : [];
+      const known = isThere && mayUse(rules, skillTool) ? await skills(folder).catch(asProblem) : [];
+      const words = agentWords(agent, own, rules);
       const opened = await store.openTurn({
         sessionId,
         messageId,
-        systemPrompt: buildSessionPrompt({ folder, instructions }),
-        agentNotice: agentNotice(agent),
+        systemPrompt: buildSessionPrompt({ folder, instructions, skills: 'code' in known ? [] : known }),
+        agentNotice: `From here on you are the agent ${agent}. ${words}`,
         text: said,
         agent,
         model,
       });
       if (opened.kind === 'answered') return opened;
+      if ('code' in known) return { ...opened, problem: known };
       if (!isThere) {
         const message = `the session's folder is gone: ${folder}`;
         return { ...opened, problem: { code: 'workspace-failed', message } };
@@ -54,4 +69,12 @@ export function createSessionActivities({ store, hostId }: SessionActivitiesDeps
       return opened;
     },
   } satisfies SessionActivities;
+}
+
+const skillTool = { name: 'skill', risk: 'read' } as const;
+
+/** A turn that cannot be worked on says why; the session goes on with the next. */
+function asProblem(error: unknown): { readonly code: ErrorCode; readonly message: string } {
+  if (!(error instanceof CodetetherError)) throw error;
+  return { code: error.code, message: [error.message, ...error.problems].join('; ').slice(0, 2_000) };
 }

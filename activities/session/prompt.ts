@@ -1,6 +1,10 @@
 /** The words that an agent of a session starts with. */
-import type { AgentKind } from '../../domain/session/agents.ts';
+import type { BuiltInAgent } from '../../domain/session/agents.ts';
+import type { Skill } from '../../domain/session/extensions.ts';
+import { isBuiltInAgent } from '../../domain/session/agents.ts';
+import type { AgentRules } from '../../domain/session/agents.ts';
 import type { InstructionFile } from '../instructions.ts';
+import { cleanLine } from '../tools/output-text.ts';
 
 const rules = `You are a software engineer who works in a person's own folder, with tools, in a conversation.
 
@@ -15,22 +19,24 @@ How this works:
 
 An answer without a tool call ends your turn. End it with what you changed, by file, and how you checked it; when nothing was to be changed, with the answer alone.`;
 
-const notices: Readonly<Record<AgentKind, string>> = {
-  build: 'From here on you may change files again.',
-  plan: 'From here on you plan and change nothing: you have the tools that read, and no other. End with a plan: the files to change, in which order, what could go wrong, and how to check the result.',
+const agents: Readonly<Record<BuiltInAgent, string>> = {
+  build: 'You do the work: you may change files, and have all tools.',
+  plan: 'You plan and change nothing: you have the tools that read, and no other. End with a plan: the files to change, in which order, what could go wrong, and how to check the result.',
   explore:
-    'From here on you look and change nothing: you have the tools that read, and no other. End with what you found, with file and line.',
+    'You look and change nothing: you have the tools that read, and no other. End with what you found, with file and line.',
 };
 
-/** What an agent is told when it becomes another one in the middle of a session, or is not the usual one from its beginning. */
-export function agentNotice(agent: AgentKind): string {
-  return notices[agent];
+/** What an agent is told about itself. @param own of one that is not built in */
+export function agentWords(agent: string, own: string | undefined, { readsOnly }: AgentRules): string {
+  if (own === undefined) return isBuiltInAgent(agent) ? agents[agent] : '';
+  return readsOnly === true ? `${own}\n\nYou have the tools that read, and no other.` : own;
 }
 
 export function buildSessionPrompt(inputs: {
   /** Absolute. */
   readonly folder: string;
   readonly instructions: readonly InstructionFile[];
+  readonly skills: readonly Skill[];
 }): string {
   const parts = [
     rules,
@@ -40,7 +46,26 @@ export function buildSessionPrompt(inputs: {
           cutCharacters > 0 ? `\n\n[… ${cutCharacters} more characters of ${path} cut; read the file for them]` : ''
         }`,
     ),
+    skillsPart(inputs.skills),
     `Folder: ${inputs.folder}`,
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+const maxSkillCharacters = 8_000;
+const maxDescription = 300;
+
+/** Names and what they are for; the texts come with the tool. */
+function skillsPart(skills: readonly Skill[]): string {
+  if (skills.length === 0) return '';
+  const lines: string[] = [];
+  let characters = 0;
+  for (const { name, description } of skills) {
+    const line = `- ${name}: ${cleanLine(description, maxDescription)}`;
+    characters += line.length + 1;
+    if (characters > maxSkillCharacters) break;
+    lines.push(line);
+  }
+  if (lines.length < skills.length) lines.push(`- … and ${skills.length - lines.length} more: skill list`);
+  return `# Skills\n\nLoad one with the tool \`skill\` before you do what it is for.\n\n${lines.join('\n')}`;
 }

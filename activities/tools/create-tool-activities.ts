@@ -12,6 +12,8 @@ import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import { changesNothing } from '../../domain/run/risk.ts';
 import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
+import type { Skill } from '../../domain/session/extensions.ts';
+import { mayCall } from '../../domain/session/agents.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
 import type { NewSessionEvent, RequestedToolCall, SessionEvent } from '../../domain/session/transcript.ts';
 import { beginOnce } from '../effects/ledger.ts';
@@ -56,6 +58,8 @@ export interface ToolActivitiesDeps {
   readonly ownPrices?: () => Promise<OwnPrices>;
   /** Default: the tools that need nothing but the workspace. */
   readonly registry?: ToolRegistry;
+  /** Skills for work in a folder; default: none. */
+  readonly skills?: (folder: string) => Promise<readonly Skill[]>;
   /** Of the activity that is running: aborts when it is cancelled. */
   readonly cancellationSignal: () => AbortSignal;
 }
@@ -111,7 +115,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const call = await findCall(input);
       if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0, repeats: await tellRepeats(input, call.rows) };
       const { risk, label } = registry.describe(call.request.name, call.request.args);
-      if (input.readsOnly === true && !changesNothing(risk)) return await refuse(input, call.request);
+      if (!mayCall(input, { ...call.request, risk })) return await refuse(input, call.request);
       const work = () => runCall(input, { request: call.request, risk, label });
       const result = await (changesNothing(risk) ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
       return { ...result, repeats: await tellRepeats(input, call.rows) };
@@ -172,7 +176,12 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
   } satisfies ToolActivities;
 
   async function refuse(input: ToolCallInput, request: RequestedToolCall): Promise<ToolCallResult> {
-    const output = `error: not run: ${cleanLine(request.name, 100)} changes things, and this agent only reads`;
+    const name = cleanLine(request.name, 100);
+    const why =
+      input.tools !== undefined && !mayCall({ tools: input.tools }, { ...request, risk: 'read' })
+        ? `this agent has these tools: ${input.tools.join(', ')}`
+        : `${name} changes things, and this agent only reads`;
+    const output = `error: not run: ${why}`;
     const key = toolCallKey(input.sessionId, input.step, input.callId);
     await store.appendSessionEvents(input.sessionId, [resultEvent(key, request, { ok: false, output })]);
     return { ok: false, durationMs: 0, repeats: 0 };
@@ -294,6 +303,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         listFiles: () => listFolder(git, workspace.path),
         git: (args, call) => git(args, { cwd: workspace.path, ...call }),
         branch: null,
+        ...skillsFor(workspace.path),
         ...given,
       };
     }
@@ -306,8 +316,14 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       listFiles: () => listFiles(git, worktree),
       git: (args, call) => git(args, { ...inWorktree(worktree), ...call }),
       branch: workspace.branch,
+      ...skillsFor(mainCheckout ?? workspace.path),
       ...given,
     };
+  }
+
+  function skillsFor(folder: string): Pick<ToolContext, 'skills'> {
+    const { skills } = deps;
+    return skills === undefined ? {} : { skills: () => skills(folder) };
   }
 }
 

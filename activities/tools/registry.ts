@@ -25,6 +25,7 @@ import { createLspTool, errorsAfterEdit } from './lsp.ts';
 import { createMemoryTool } from './memory.ts';
 import { cleanLine } from './output-text.ts';
 import { createReadTool } from './read.ts';
+import { createSkillTool } from './skill.ts';
 import { createTodoReadTool } from './todoread.ts';
 import { createTodoWriteTool } from './todowrite.ts';
 import {
@@ -73,6 +74,7 @@ const leanTools: ReadonlySet<string> = new Set([
   'grep',
   'list',
   'todowrite',
+  'skill',
   'session_recall',
   'context_browse',
 ]);
@@ -106,6 +108,7 @@ function workspaceTools(): readonly Tool[] {
     createGitTool(),
     createTodoWriteTool(),
     createTodoReadTool(),
+    createSkillTool(),
     ...createGoalTools(),
     ...createContextTools(),
   ];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import type { Skill } from '../../domain/session/extensions.ts';
 import type { RunCommand } from '../process/run-command.ts';
 import type { GitAnswer, GitCall } from '../workspace/git.ts';
 import { cleanLine } from './output-text.ts';
@@ -24,6 +25,8 @@ export interface ToolContext {
   readonly signal: AbortSignal;
   /** Each line of output of a long-running tool, for watching only. */
   readonly onLine: (line: string) => void;
+  /** Those of the user, and of the project where it is trusted. */
+  readonly skills?: () => Promise<readonly Skill[]>;
 }
 
 /** What the model reads. A failure of the tool is an outcome; only broken machinery is an exception. */

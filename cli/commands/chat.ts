@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander';
 import { onAskPolicies } from '../../domain/run/approval.ts';
-import { agentKinds } from '../../domain/session/agents.ts';
 import { dollars, tokenCount, wholeNumber, withHelpEnd } from './ralph/options.ts';
 import type { ChatOptions } from './session/chat.ts';
 
@@ -22,7 +21,10 @@ export function command(): Command {
       '-m, --model <provider/model>',
       "default: the session's last one, else CODETETHER_DEFAULT_MODEL or defaultModel in config.yaml",
     )
-    .addOption(new Option('--agent <kind>', 'build works on the files; plan and explore only read').choices(agentKinds))
+    .option(
+      '--agent <name>',
+      'build works on the files; plan and explore only read; others are in files, see docs/extensions.md',
+    )
     .optionsGroup('Which session:')
     .option('-c, --continue', "go on with this folder's newest session")
     .option('-r, --resume <id>', 'go on with a session; the beginning of its id is enough')

@@ -7,13 +7,18 @@ import { cleanLine } from '../output/text.ts';
 
 /** The model that the settings name. @param command whose `--model` is missing. @throws `usage` */
 export function defaultModel({ environment }: { readonly environment: Environment }, command: string): string {
-  const { defaultModel: model } = loadConfig({ environment });
+  const model = knownDefaultModel({ environment });
   if (model !== undefined) return model;
   throw new CodetetherError('usage', 'no model is named', {
     next:
       `Name one: codetether ${command} --model anthropic/NAME (or openai/, google/, openai-compatible/, scripted/FILE), ` +
       'or once for all: export CODETETHER_DEFAULT_MODEL=anthropic/NAME',
   });
+}
+
+/** Undefined where the settings name none. */
+export function knownDefaultModel({ environment }: { readonly environment: Environment }): string | undefined {
+  return loadConfig({ environment }).defaultModel;
 }
 
 /** `scripted/<file>` is resolved here: the API does not know this command's folder. @throws `model-unknown` */

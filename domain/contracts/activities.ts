@@ -13,6 +13,8 @@ import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus }
 import type { BudgetLine, BudgetName, CapsChange, Usage } from '../run/budget.ts';
 import type { ProgressVerdict } from '../run/progress.ts';
 import type { HeldStory } from '../ralph/overlap.ts';
+import type { AgentRules } from '../session/agents.ts';
+import type { HookEvent } from '../session/hook-points.ts';
 
 export interface AttemptRef {
   readonly runId: string;
@@ -33,7 +35,7 @@ export interface Lease {
 
 // ── model ────────────────────────────────────────────────────────────────────
 
-export interface ModelStepInput extends AttemptRef {
+export interface ModelStepInput extends AttemptRef, AgentRules {
   readonly sessionId: string;
   /** From 1. */
   readonly step: number;
@@ -43,8 +45,6 @@ export interface ModelStepInput extends AttemptRef {
   readonly model: string;
   /** Answers in its place after three refused tries. */
   readonly fallbackModel?: string;
-  /** The model is given the tools that only read. */
-  readonly readsOnly?: boolean;
 }
 
 /**
@@ -101,12 +101,11 @@ export interface OpenSessionInput extends AttemptRef {
   readonly start?: WorkspaceStart;
 }
 
-export interface ToolCallInput extends AttemptRef {
+/** A call of a tool that the agent may not use is refused: the model is told. */
+export interface ToolCallInput extends AttemptRef, AgentRules {
   readonly sessionId: string;
   readonly step: number;
   readonly callId: string;
-  /** A call of any other tool than those that read is refused: the model is told. */
-  readonly readsOnly?: boolean;
 }
 
 export interface ToolCallResult {
@@ -313,8 +312,30 @@ export type OpenTurnResult =
   /** The message was answered before. */
   | { readonly kind: 'answered' };
 
+export interface RunHooksInput extends AttemptRef {
+  readonly sessionId: string;
+  /** Blob with a `TurnHooks`. */
+  readonly hooks: string;
+  readonly event: HookEvent;
+  readonly step: number;
+  /** Of the tool call that it is about. */
+  readonly callId?: string;
+  /** `turn-end`: there is no further round for a hook that asks for one. */
+  readonly isLastRound?: boolean;
+}
+
+export type RunHooksResult =
+  | { readonly kind: 'passed' }
+  /** `before-tool`: the call may not be made; `turn-end`: one more round is asked for. At most 2,000 characters. */
+  | { readonly kind: 'denied'; readonly reason: string };
+
 /** On the host of the session's folder. */
 export interface SessionActivities {
+  /**
+   * Runs the commands for an event one after the other, up to one that denies, and tells the model what it has to know. Twice: what has
+   * ended is not run again; what was cut off neither, and counts as a no before a tool call.
+   */
+  runHooks(input: RunHooksInput): Promise<RunHooksResult>;
   /**
    * Makes the message the newest row of the transcript, after the system prompt where that is missing, and the session's run
    * running. Twice: the same turn.

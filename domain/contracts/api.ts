@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { approvalKinds, approvalStates, onAskPolicies } from '../run/approval.ts';
-import { agentKinds } from '../session/agents.ts';
+import { AgentName } from '../session/agents.ts';
 import { longestMessage } from '../session/limits.ts';
 import { attemptFailures, checkVerdicts, runEventBodies, runStatuses } from '../run/events.ts';
 
@@ -380,13 +380,15 @@ export type ReadyView = z.infer<typeof ReadyView>;
 
 /** POST /v1/sessions/:sessionId/messages */
 export const MessageRequest = z.strictObject({
+  /** `/name words` is the text of a command. */
   text: z.string().min(1).max(longestMessage),
   /** The sender's own: a message that comes twice is one. Default: a new one. */
   messageId: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,100}$/)
     .optional(),
-  agent: z.enum(agentKinds).optional(),
+  /** Built in (`build`, `plan`, `explore`) or in a file of the user's or the project's. Default: the session's last one. */
+  agent: AgentName.optional(),
   /** Default: the session's last one. */
   model: z.string().min(1).optional(),
   fallbackModel: z.string().min(1).optional(),
@@ -408,7 +410,8 @@ export type MessageRequest = z.input<typeof MessageRequest>;
 export const StartSessionRequest = MessageRequest.extend({
   /** Absolute, on the API's host: where the agent works, in place. */
   folder: z.string().min(1),
-  model: z.string().min(1),
+  /** Where neither the message, nor its command, nor its agent names a model. */
+  defaultModel: z.string().min(1).optional(),
 });
 export type StartSessionRequest = z.input<typeof StartSessionRequest>;
 
@@ -419,7 +422,7 @@ export const SessionView = z.object({
   hostId: z.string(),
   title: z.string(),
   model: z.string(),
-  agent: z.enum(agentKinds),
+  agent: z.string(),
   /** What it was forked from. */
   parent: z.object({ sessionId: z.string(), seq: z.number() }).nullable(),
   turns: z.number(),
@@ -445,6 +448,8 @@ export const MessageResponse = z.object({
   afterSeq: z.number(),
   /** Messages that are worked on first. */
   ahead: z.number(),
+  /** For people: files of agents, commands and skills that were left out, and why. */
+  warnings: z.array(z.string()),
 });
 export type MessageResponse = z.infer<typeof MessageResponse>;
 

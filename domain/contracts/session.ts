@@ -1,6 +1,6 @@
 /** Workflow inputs and message names of agent sessions. Wire format: fields are only added. */
 import type { OnAsk } from '../run/approval.ts';
-import type { AgentKind } from '../session/agents.ts';
+import type { AgentRules } from '../session/agents.ts';
 
 /** The workflow's id is the session's; it ends when nothing was asked of it for a while, and is started again by the next message. */
 export interface AgentSessionInput {
@@ -17,14 +17,18 @@ export interface AgentSessionState {
 }
 
 /** Argument of the update `message`. Texts lie in the store: they can be larger than what fits into a payload. */
-export interface SessionMessage {
+export interface SessionMessage extends AgentRules {
   /** The sender's; a message that comes twice is one. */
   readonly messageId: string;
   /** Blob. */
   readonly text: string;
   /** Blob of the JSON schema that the answer has to follow. */
   readonly outputSchema?: string;
-  readonly agent: AgentKind;
+  readonly agent: string;
+  /** Blob of what it is told; absent for one that is built in. */
+  readonly agentPrompt?: string;
+  /** As they were when the message was sent. */
+  readonly hooks?: MessageHooks;
   /** `provider/model[:effort]`. */
   readonly model: string;
   readonly fallbackModel?: string;
@@ -34,6 +38,13 @@ export interface SessionMessage {
   readonly maxTimeMs: number | null;
   readonly onAsk: OnAsk;
   readonly askTimeoutMs: number;
+}
+
+export interface MessageHooks {
+  /** Blob with a `TurnHooks`. */
+  readonly settings: string;
+  /** See `hookPoints`. */
+  readonly points: readonly string[];
 }
 
 /** A turn under way. */
@@ -48,6 +59,8 @@ export interface TurnState {
   readonly startedAtMs: number;
   /** The answer did not follow its schema once already. */
   readonly repaired: boolean;
+  /** How often its hooks have asked for one more round. */
+  readonly rounds?: number;
 }
 
 export const sessionUpdates = {

@@ -7,7 +7,6 @@ import type { ModelPrice } from '../model/prices.ts';
 import type { BudgetCaps, BudgetLedger, BudgetLine, BudgetName, CapsChange, Usage } from '../run/budget.ts';
 import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
-import type { AgentKind } from '../session/agents.ts';
 import type { ContextPolicy } from '../session/context-policy.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
@@ -265,7 +264,7 @@ export interface SessionRun extends Pick<SessionRecord, 'sessionId' | 'title' | 
   readonly hostId: string;
   /** Of its newest message. */
   readonly model: string;
-  readonly agent: AgentKind;
+  readonly agent: string;
   readonly caps: BudgetCaps;
   /** Turns begun. */
   readonly turns: number;
@@ -296,7 +295,7 @@ export interface TurnPlan {
   /** Told before the message where the agent is another one than that of the turn before (`build` before the first). */
   readonly agentNotice: string;
   readonly text: string;
-  readonly agent: AgentKind;
+  readonly agent: string;
   readonly model: string;
 }
 
@@ -385,7 +384,7 @@ export interface ModelCallStore {
 }
 
 /** What happens outside of the store and must not happen twice. Model calls have their own table, with their reservation. */
-export type EffectKind = 'tool-call' | 'commit' | 'merge' | 'worktree-removal';
+export type EffectKind = 'tool-call' | 'commit' | 'merge' | 'worktree-removal' | 'hook';
 
 export interface EffectIdentity {
   /** Made of the workflow's inputs, see `domain/run/ids.ts`: the same for every try. */

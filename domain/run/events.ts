@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { agentKinds } from '../session/agents.ts';
 import { approvalKinds } from './approval.ts';
 import { runOutcomes } from './status.ts';
 
@@ -186,7 +185,7 @@ export const runEventBodies = {
   'turn-started': z.object({
     turn: count,
     messageId: z.string(),
-    agent: z.enum(agentKinds),
+    agent: z.string(),
     model: z.string(),
     text: z.string(),
   }),

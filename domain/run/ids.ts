@@ -62,6 +62,11 @@ export function toolCallKey(sessionId: string, step: number, callId: string): st
   return `${sessionId}:${step}:${callId}`;
 }
 
+/** Idempotency key of one hook; `what` is the event with its step, and its tool call where it is about one. */
+export function hookKey(sessionId: string, what: string, index: number): string {
+  return `${sessionId}:hook:${what}:${index}`;
+}
+
 /** Idempotency key of the commit of one attempt. */
 export function commitKey(ref: { readonly runId: string; readonly storyId: string; readonly attempt: number }): string {
   return `${attemptId(ref.runId, ref.storyId, ref.attempt)}:commit`;

@@ -127,6 +127,8 @@ function reasonOf([name = '', ...args]: readonly string[]): AskReason | undefine
       return leaves('it works on another machine');
     case 'rsync':
       return has(/^[^/]*:/) ? leaves('it works on another machine') : undefined;
+    case 'codetether':
+      return verb === 'trust' ? leaves('it lets commands of the project run by themselves') : undefined;
     case 'kubectl':
     case 'helm':
     case 'terraform':

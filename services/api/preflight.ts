@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { modelSettings } from '../config/model-settings.ts';
+import { createExtensionReader } from '../config/extensions.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
 import type { ApiDeps } from './deps.ts';
@@ -20,7 +21,7 @@ export function createPreflight(options: {
   readonly config: Config;
   readonly environment: Environment;
   readonly hostId: string;
-}): Pick<ApiDeps, 'preflight' | 'checkModel' | 'hostId'> {
+}): Pick<ApiDeps, 'preflight' | 'checkModel' | 'extensions' | 'hostId'> {
   const { config, environment, hostId } = options;
   const settings = modelSettings(config);
   const ownPrices = createPriceReader(locate({ environment }).pricesFile);
@@ -41,5 +42,5 @@ export function createPreflight(options: {
       checkModel: checkedModel,
     });
   };
-  return { preflight, checkModel: checkedModel, hostId };
+  return { preflight, checkModel: checkedModel, extensions: createExtensionReader({ config, environment }), hostId };
 }

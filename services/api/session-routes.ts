@@ -21,10 +21,12 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
 import { sessionRunId } from '../../domain/run/ids.ts';
 import { isActive } from '../../domain/run/status.ts';
-import { defaultMaxSteps } from '../../domain/session/agents.ts';
 import { effectiveTranscript } from '../../domain/session/transcript.ts';
 import { blocksOf, keepBefore, turnsOf } from '../../domain/session/turns.ts';
+import { hookPoints } from '../../domain/session/hooks.ts';
+import type { TurnHooks } from '../../domain/session/hooks.ts';
 import type { ApiDeps } from './deps.ts';
+import { resolveMessage } from './resolve-message.ts';
 import { findSession, reconcileSession } from './find-session.ts';
 import { runUiUrl } from './views.ts';
 import type { UiLocation } from './views.ts';
@@ -35,6 +37,7 @@ const ListQuery = z.strictObject({
   folder: z.string().min(1).optional(),
 });
 const titleCharacters = 100;
+const mostWarnings = 20;
 /** A message and what is around it, as JSON with escapes. */
 const bodyLimit = 8 * 1024 * 1024;
 
@@ -51,16 +54,17 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const folder = await requireFolder(request.body.folder);
-        const { model, agent = 'build', text } = request.body;
+        const { model, defaultModel, text, ...rest } = request.body;
         const session = {
           sessionId: sessionRunId(randomUUID()),
           folder,
           hostId: deps.hostId,
           title: titleOf(text),
-          model,
-          agent,
+          model: model ?? defaultModel,
+          agent: 'build',
         };
-        return await reply.code(201).send(await say(session, request.body));
+        const message = { ...rest, text, ...(model === undefined ? {} : { model }) };
+        return await reply.code(201).send(await say(session, message));
       },
     );
 
@@ -215,11 +219,17 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
   /** The message is in the store before the engine hears of it; handing it over again is harmless. */
   async function say(
-    session: Pick<SessionRun, 'sessionId' | 'folder' | 'hostId' | 'title' | 'model' | 'agent'>,
+    session: Pick<SessionRun, 'sessionId' | 'folder' | 'hostId' | 'title' | 'agent'> & {
+      readonly model: string | undefined;
+    },
     request: z.output<typeof MessageRequest>,
   ): Promise<MessageResponse> {
     const { sessionId, folder, hostId, title } = session;
-    const { text, agent = session.agent, model = session.model, fallbackModel, outputSchema } = request;
+    const { fallbackModel, outputSchema } = request;
+    const extensions = await deps.extensions(folder);
+    const { text, agent, model, rules, maxSteps, prompt } = resolveMessage(extensions, { session, request });
+    const points = hookPoints(extensions.hooks);
+    const hooks: TurnHooks = { folder: extensions.project, hooks: extensions.hooks };
     await Promise.all([
       deps.checkModel(model),
       fallbackModel === undefined ? undefined : deps.checkModel(fallbackModel),
@@ -231,9 +241,12 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       text: await store.putBlob(text),
       ...(schema === undefined ? {} : { outputSchema: await store.putBlob(schema) }),
       agent,
+      ...(prompt === undefined ? {} : { agentPrompt: await store.putBlob(prompt) }),
+      ...rules,
+      ...(points.length === 0 ? {} : { hooks: { settings: await store.putBlob(JSON.stringify(hooks)), points } }),
       model,
       ...(fallbackModel === undefined ? {} : { fallbackModel }),
-      maxSteps: request.maxSteps ?? defaultMaxSteps[agent],
+      maxSteps: request.maxSteps ?? maxSteps,
       maxTimeMs: request.maxTimeMs ?? null,
       onAsk: request.onAsk ?? 'deny',
       askTimeoutMs: request.askTimeoutMs ?? defaultAskTimeoutMs,
@@ -244,14 +257,29 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       ...(maxTokens === undefined ? {} : { maxTokens }),
       ...(maxTotalSteps === undefined ? {} : { maxTotalSteps }),
     };
-    const afterSeq = await store.openSession({ sessionId, folder, hostId, title, model, agent, caps });
+    const afterSeq = await store.openSession({
+      sessionId,
+      folder,
+      hostId,
+      title,
+      // What a command or an agent names is for its own turns.
+      model: request.model ?? session.model ?? model,
+      agent: request.agent ?? session.agent,
+      caps,
+    });
     const ahead = await engine.send({ sessionId, hostId }, message).catch(async (error: unknown) => {
       await store.abandonTurn(sessionId, 'the message could not be handed over', { onlyIfStarting: true });
       throw error;
     });
     const now = await store.getSessionRun(sessionId);
     if (now === undefined) throw new CodetetherError('not-found', `there is no session ${sessionId}`);
-    return { session: sessionView(now, ui), messageId, afterSeq, ahead };
+    return {
+      session: sessionView(now, ui),
+      messageId,
+      afterSeq,
+      ahead,
+      warnings: extensions.problems.slice(0, mostWarnings),
+    };
   }
 }
 

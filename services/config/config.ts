@@ -71,6 +71,8 @@ const Config = z.strictObject({
   searchApiKey: secret.optional(),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
+  /** Read with each message, see `extensions.ts`: changing it needs no restart. */
+  hooks: z.unknown().optional(),
   anthropicApiKey: secret.optional(),
   anthropicBaseUrl: webAddress.optional(),
   openaiApiKey: secret.optional(),
@@ -104,6 +106,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   searchUrl: ['CODETETHER_SEARCH_URL'],
   searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
+  hooks: [],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],
   openaiApiKey: ['OPENAI_API_KEY'],

@@ -14,7 +14,6 @@ import { runEventBodies } from '../../domain/run/events.ts';
 import { isActive, runStatuses } from '../../domain/run/status.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
 import { messageKey, sessionAgentId } from '../../domain/run/ids.ts';
-import { agentKinds } from '../../domain/session/agents.ts';
 import type { NewSessionEvent } from '../../domain/session/transcript.ts';
 import { expireApprovals } from './approval-store.ts';
 import { cleanText, jsonText } from './json.ts';
@@ -30,7 +29,6 @@ const shownText = 300;
 /** More than any answer has; what a model is allowed to say is far below. */
 const answerText = 200_000;
 
-const Agent = z.enum(agentKinds);
 const Status = z.enum(runStatuses);
 
 export function createSessionRunStore(database: Kysely<Database>): SessionRunStore {
@@ -171,7 +169,7 @@ async function openingRows(database: Queries, plan: TurnPlan): Promise<readonly 
   if (isEmpty) rows.push({ key: `${sessionId}:system`, kind: 'system', body: { text: cleanText(plan.systemPrompt) } });
   if (agent !== (before?.agent ?? 'build')) {
     const key = `${messageKey(sessionId, messageId)}:agent`;
-    rows.push({ key, kind: 'user', body: { text: plan.agentNotice, aside: true } });
+    rows.push({ key, kind: 'user', body: { text: cleanText(plan.agentNotice), aside: true } });
   }
   return rows;
 }
@@ -315,7 +313,7 @@ function sessionRun(
     hostId: row.host_id,
     title: row.title,
     model: row.model ?? '',
-    agent: Agent.parse(row.agent),
+    agent: row.agent,
     parent: parentId === null || parentSeq === null ? null : { sessionId: parentId, seq: parentSeq },
     caps: storedCaps(row.options),
     turns: row.execution,

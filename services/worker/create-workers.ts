@@ -19,6 +19,7 @@ import { createProgressActivities } from '../../activities/progress/create-progr
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createCheckAnswer } from '../../activities/session/check-answer.ts';
+import { createRunHooks } from '../../activities/session/run-hooks.ts';
 import { createSessionActivities } from '../../activities/session/create-session-activities.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { withDiskQuota } from '../../activities/tools/disk-quota.ts';
@@ -32,6 +33,7 @@ import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import type { Config } from '../config/config.ts';
 import { variable } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
+import { createExtensionReader } from '../config/extensions.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
 import type { PostgresStore } from '../store/store.ts';
@@ -84,6 +86,11 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const ownPrices = createPriceReader(locate({ environment: options.environment }).pricesFile);
   const hostStore = leases.fence(withHostRuns(store, { git, hostId, dataDir: config.dataDir }));
 
+  const readExtensions = createExtensionReader({ config, environment: options.environment });
+  const skills = async (folder: string) => (await readExtensions(folder)).skills;
+  const inputFolder = join(config.dataDir, 'worker', 'hooks');
+  const runHooks = createRunHooks({ store, runCommand, inputFolder, cancellationSignal });
+
   const model = createModelActivities({
     store,
     spool: createAnswerSpool(join(config.dataDir, 'worker', 'answers')),
@@ -112,12 +119,12 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
       ...createHousekeepingActivities(onHost),
       ...withDiskQuota(
         { store: hostStore },
-        createToolActivities({ store: hostStore, git, runCommand, registry, ownPrices, cancellationSignal }),
+        createToolActivities({ store: hostStore, git, runCommand, registry, ownPrices, skills, cancellationSignal }),
       ),
       ...createGateActivities({ store: hostStore, repositories, runCommand, cancellationSignal }),
       ...createProgressActivities({ store: hostStore, hostId, git }),
       ...createPrdFileActivities(onHost),
-      ...createSessionActivities({ store: hostStore, hostId }),
+      ...createSessionActivities({ store: hostStore, hostId, skills, runHooks }),
     }),
     {
       leaseLost: (lost) => leaveBehind(onHost, lost),

@@ -9,6 +9,7 @@ import type { ApprovalAnswer } from '../../domain/run/approval.ts';
 import type { CapsChange } from '../../domain/run/budget.ts';
 import type { RunPlan } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { HookSettings } from '../../domain/session/hooks.ts';
 import { createApp } from '../../services/api/app.ts';
 import type { ApiDeps } from '../../services/api/deps.ts';
 import type { EngineEnd, EngineRun, RunEngine } from '../../services/api/engine.ts';
@@ -133,6 +134,16 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+/** Nobody has added anything. */
+export const noExtensions: ApiDeps['extensions'] = async (project) => ({
+  project,
+  skills: [],
+  agents: [],
+  commands: [],
+  hooks: HookSettings.parse({}),
+  problems: [],
+});
+
 /** The API on a socket of its own, with the given store and an engine in memory; preflight says what `plans` holds. */
 export async function startApi(
   store: PostgresStore,
@@ -147,6 +158,7 @@ export async function startApi(
     engine,
     preflight: async (request) => ({ plan: plans?.get(request.prdPath) ?? plan(), warnings: ['mind the gap'] }),
     checkModel: async () => undefined,
+    extensions: noExtensions,
     hostId: 'host-1',
     readEditedPrd: async ({ prd }, { stories }) => ({
       prd: { ...prd, stories: stories.map(({ story }) => story) },

@@ -12,7 +12,7 @@ import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
-import { startApi } from './api-fixtures.ts';
+import { noExtensions, startApi } from './api-fixtures.ts';
 import type { TestApi } from './api-fixtures.ts';
 
 let database: TestDatabase;
@@ -106,6 +106,7 @@ test('a failure of ours is internal, without a stack', async () => {
     preflight: async () => await Promise.reject(new Error('x')),
     checkModel: async () => undefined,
     hostId: 'host-1',
+    extensions: noExtensions,
     authenticate: authenticateLocal,
     ui: { uiUrl: null, namespace: 'default' },
     version: '1',

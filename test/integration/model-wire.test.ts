@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { AgentRules } from '../../domain/session/agents.ts';
 import { createFakeModelStore } from '../support/fake-model-store.ts';
 import { chat, chatTool, chatUsage, claude, claudeDone } from '../support/model-events.ts';
 import { startWireServer, writeEvents } from '../support/model-server.ts';
@@ -191,6 +192,7 @@ describe('a request', () => {
       'grep',
       'list',
       'todowrite',
+      'skill',
     ]);
     expect(tools.every((tool) => tool.input_schema.type === 'object')).toBe(true);
     expect(request?.headers['x-api-key']).toBe('sk-test-0123456789');
@@ -223,5 +225,19 @@ describe('a request', () => {
     expect(error.message).toBe(
       'the conversation is too long for anthropic/claude-sonnet-4-5 (400): prompt is too long: 210000 tokens > 200000 maximum',
     );
+  });
+});
+
+describe('an agent is told of the tools that it may use, and of no other', () => {
+  it.each<readonly [rules: AgentRules, offered: readonly string[], kept: readonly string[]]>([
+    [{ tools: ['read', 'bash'] }, ['bash', 'read'], ['edit', 'write', 'grep']],
+    [{ readsOnly: true }, ['grep', 'read'], ['bash', 'edit', 'write']],
+    [{ tools: ['read', 'bash'], readsOnly: true }, ['read'], ['bash', 'grep']],
+  ])('%j', async (rules, offered, kept) => {
+    const { url, requests } = await serve(claudeDone);
+    await startSession(url, 'anthropic/claude-sonnet-4-5', 'look').step(1, rules);
+    const names = bodyOf(requests()[0]).tools.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining([...offered]));
+    for (const name of kept) expect(names).not.toContain(name);
   });
 });

@@ -38,7 +38,12 @@ beforeEach(async () => {
   sessionId = `session:${++count}-of-test`;
   folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'codetether-session-')));
   const processes = { env: bareEnvironment(folder), processDir: path.join(folder, '.processes') };
-  sessions = createSessionActivities({ store, hostId: 'tiger' });
+  sessions = createSessionActivities({
+    store,
+    hostId: 'tiger',
+    skills: async () => [],
+    runHooks: async () => ({ kind: 'passed' }),
+  });
   tools = createToolActivities({
     store,
     git: createGit(processes),

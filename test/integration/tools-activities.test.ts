@@ -58,6 +58,7 @@ beforeEach(async () => {
     git: repositories.git,
     runCommand: createRunCommand(processes),
     cancellationSignal: () => abort.signal,
+    skills: async (folder) => [{ name: 'where', description: folder, folder, body: 'x', files: [] }],
   });
 });
 
@@ -115,6 +116,12 @@ describe('a tool call', () => {
     expect(pins.map(({ body }) => body)).toEqual([{ fromSeq: 2, toSeq: 2, pinned: true }]);
     expect((await results()).at(-1)?.output).toContain('policy incremental; 1 turns, 3 steps');
     expect(await store.readSession(other)).toHaveLength(1);
+  });
+
+  test('finds the skills of the main checkout, which is what people trust', async () => {
+    await asked(1, [{ id: 'c1', name: 'skill', args: { action: 'list' } }]);
+    await tools.toolCall(input('c1'));
+    expect(await results()).toMatchObject([{ ok: true, output: `where: ${repository.top}` }]);
   });
 
   test('runs, and its result, checkpoint and events are recorded together', async () => {

@@ -15,6 +15,7 @@ import type {
   FinishRunInput,
   ToolCallInput,
 } from '../../domain/contracts/activities.ts';
+import type { HookEvent } from '../../domain/session/hook-points.ts';
 import type { CheckVerdict } from '../../domain/run/events.ts';
 import type { ReloadResult, WorkspaceStart } from '../../domain/contracts/ralph.ts';
 import { spreadOut } from '../../domain/ralph/overlap.ts';
@@ -39,6 +40,7 @@ export interface Behaviour {
     attempt: number;
     step: number;
     readsOnly?: boolean;
+    tools?: readonly string[];
   }) => ModelStepResult | Promise<ModelStepResult>;
   readonly tool?: (call: ToolCallInput) => Promise<void>;
   /** Of calls that are lost; default: true. */
@@ -59,6 +61,8 @@ export interface Behaviour {
   readonly revert?: (storyIds: readonly string[]) => RevertStoriesResult | undefined;
   /** Why a message cannot be worked on. */
   readonly turnProblem?: (messageId: string) => { code: string; message: string } | undefined;
+  /** Why a hook says no. */
+  readonly hook?: (event: HookEvent, about: { readonly isLastRound: boolean }) => string | undefined;
   /** What is wrong with an answer. @param tell the first time */
   readonly answerProblem?: (tell: boolean) => string | undefined;
   readonly reload?: (input: ReloadPrdInput, world: FakeWorld) => ReloadResult;
@@ -159,7 +163,7 @@ export class FakeWorld {
         return { path: `/w/${storyId}`, base: 'base' };
       },
       openSession: async () => undefined,
-      modelStep: async ({ storyId, attempt, step, readsOnly }) => {
+      modelStep: async ({ storyId, attempt, step, readsOnly, tools }) => {
         note(`model ${storyId}:${attempt}:${step}`);
         this.steps = Math.max(this.steps, step);
         return (
@@ -168,6 +172,7 @@ export class FakeWorld {
             attempt,
             step,
             ...(readsOnly === undefined ? {} : { readsOnly }),
+            ...(tools === undefined ? {} : { tools }),
           })) ?? (step === 1 ? answers.write : answers.finished)
         );
       },
@@ -255,6 +260,11 @@ export class FakeWorld {
         const problem = this.#behaviour.turnProblem?.(messageId);
         const turn = { kind: 'opened', turn: this.#turns, firstStep: 1 + this.steps } as const;
         return problem === undefined ? turn : { ...turn, problem };
+      },
+      runHooks: async ({ event, step, callId, isLastRound }) => {
+        note(`hook ${event} ${step}${callId === undefined ? '' : ` ${callId}`}`);
+        const reason = this.#behaviour.hook?.(event, { isLastRound: isLastRound === true });
+        return reason === undefined ? { kind: 'passed' } : { kind: 'denied', reason };
       },
       endTurn: async (input) => {
         note(`turn ${input.messageId} ended ${input.outcome}`);

@@ -35,6 +35,7 @@ describe('a person is asked before a command', () => {
     'rm -r ../other',
     'rm -fr $HOME',
     'gh pr create',
+    'codetether trust',
   ])('%s', (command) => {
     expect(askAbout(command)).toMatchObject({ isSafe: false });
   });

@@ -52,6 +52,7 @@ test('the tools are what the model was told of: a change here changes every prom
     ['git', 'write'],
     ['todowrite', 'read'],
     ['todoread', 'read'],
+    ['skill', 'read'],
     ['create_goal', 'read'],
     ['get_goal', 'read'],
     ['update_goal', 'read'],
@@ -93,6 +94,7 @@ test('a story is told of what it needs, not of everything', () => {
     'grep',
     'list',
     'todowrite',
+    'skill',
     'session_recall',
     'context_browse',
   ]);

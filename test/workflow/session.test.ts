@@ -164,20 +164,84 @@ test('a turn that takes too many steps or too long ends, typed', async () => {
   expect(world.log.filter((line) => line.startsWith('model main:1'))).toHaveLength(2);
 });
 
-test('plan and explore are given no other tools than those that read', async () => {
-  const asked: (boolean | undefined)[] = [];
+test('a turn may do what its message says, whatever its agent is called', async () => {
+  const asked: object[] = [];
   const world = new FakeWorld([], {
-    model: ({ readsOnly }) => {
-      asked.push(readsOnly);
+    model: ({ readsOnly, tools }) => {
+      asked.push({ readsOnly, tools });
       return answers.finished;
     },
   });
   await bench.session(world, async ({ send }) => {
-    await send({ messageId: 'a', agent: 'plan' });
-    await send({ messageId: 'b', agent: 'build' });
-    await ended(world, 2);
+    await send({ messageId: 'a', agent: 'plan', readsOnly: true });
+    await send({ messageId: 'b', agent: 'plan' });
+    await send({ messageId: 'c', agent: 'reviewer', tools: ['read', 'bash'] });
+    await ended(world, 3);
   });
-  expect(asked).toEqual([true, undefined]);
+  expect(asked).toEqual([
+    { readsOnly: true, tools: undefined },
+    { readsOnly: undefined, tools: undefined },
+    { readsOnly: undefined, tools: ['read', 'bash'] },
+  ]);
+});
+
+const allHooks = { settings: 'blob', points: ['session-start', 'before-tool:bash', 'after-tool', 'turn-end'] };
+const hooksIn = (world: FakeWorld) => world.log.filter((line) => /^(hook|tool|deny|model)/.test(line));
+
+test('hooks run around what they hang on, and one that says no keeps a call from being made', async () => {
+  const world = new FakeWorld([], {
+    model: ({ step }) => [answers.bash, answers.write, answers.finished][step - 1] ?? answers.finished,
+    hook: (event) => (event === 'before-tool' ? 'not on a Friday' : undefined),
+  });
+  await bench.session(
+    world,
+    async ({ send }) => {
+      await send({ messageId: 'a', hooks: allHooks });
+      await ended(world, 1);
+      await send({ messageId: 'b', hooks: { settings: 'blob', points: ['before-tool:read'] } });
+      await ended(world, 2);
+    },
+    'hooks',
+  );
+  expect(hooksIn(world)).toEqual([
+    'hook session-start 1',
+    'model main:1:1',
+    'hook before-tool 1 b',
+    'deny main:b not on a Friday',
+    'model main:1:2',
+    'tool main:1:2:w',
+    'hook after-tool 2 w',
+    'model main:1:3',
+    'hook turn-end 4',
+    'model main:2:4',
+  ]);
+});
+
+test('hooks at the end of a turn get one more round, three times at most', async () => {
+  const last: boolean[] = [];
+  const world = new FakeWorld([], {
+    model: () => answers.finished,
+    hook: (event, { isLastRound }) => {
+      if (event !== 'turn-end') return undefined;
+      last.push(isLastRound);
+      return world.turnEnds.length === 0 && last.length < 3 ? undefined : 'tests are red';
+    },
+  });
+  await bench.session(
+    world,
+    async ({ send }) => {
+      await send({ messageId: 'a', hooks: allHooks });
+      await ended(world, 1);
+      await send({ messageId: 'b', hooks: allHooks });
+      await ended(world, 2);
+    },
+    'rounds',
+  );
+  expect(last).toEqual([false, false, false, false, true]);
+  expect(world.turnEnds).toMatchObject([
+    { outcome: 'completed' },
+    { outcome: 'quality-failed', message: 'after 3 more rounds still: tests are red' },
+  ]);
 });
 
 /** Rejects when the activity that calls it is cancelled. */

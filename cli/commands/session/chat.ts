@@ -13,7 +13,7 @@ import type { Context } from '../ralph/context.ts';
 import { realpath } from '../ralph/repository.ts';
 import { reviver } from '../ralph/revive.ts';
 import { followTurn } from './follow-turn.ts';
-import { requestOf, shortSessionId, targetOf } from './say.ts';
+import { requestOf, settleTrust, shortSessionId, targetOf } from './say.ts';
 import type { SayOptions } from './say.ts';
 
 export type ChatOptions = Pick<
@@ -30,8 +30,9 @@ export async function chat(options: ChatOptions): Promise<number> {
     sessionId === undefined
       ? absoluteModel(options.model ?? defaultModel(context, 'chat'), context.cwd)
       : options.model;
+  if (sessionId === undefined) await settleTrust(context, {}, folder);
   await startStack(context, 'apply');
-  if (sessionId !== undefined) await context.client.getSession(sessionId);
+  if (sessionId !== undefined) await settleTrust(context, {}, (await context.client.getSession(sessionId)).folder);
   return await new Chat(context, { ...options, ...(model === undefined ? {} : { model }) }, folder, sessionId).talk();
 }
 

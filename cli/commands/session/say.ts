@@ -5,11 +5,12 @@ import { longestMessage } from '../../../domain/session/limits.ts';
 import type { MessageRequest, MessageResponse } from '../../../domain/contracts/api.ts';
 import type { OnAsk } from '../../../domain/run/approval.ts';
 import type { RunEvent } from '../../../domain/run/events.ts';
-import type { AgentKind } from '../../../domain/session/agents.ts';
+import { projectFiles, projectOf } from '../../../services/config/extension-files.ts';
 import { exitCodeOf } from '../../output/final.ts';
 import { turnEndLine, turnLine, turnObjects } from '../../output/turn.ts';
 import { lookOf } from '../../output/terminal.ts';
-import { absoluteModel, defaultModel } from '../model-option.ts';
+import { cleanLine } from '../../output/text.ts';
+import { absoluteModel, defaultModel, knownDefaultModel } from '../model-option.ts';
 import { openContext, print, startStack } from '../ralph/context.ts';
 import type { Context } from '../ralph/context.ts';
 import type { OutputFormat } from '../ralph/options.ts';
@@ -22,7 +23,7 @@ export interface SayOptions {
   readonly print?: string;
   readonly model?: string;
   readonly fallbackModel?: string;
-  readonly agent?: AgentKind;
+  readonly agent?: string;
   readonly continue?: boolean;
   readonly resume?: string;
   readonly fork?: string;
@@ -54,7 +55,12 @@ export async function say(words: readonly string[], options: SayOptions): Promis
   const sent =
     target === undefined
       ? await startSession(context, options, { ...request, folder })
-      : await resumeSession(context, target, request);
+      : await resumeSession(context, options, { ...request, sessionId: target });
+  if (options.quiet !== true)
+    print(
+      context.stderr,
+      sent.warnings.map((warning) => `left out: ${cleanLine(warning)}`),
+    );
   const outputFormat = options.json === true ? 'json' : options.outputFormat;
   return await watchTurn(context, sent, { ...options, outputFormat });
 }
@@ -64,14 +70,37 @@ async function startSession(
   options: SayOptions,
   request: MessageRequest & { readonly folder: string },
 ): Promise<MessageResponse> {
-  const model = absoluteModel(options.model ?? defaultModel(context, 'run'), context.cwd);
+  // An agent or a command can name the model: the API knows.
+  const mayBeNamed = options.agent !== undefined || request.text.startsWith('/');
+  const named = options.model ?? (mayBeNamed ? knownDefaultModel(context) : defaultModel(context, 'run'));
+  const fallback = named === undefined ? {} : { defaultModel: absoluteModel(named, context.cwd) };
+  await settleTrust(context, options, request.folder);
   await startStack(context, 'apply');
-  return await context.client.startSession({ ...request, model });
+  return await context.client.startSession({ ...request, ...fallback });
 }
 
-async function resumeSession(context: Context, sessionId: string, request: MessageRequest): Promise<MessageResponse> {
+async function resumeSession(
+  context: Context,
+  options: SayOptions,
+  { sessionId, ...request }: MessageRequest & { readonly sessionId: string },
+): Promise<MessageResponse> {
   await startStack(context, 'apply');
+  await settleTrust(context, options, (await context.client.getSession(sessionId)).folder);
   return await context.client.sendMessage(sessionId, request);
+}
+
+/** What reads and shows a project's own configuration is loaded only where there is one. */
+export async function settleTrust(
+  context: Context,
+  { quiet }: Pick<SayOptions, 'quiet'>,
+  folder: string,
+): Promise<void> {
+  const project = await projectOf(folder);
+  if ((await projectFiles(project)).digest === null) return;
+  const trust = await import('./trust.ts');
+  await trust.settleTrust(context, project, (line) => {
+    if (quiet !== true) print(context.stderr, [line]);
+  });
 }
 
 /** Undefined: a new session. @throws `not-found` when there is none to go on with */
@@ -179,7 +208,7 @@ const leaveSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Shows a turn until it ends. Ctrl-C leaves it running. */
 export async function watchTurn(
   context: Context,
-  { session, messageId, afterSeq, ahead }: MessageResponse,
+  { session, messageId, afterSeq, ahead }: Omit<MessageResponse, 'warnings'>,
   options: Pick<SayOptions, 'outputFormat' | 'quiet' | 'output' | 'sinceSeq'>,
 ): Promise<number> {
   const { stderr, stdout, environment } = context;
