@@ -79,6 +79,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'show what runs have left behind, and remove it',
     load: async () => await import('./commands/cleanup.ts'),
   },
+  hosts: {
+    group: stack,
+    summary: 'show the machines that work on runs',
+    load: async () => await import('./commands/hosts.ts'),
+  },
   worker: {
     group: processes,
     summary: 'run a worker in this terminal',

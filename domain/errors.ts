@@ -133,6 +133,10 @@ export const errorCatalogue = {
     'The story cannot be taken off the run branch.',
     'Look at what stands in its way: codetether ralph status.',
   ),
+  'reload-refused': state(
+    'The run cannot follow the edited PRD right now.',
+    'Reload again in a moment; nothing was changed.',
+  ),
   'run-not-active': state('The run is not being worked on.', 'Start it again with codetether ralph run.'),
   'approval-settled': state(
     'The question is not waited for any more.',
@@ -179,11 +183,27 @@ export const errorCatalogue = {
     'Free it, or let codetether choose: unset the setting.',
   ),
   'disk-full': temporary('The disk is full.', 'Free some space; the run goes on by itself.'),
+  'disk-quota': state(
+    "The run's worktrees take more disk than they may.",
+    'Free some of it, or start the run again with a larger --max-disk.',
+  ),
   'workspace-failed': internal('A git worktree could not be prepared.', "Read git's message."),
   'path-outside-workspace': internal('The path is not inside the workspace.', 'Use a path inside the workspace.'),
   'payload-too-large': internal(
     'A workflow payload is larger than 16 KB.',
     "This is a defect; report it with the run's id.",
+  ),
+  'remote-unavailable': temporary(
+    "The repository's shared remote does not answer.",
+    'Check its address, the network and the credentials that git uses there; a run that goes on tries again by itself.',
+  ),
+  'hosts-lost': temporary(
+    'No host is there that could go on with the work.',
+    'Start one: codetether worker, or codetether up. See codetether hosts.',
+  ),
+  'lease-lost': internal(
+    'The work was given to another host meanwhile.',
+    'Nothing; it goes on there, and nothing of this one is kept.',
   ),
   'worker-lost': {
     ...temporary('The worker that ran this was lost.', 'Nothing; the work goes on by itself.'),

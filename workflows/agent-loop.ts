@@ -1,4 +1,10 @@
-import { ActivityFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  TimeoutFailure,
+  isCancellation,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { activityError } from './failure.ts';
 import type { Approver } from './approval.ts';
 import type { AttemptRef, ModelStepResult, ToolCallInput, ToolCallRef } from '../domain/contracts/activities.ts';
@@ -6,7 +12,7 @@ import { addUsage } from '../domain/run/budget.ts';
 import type { BudgetName, Usage } from '../domain/run/budget.ts';
 import { changesNothing } from '../domain/run/risk.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
-import { mayGoOn, unlessStopped } from './control.ts';
+import { askAtBudgetLine, mayGoOn, unlessStopped } from './control.ts';
 import type { Control } from './control.ts';
 import { model, projections } from './policies.ts';
 import type { Host } from './policies.ts';
@@ -83,12 +89,17 @@ async function tellNudges(loop: AgentLoop): Promise<void> {
   }
 }
 
+type Decided = Exclude<ModelStepResult, { readonly kind: 'budget-line' }>;
+
 /** Undefined when the run is to stop. A provider's account that is used up is a matter for a person. */
-async function callModel(loop: AgentLoop, step: number): Promise<ModelStepResult | undefined> {
+async function callModel(loop: AgentLoop, step: number): Promise<Decided | undefined> {
   const { storyId } = loop.attempt;
   for (;;) {
     try {
-      return await unlessStopped(loop.control, stopGraceMs, () => modelStep(loop, step));
+      const answer = await unlessStopped(loop.control, stopGraceMs, () => modelStep(loop, step));
+      if (answer.kind !== 'budget-line') return answer;
+      loop.onStep(step, 'a person is asked whether the run is to go on');
+      if (!(await askAtBudgetLine(loop.control, answer.line))) return undefined;
     } catch (error) {
       if (loop.control.stopping && isCancellation(error)) return undefined;
       const failure = activityError(error);
@@ -133,8 +144,15 @@ function parallelGroups(calls: readonly ToolCallRef[]): ToolCallRef[][] {
   return groups;
 }
 
-/** A mutating call can be lost this often (each time with its worker) before the attempt is given up. */
-const maxReruns = 5;
+/**
+ * A mutating call can be lost this often while it runs, each time with its worker, before the attempt is given up: it may be
+ * what kills them. One that is lost with its worker on its way there does not count.
+ */
+const mostLosses = 10;
+
+function isLoss({ cause }: ActivityFailure): boolean {
+  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.type === 'worker-lost');
+}
 
 /** @returns how often the step has repeated itself; 0 where that is not known */
 async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Promise<number> {
@@ -164,16 +182,19 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
   if (changesNothing(call.risk)) {
     return (await loop.host.tools.toolCall.executeWithOptions(options, [input])).repeats;
   }
-  for (let tries = 1; ; tries++) {
+  for (let losses = 0; ;) {
     try {
       return (await loop.host.toolsOnce.toolCall.executeWithOptions(options, [input])).repeats;
     } catch (error) {
-      if (isCancellation(error) || !(error instanceof ActivityFailure) || tries === maxReruns) throw error;
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      // The call was made, and its result is recorded.
+      if (activityError(error)?.code === 'disk-quota') throw error;
       const recovery = await loop.host.tools.recoverToolCall.executeWithOptions(
         { summary: `${options.summary} (recovery)` },
         [{ ...input, risk: call.risk }],
       );
       if (recovery.kind !== 'rerun') return 0;
+      if ((recovery.isBegun || !isLoss(error)) && ++losses === mostLosses) throw error;
     }
   }
 }

@@ -7,7 +7,7 @@ import {
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
-import { answerUpdate } from '../domain/run/approval.ts';
+import { answerUpdate, askedBy } from '../domain/run/approval.ts';
 import type { Approval, ApprovalAnswer, ApprovalQuestion, ApprovalSettlement, OnAsk } from '../domain/run/approval.ts';
 import type { Control } from './control.ts';
 import { projections } from './policies.ts';
@@ -15,16 +15,16 @@ import { projections } from './policies.ts';
 export interface Approver {
   /**
    * Asks a person (or the run's policy) and waits for the answer. The last choice when nobody answers in time, or when the
-   * run is to stop. A question is asked within a step, so none is open when a workflow continues as new.
+   * run is to stop, or when the question is moot. A question is asked within a step, so none is open when a workflow continues as new.
    */
-  ask(question: ApprovalQuestion): Promise<ApprovalSettlement>;
+  ask(question: ApprovalQuestion, isMoot?: () => boolean): Promise<ApprovalSettlement>;
 }
 
 export interface ApproverOptions {
   readonly runId: string;
   readonly onAsk: OnAsk;
   readonly timeoutMs: number;
-  readonly control: Control;
+  readonly control: Readonly<Pick<Control, 'stopping'>>;
 }
 
 /** Eight letters and digits: easy to type, and one in 2.8 million million. */
@@ -40,7 +40,7 @@ export function listenToAnswers({ runId, onAsk, timeoutMs, control }: ApproverOp
 
   const settle = async (settlement: ApprovalSettlement): Promise<ApprovalSettlement> => {
     const { approvalId, storyId, state, answer } = settlement;
-    const summary = `${storyId} ${approvalId}: ${state} ${answer}`;
+    const summary = `${askedBy(storyId)} ${approvalId}: ${state} ${answer}`;
     await projections.settleApproval.executeWithOptions({ summary }, [settlement]);
     settled.add(approvalId);
     return settlement;
@@ -64,7 +64,7 @@ export function listenToAnswers({ runId, onAsk, timeoutMs, control }: ApproverOp
   );
 
   return {
-    ask: async ({ kind, storyId, question, choices, isSafe }) => {
+    ask: async ({ kind, storyId, question, choices, isSafe }, isMoot = () => false) => {
       const approvalId = newApprovalId();
       const [yes, no] = choices;
       const approval: Approval = {
@@ -88,13 +88,13 @@ export function listenToAnswers({ runId, onAsk, timeoutMs, control }: ApproverOp
       const isWaitedFor = onAsk === 'wait' && !control.stopping;
       if (isWaitedFor) pending.set(approvalId, approval);
       await projections.requestApproval.executeWithOptions(
-        { summary: `${storyId} ${approvalId}: ${question}`.slice(0, 200) },
+        { summary: `${askedBy(storyId)} ${approvalId}: ${question}`.slice(0, 200) },
         [approval],
       );
       if (!isWaitedFor)
         return await settle(settlement('answered', onAsk === 'approve-safe' && isSafe ? yes : no, 'on-ask'));
       try {
-        await condition(() => answers.has(approvalId) || control.stopping, timeoutMs);
+        await condition(() => answers.has(approvalId) || control.stopping || isMoot(), timeoutMs);
       } catch (error) {
         if (isCancellation(error))
           await CancellationScope.nonCancellable(() => settle(settlement('expired', no, 'cancelled')));
@@ -105,7 +105,7 @@ export function listenToAnswers({ runId, onAsk, timeoutMs, control }: ApproverOp
       const answer = answers.get(approvalId);
       if (answer !== undefined)
         return await settle(settlement('answered', answer.choice, answer.answeredBy, answer.note));
-      return await settle(settlement('expired', no, control.stopping ? 'stop' : 'timeout'));
+      return await settle(settlement('expired', no, control.stopping ? 'stop' : isMoot() ? 'moot' : 'timeout'));
     },
   };
 }

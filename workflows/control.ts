@@ -1,10 +1,20 @@
-import { CancellationScope, condition, defineSignal, setHandler, sleep } from '@temporalio/workflow';
-import { childSignals } from '../domain/contracts/ralph.ts';
+import {
+  CancellationScope,
+  condition,
+  defineSignal,
+  getExternalWorkflowHandle,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { childSignals, runSignals } from '../domain/contracts/ralph.ts';
 import type { Nudge } from '../domain/contracts/ralph.ts';
+import type { BudgetLine } from '../domain/run/budget.ts';
 
 export const pauseSignal = defineSignal(childSignals.pause);
 export const resumeSignal = defineSignal(childSignals.resume);
 export const stopSignal = defineSignal(childSignals.stop);
+export const budgetLineSignal = defineSignal<[BudgetLine]>(runSignals.budgetLine);
 export const nudgeSignal = defineSignal<[Nudge]>(childSignals.nudge);
 
 /** What a parent has asked of this workflow; looked at between steps. */
@@ -49,6 +59,17 @@ export async function unlessStopped<T>(control: Control, graceMs: number, work: 
   } finally {
     watch.cancel();
   }
+}
+
+/** Tells the run that a budget line is reached, and waits for what a person decides; false when the workflow is to stop. */
+export async function askAtBudgetLine(control: Control, line: BudgetLine): Promise<boolean> {
+  const { parent } = workflowInfo();
+  if (parent !== undefined) {
+    // The run resumes everybody, or stops everybody.
+    control.paused = true;
+    await getExternalWorkflowHandle(parent.workflowId).signal(budgetLineSignal, line);
+  }
+  return await mayGoOn(control);
 }
 
 /** Waits while paused; true when the workflow may go on, false when it is to stop. */

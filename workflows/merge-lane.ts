@@ -5,6 +5,7 @@ import type { Usage } from '../domain/run/budget.ts';
 import type { AttemptFailure } from '../domain/run/events.ts';
 import { attemptId } from '../domain/run/ids.ts';
 import { totalTokens } from '../domain/run/budget.ts';
+import { hostFor } from './placed-host.ts';
 import type { Host } from './policies.ts';
 import { record, syncPrdFiles } from './projections.ts';
 import { runChecks } from './ralph-story.ts';
@@ -165,9 +166,11 @@ export class MergeLane {
       story: { storyId, status: 'passed', commit, feedback: null, addDurationMs: green.durationMs },
     });
     await syncPrdFiles(this.#host, runId);
-    await this.#host.workspaces.removeWorkspace.executeWithOptions({ summary: `${storyId}: remove the workspace` }, [
-      attempt,
-    ]);
+    // On the story's host, wherever the lane is.
+    await hostFor(green.story).workspaces.removeWorkspace.executeWithOptions(
+      { summary: `${storyId}: remove the workspace` },
+      [attempt],
+    );
     return { kind: 'passed', commit };
   }
 }

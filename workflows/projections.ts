@@ -1,4 +1,10 @@
-import type { FinishRunInput, ReadyStoriesResult, RecordInput } from '../domain/contracts/activities.ts';
+import type {
+  FinishRunInput,
+  ReadyStoriesResult,
+  RecordInput,
+  ReloadPrdInput,
+} from '../domain/contracts/activities.ts';
+import type { ReloadResult } from '../domain/contracts/ralph.ts';
 import { projections } from './policies.ts';
 import type { Host } from './policies.ts';
 
@@ -19,6 +25,10 @@ export async function readyStories(
 
 export async function finishRun(input: FinishRunInput): Promise<void> {
   await projections.finishRun.executeWithOptions({ summary: `note: ${input.outcome}` }, [input]);
+}
+
+export async function reloadPrd(input: ReloadPrdInput): Promise<ReloadResult> {
+  return await projections.reloadPrd.executeWithOptions({ summary: 'note: the PRD was edited' }, [input]);
 }
 
 export async function syncPrdFiles(host: Host, runId: string): Promise<void> {

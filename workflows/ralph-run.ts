@@ -17,19 +17,26 @@ import type {
   RalphRunInput,
   RalphRunResult,
   RalphRunState,
+  ReloadRequest,
+  ReloadResult,
   RollbackRequest,
 } from '../domain/contracts/ralph.ts';
 import { runUpdates, stateQuery } from '../domain/contracts/ralph.ts';
 import type { ReadyStory } from '../domain/contracts/activities.ts';
 import type { HeldStory } from '../domain/ralph/overlap.ts';
-import { capsProblem } from '../domain/run/budget.ts';
-import type { CapsChange } from '../domain/run/budget.ts';
+import { defaultAskTimeoutMs } from '../domain/run/approval.ts';
+import { budgetLineKey, capsProblem } from '../domain/run/budget.ts';
+import type { BudgetLine, CapsChange } from '../domain/run/budget.ts';
 import type { NewRunEvent, RunStatus } from '../domain/run/events.ts';
+import { listenToAnswers } from './approval.ts';
+import type { Approver } from './approval.ts';
+import { budgetLineSignal } from './control.ts';
 import { activityError } from './failure.ts';
 import { MergeLane } from './merge-lane.ts';
+import { hostFor } from './placed-host.ts';
 import { onHost } from './policies.ts';
 import type { Host } from './policies.ts';
-import { finishRun, readyStories, record, syncPrdFiles } from './projections.ts';
+import { finishRun, readyStories, record, reloadPrd, syncPrdFiles } from './projections.ts';
 import { rollBack } from './roll-back.ts';
 import { RunBoard } from './run-board.ts';
 import { statusAttribute } from './search-attributes.ts';
@@ -52,6 +59,7 @@ class RalphRun {
   readonly #host: Host;
   readonly #lane: MergeLane;
   readonly #board: RunBoard;
+  readonly #approver: Approver;
   readonly #attempts: StoryAttempts;
   /** Everything started in the background; none of these rejects. */
   readonly #background: Promise<void>[] = [];
@@ -62,7 +70,8 @@ class RalphRun {
   #heldNotes = 0;
   readonly #startedAtMs: number;
   #deadline: CancellationScope | undefined;
-  #baselineEnded: boolean;
+  /** Baselines of gates that are not recorded yet: the PRD's at first, then those that it is changed to have. */
+  #baselines: number;
   /** Attempts that were started before this execution of the workflow. */
   readonly #earlierIterations: number;
   #paused: boolean;
@@ -73,30 +82,47 @@ class RalphRun {
   #steering = 0;
   /** Rollbacks that are asked for and not over. */
   #rollbacks = 0;
+  /** Changes of the PRD that are being taken. */
+  #reloads = 0;
+  /** Budget lines that this execution of the workflow was told of. */
+  readonly #lines = new Set<string>();
+  /** A person is asked whether the run is to go on. */
+  #asking = false;
+  /** How it ends is being decided. */
+  #closing = false;
 
   constructor(input: RalphRunInput) {
     const resume = input.resume;
     this.#input = input;
-    this.#host = onHost(input.hostId);
+    const isShared = input.options.remote !== undefined;
+    this.#host = hostFor({ ...input, isShared });
     this.#lane = new MergeLane(this.#host);
     this.#startedAtMs = resume?.startedAtMs ?? Date.now();
     this.#earlierIterations = resume?.iterations ?? 0;
     // Continue-as-new waits for it.
-    this.#baselineEnded = resume !== undefined;
+    this.#baselines = resume === undefined ? 1 : 0;
     this.#paused = resume?.paused ?? false;
     this.#board = new RunBoard(input.runId, resume);
+    this.#approver = listenToAnswers({
+      runId: input.runId,
+      onAsk: input.options.onAsk ?? 'deny',
+      timeoutMs: input.options.askTimeoutMs ?? defaultAskTimeoutMs,
+      control: this.#answering(),
+    });
     this.#attempts = new StoryAttempts({
       run: () => ({
         input: this.#input,
-        isPaused: this.#paused,
+        isPaused: this.#isHeld,
         isEnding: this.#ending !== undefined,
         isCancelled: this.#scope.consideredCancelled,
-        baselineEnded: this.#baselineEnded,
+        baselineEnded: this.#baselines === 0,
+        isReloading: this.#reloads > 0,
       }),
       end: (ending) => this.#end(ending),
       host: this.#host,
       lane: this.#lane,
       board: this.#board,
+      approver: this.#approver,
       nextStarts: resume?.nextStarts ?? {},
     });
     this.#listen();
@@ -119,6 +145,7 @@ class RalphRun {
       await Promise.all(this.#background);
       ending ??= this.#ending;
       if (ending === undefined && workflowInfo().continueAsNewSuggested) return await this.#continueAsNew();
+      this.#closing = true;
       return await this.#finish(ending ?? (await this.#natural()));
     });
   }
@@ -136,7 +163,7 @@ class RalphRun {
   #listen(): void {
     const unlessEnding = {
       validator: () => {
-        if (this.#ending !== undefined) throw new Error('the run is ending');
+        if (this.#ending !== undefined || this.#closing) throw new Error('the run is ending');
       },
     };
     setHandler(defineUpdate<RunStatus>(runUpdates.pause), () => this.#setPaused(true), unlessEnding);
@@ -158,6 +185,13 @@ class RalphRun {
         if (problem !== null) throw new Error(problem);
       },
     });
+    const reload = (request: ReloadRequest) => this.#reload(request);
+    setHandler(defineUpdate<ReloadResult, [ReloadRequest]>(runUpdates.reload), reload, {
+      validator: ({ prd, savedAt }) => {
+        unlessEnding.validator();
+        if (prd === '' || Number.isNaN(Date.parse(savedAt))) throw new Error('the PRD is not named');
+      },
+    });
     const nudge = async ({ storyId, text }: StoryMessage) =>
       await this.#attempts.nudge(storyId, { nudgeId: uuid4(), text });
     setHandler(defineUpdate<void, [StoryMessage]>(runUpdates.nudge), nudge, {
@@ -169,9 +203,12 @@ class RalphRun {
     setHandler(defineUpdate<void, [StoryMessage]>(runUpdates.retry), (message) => this.#retry(message), {
       validator: ({ storyId }) => {
         unlessEnding.validator();
-        if (this.#board.statusOf(storyId) !== 'failed') throw new Error(`${storyId} has not failed`);
+        // One that failed before this execution and was left alone is not on its board.
+        const status = this.#board.statusOf(storyId) ?? 'failed';
+        if (status !== 'failed') throw new Error(`${storyId} has not failed`);
       },
     });
+    setHandler(budgetLineSignal, (line) => this.#inBackground(() => this.#askAtLine(line)));
     setHandler(defineQuery<RalphRunState>(stateQuery), () => this.#state());
   }
 
@@ -183,8 +220,50 @@ class RalphRun {
     this.#changed();
     upsertSearchAttributes([{ key: statusAttribute, value: status }]);
     await this.#record([{ key: this.#steerKey(), kind: paused ? 'run-paused' : 'run-resumed', body: {} }], status);
-    await this.#attempts.signalAll(paused ? 'pause' : 'resume');
+    if (paused) await this.#attempts.signalAll('pause');
+    else await this.#resumeAll();
     return status;
+  }
+
+  /** Nothing starts and agents wait between their steps. */
+  get #isHeld(): boolean {
+    return this.#paused || this.#asking;
+  }
+
+  async #resumeAll(): Promise<void> {
+    if (!this.#isHeld) await this.#attempts.signalAll('resume');
+  }
+
+  /** Nobody is waited for once the run is to end. */
+  #answering(): { readonly stopping: boolean } {
+    const isOver = () => this.#ending !== undefined || this.#closing || this.#scope.consideredCancelled;
+    return {
+      get stopping() {
+        return isOver();
+      },
+    };
+  }
+
+  /** Holds the run until a person has decided; one that comes late for the same line just goes on. */
+  async #askAtLine(line: BudgetLine): Promise<void> {
+    const key = budgetLineKey(line);
+    if (this.#lines.has(key)) return await this.#resumeAll();
+    this.#lines.add(key);
+    this.#asking = true;
+    await this.#attempts.signalAll('pause');
+    await this.#record([{ key, kind: 'budget-line-reached', body: { ...line } }]);
+    const spent = `$${line.spentUsd.toFixed(2)} of $${line.maxCostUsd.toFixed(2)}`;
+    const { answer } = await this.#approver.ask({
+      kind: 'budget-line',
+      storyId: '',
+      question: `${spent} is spent, ${line.percent}% is reached: go on up to the cap?`,
+      choices: ['go on', 'stop'],
+      isSafe: false,
+    });
+    this.#asking = false;
+    if (answer === 'go on') return await this.#resumeAll();
+    const message = `${spent} is spent, and nobody wanted to go on past ${line.percent}% (ask-at)`;
+    await this.#end({ outcome: 'budget-exceeded', message });
   }
 
   /** From the next call on, and for the rest of the run; the caps that are not named stay. */
@@ -201,6 +280,23 @@ class RalphRun {
       run: { caps: change },
     });
     return this.#paused ? 'paused' : 'running';
+  }
+
+  /** Nothing starts or is merged until the stories are as the PRD has them. */
+  async #reload(request: ReloadRequest): Promise<ReloadResult> {
+    this.#reloads++;
+    try {
+      const { inFlight, merging } = this.#attempts;
+      const result = await reloadPrd({ runId: this.#input.runId, ...request, inFlight, merging });
+      if (result.kind === 'refused') return result;
+      this.#input = { ...this.#input, gates: result.gates };
+      if (result.changedGates.length > 0) this.#startBaseline(result.changedGates);
+      await this.#attempts.drop(result.stopped);
+      return result;
+    } finally {
+      this.#reloads--;
+      this.#changed();
+    }
   }
 
   /** A failed story gets one more attempt, whose agent is told the hint. */
@@ -282,6 +378,7 @@ class RalphRun {
             maxTokens: options.maxTokens,
             maxTimeMs: options.maxTimeMs,
             uiUrl: input.uiUrl,
+            ...(input.retry === undefined ? {} : { retry: input.retry }),
           },
         },
       ],
@@ -305,7 +402,7 @@ class RalphRun {
   }
 
   async #work(): Promise<void> {
-    if (this.#input.resume === undefined) this.#inBackground(() => this.#lane.exclusively(() => this.#baseline()));
+    if (this.#input.resume === undefined) this.#inBackground(() => this.#baseline(this.#input.gates));
     for (;;) {
       const seen = this.#changes;
       if (this.#mayStart()) {
@@ -319,7 +416,8 @@ class RalphRun {
       }
       if (this.#failure !== undefined) throw this.#failure.error;
       const waitsToResume = this.#paused && this.#ending === undefined;
-      if (this.#attempts.inFlight.length === 0 && this.#rollbacks === 0 && !waitsToResume) return;
+      const isBusy = this.#attempts.inFlight.length > 0 || this.#rollbacks > 0 || this.#reloads > 0 || this.#asking;
+      if (!isBusy && !waitsToResume) return;
       await condition(() => this.#changes !== seen);
     }
   }
@@ -361,7 +459,8 @@ class RalphRun {
   #mayStart(): boolean {
     return (
       this.#ending === undefined &&
-      !this.#paused &&
+      !this.#isHeld &&
+      this.#reloads === 0 &&
       !workflowInfo().continueAsNewSuggested &&
       this.#attempts.inFlight.length < this.#input.options.maxConcurrent &&
       this.#iterations < this.#input.options.maxIterations
@@ -373,15 +472,23 @@ class RalphRun {
     this.#inBackground(() => this.#attempts.attempt(story));
   }
 
-  async #baseline(): Promise<void> {
-    const { runId, gates } = this.#input;
-    for (const gate of gates) {
-      await this.#host.gates.runGate.executeWithOptions({ summary: `baseline: gate ${gate}` }, [
-        { runId, gate, where: 'baseline' },
-      ]);
-    }
-    this.#baselineEnded = true;
-    await this.#attempts.signalAll('baselineEnded');
+  /** Attempts that start from now on wait for it. */
+  #startBaseline(gates: readonly string[]): void {
+    this.#baselines++;
+    this.#inBackground(() => this.#baseline(gates));
+  }
+
+  async #baseline(gates: readonly string[]): Promise<void> {
+    const { runId } = this.#input;
+    await this.#lane.exclusively(async () => {
+      for (const gate of gates) {
+        await this.#host.gates.runGate.executeWithOptions({ summary: `baseline: gate ${gate}` }, [
+          { runId, gate, where: 'baseline' },
+        ]);
+      }
+      this.#baselines--;
+      if (this.#baselines === 0) await this.#attempts.signalAll('baselineEnded');
+    });
   }
 
   // ── ends ───────────────────────────────────────────────────────────────────
@@ -414,11 +521,25 @@ class RalphRun {
       commits: closed.commits,
       durationMs: Math.max(0, Date.now() - this.#startedAtMs),
     });
-    await syncPrdFiles(this.#host, runId);
+    await this.#syncAtHome();
     upsertSearchAttributes([{ key: statusAttribute, value: ending.outcome }]);
     this.#board.setStatus(ending.outcome);
     await condition(allHandlersFinished);
     return { outcome: ending.outcome, passed: this.#board.passed, total: this.#board.total };
+  }
+
+  /** The lane may be elsewhere by now; the user's files are where the run was started, if that is there. */
+  async #syncAtHome(): Promise<void> {
+    const { runId, hostId, options } = this.#input;
+    const ownHost = onHost(hostId);
+    if (options.remote === undefined) return await syncPrdFiles(ownHost, runId);
+    const summary = 'write prd.json and progress.txt at home';
+    try {
+      await ownHost.files.syncPrdFiles.executeWithOptions({ summary, scheduleToStartTimeout: '20s' }, [{ runId }]);
+    } catch (error) {
+      if (activityError(error) === undefined) throw error;
+      await syncPrdFiles(this.#host, runId);
+    }
   }
 
   async #continueAsNew(): Promise<never> {

@@ -18,7 +18,7 @@ import { runAgentLoop } from './agent-loop.ts';
 import type { AgentLoopEnd } from './agent-loop.ts';
 import { listenToParent } from './control.ts';
 import { activityError } from './failure.ts';
-import { onHost } from './policies.ts';
+import { hostFor } from './placed-host.ts';
 import type { Host } from './policies.ts';
 
 /** No attempt does better before a person has mended the configuration. */
@@ -50,7 +50,7 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
 
   const attempt: AttemptRef = { runId: input.runId, storyId: input.storyId, attempt: input.attempt };
   const sessionId = attemptId(input.runId, input.storyId, input.attempt);
-  const host = onHost(input.hostId);
+  const host = hostFor(input, attempt);
   let usage = input.resume?.usage ?? noUsage;
   const startedAtMs = input.resume?.startedAtMs ?? Date.now();
   const durationMs = () => Math.max(0, Date.now() - startedAtMs);
@@ -137,6 +137,7 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
     const failure = isCancellation(error) ? undefined : activityError(error);
     if (failure === undefined) throw error;
     if (unusableCodes.includes(failure.code)) return { kind: 'unusable', ...failure, usage, durationMs: durationMs() };
+    if (failure.code === 'disk-quota') return red('disk-quota', failure.message);
     return red(isModelCode(failure.code) ? 'model-failed' : 'tool-failed', failure.message);
   }
 }

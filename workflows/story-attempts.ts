@@ -2,6 +2,7 @@ import {
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
   ParentClosePolicy,
+  condition,
   isCancellation,
   startChild,
   upsertSearchAttributes,
@@ -20,9 +21,10 @@ import { defaultAskTimeoutMs } from '../domain/run/approval.ts';
 import { noUsage } from '../domain/run/budget.ts';
 import type { NewRunEvent, RunOutcome } from '../domain/run/events.ts';
 import { attemptId } from '../domain/run/ids.ts';
+import type { Approver } from './approval.ts';
 import { nudgeSignal } from './control.ts';
 import { activityError } from './failure.ts';
-import type { MergeLane } from './merge-lane.ts';
+import type { GreenStory, MergeLane, MergeResult } from './merge-lane.ts';
 import type { Host } from './policies.ts';
 import { record, syncPrdFiles } from './projections.ts';
 import type { ralphStory } from './ralph-story.ts';
@@ -42,6 +44,8 @@ export interface RunNow {
   readonly isEnding: boolean;
   readonly isCancelled: boolean;
   readonly baselineEnded: boolean;
+  /** Which stories there are is being changed. */
+  readonly isReloading: boolean;
 }
 
 export interface StoryAttemptsOptions {
@@ -51,6 +55,7 @@ export interface StoryAttemptsOptions {
   readonly host: Host;
   readonly lane: MergeLane;
   readonly board: RunBoard;
+  readonly approver: Approver;
   readonly nextStarts: { readonly [storyId: string]: WorkspaceStart };
 }
 
@@ -61,23 +66,33 @@ export class StoryAttempts {
   readonly #host: Host;
   readonly #lane: MergeLane;
   readonly #board: RunBoard;
+  readonly #approver: Approver;
   /** Stories being worked on; undefined until their child workflow has started. */
   readonly #inFlight = new Map<string, ChildWorkflowHandle<typeof ralphStory> | undefined>();
+  readonly #merging = new Set<string>();
+  /** Stories whose attempts are not wanted any more. */
+  readonly #dropped = new Set<string>();
   readonly #nextStart: Map<string, WorkspaceStart>;
   #started = 0;
 
-  constructor({ run, end, host, lane, board, nextStarts }: StoryAttemptsOptions) {
+  constructor({ run, end, host, lane, board, approver, nextStarts }: StoryAttemptsOptions) {
     this.#run = run;
     this.#end = end;
     this.#host = host;
     this.#lane = lane;
     this.#board = board;
+    this.#approver = approver;
     this.#nextStart = new Map(Object.entries(nextStarts));
   }
 
   /** Ids of the stories that are being worked on. */
   get inFlight(): readonly string[] {
     return [...this.#inFlight.keys()];
+  }
+
+  /** Those of them that are being merged. */
+  get merging(): readonly string[] {
+    return [...this.#merging];
   }
 
   /** How many this execution of the workflow has started. */
@@ -93,6 +108,15 @@ export class StoryAttempts {
   /** Its next attempt goes on from the branch as it is then. */
   forgetStart(storyId: string): void {
     this.#nextStart.delete(storyId);
+  }
+
+  /** Stops the agents of these stories after their steps; what they have done is not merged. */
+  async drop(storyIds: readonly string[]): Promise<void> {
+    for (const storyId of storyIds) {
+      this.#dropped.add(storyId);
+      const child = this.#inFlight.get(storyId);
+      if (child !== undefined) await signalChild(child, 'stop');
+    }
   }
 
   hasAgent(storyId: string): boolean {
@@ -133,14 +157,25 @@ export class StoryAttempts {
       });
       const result = await this.#runChild(story);
       this.#board.addUsage(storyId, result.usage);
-      await this.#settle(story, result, tries);
+      if (await this.#isWanted(storyId)) await this.#settle(story, result, tries);
     } catch (error) {
       const failure = isCancellation(error) ? undefined : activityError(error);
       if (failure === undefined) throw error;
+      if (!(await this.#isWanted(storyId))) return;
       await this.#red(story, { reason: 'tool-failed', message: failure.message }, 0, tries, { kind: 'keep' });
     } finally {
       this.#inFlight.delete(storyId);
+      this.#dropped.delete(storyId);
     }
+  }
+
+  /** What has come of an attempt counts; not when its story was taken out of the PRD. */
+  async #isWanted(storyId: string): Promise<boolean> {
+    if (this.#run().isReloading) await condition(() => !this.#run().isReloading);
+    if (!this.#dropped.has(storyId)) return true;
+    this.#nextStart.delete(storyId);
+    this.#board.note(storyId, { status: 'retry', note: 'taken out of the PRD' });
+    return false;
   }
 
   #storyInput({ storyId, title, attempt, verificationSteps }: ReadyStory): RalphStoryInput {
@@ -152,6 +187,7 @@ export class StoryAttempts {
       title,
       attempt,
       hostId,
+      ...(options.remote === undefined ? {} : { isShared: true }),
       model: options.model,
       ...(options.fallbackModel === undefined ? {} : { fallbackModel: options.fallbackModel }),
       onAsk: options.onAsk ?? 'deny',
@@ -175,7 +211,7 @@ export class StoryAttempts {
     });
     this.#inFlight.set(story.storyId, child);
     if (this.#run().isPaused) await signalChild(child, 'pause');
-    if (this.#run().isEnding) await signalChild(child, 'stop');
+    if (this.#run().isEnding || this.#dropped.has(story.storyId)) await signalChild(child, 'stop');
     if (this.#run().baselineEnded && !story.baselineEnded) await signalChild(child, 'baselineEnded');
     try {
       return await child.result();
@@ -197,11 +233,20 @@ export class StoryAttempts {
     switch (result.kind) {
       case 'green': {
         this.#board.note(storyId, { status: 'merging' });
-        const merged = await this.#lane.merge({ story, ...result }, (note) => this.#board.note(storyId, { note }));
+        const denied = await this.#mergeDenied(story, result);
+        if (!(await this.#isWanted(storyId))) return;
+        if (denied !== undefined && this.#run().isEnding)
+          return this.#board.note(storyId, { status: 'retry', note: 'stopped' });
+        if (denied !== undefined) {
+          const failed = { reason: 'merge-denied' as const, message: denied, files: result.files };
+          return await this.#red(story, failed, result.durationMs, tries, { kind: 'keep' });
+        }
+        const merged = await this.#merge({ story, ...result });
         if (merged.kind === 'red') {
           const failed = { ...merged, files: result.files };
           return await this.#red(story, failed, result.durationMs, tries, merged.nextStart);
         }
+        this.#nextStart.delete(storyId);
         this.#board.passed++;
         this.#board.note(storyId, { status: 'passed', commit: merged.commit, note: '' });
         upsertSearchAttributes([
@@ -223,6 +268,40 @@ export class StoryAttempts {
       case 'unusable':
         this.#board.note(storyId, { status: 'failed', note: result.message });
         return await this.#end({ outcome: 'error', message: `${result.message} [${result.code}]` });
+    }
+  }
+
+  /** Asks a person, where the run is to; why the story is not merged, or undefined when it may be. */
+  async #mergeDenied(
+    { storyId }: RalphStoryInput,
+    { commit, filesChanged }: Pick<GreenStory, 'commit' | 'filesChanged'>,
+  ): Promise<string | undefined> {
+    const { options, branch } = this.#run().input;
+    if (options.askMerge !== true || filesChanged === 0) return undefined;
+    this.#board.note(storyId, { note: 'waits for a person to approve the merge' });
+    const files = filesChanged === 1 ? '1 file' : `${filesChanged} files`;
+    const question = {
+      kind: 'merge' as const,
+      storyId,
+      question: `merge ${files} onto ${branch}? git show ${commit.slice(0, 10)}`,
+      choices: ['approve', 'deny'] as const,
+      isSafe: true,
+    };
+    const { answer, answeredBy, note } = await this.#approver.ask(question, () => this.#dropped.has(storyId));
+    if (answer === 'approve') return undefined;
+    if (answeredBy === 'timeout') return 'nobody approved the merge in time';
+    return `a person did not approve the merge${note === '' ? '' : `: ${note}`}`;
+  }
+
+  /** The gates are the run's as they are now: none that was added meanwhile is passed by. */
+  async #merge(green: GreenStory): Promise<MergeResult> {
+    const { storyId } = green.story;
+    this.#merging.add(storyId);
+    try {
+      const story = { ...green.story, gates: this.#run().input.gates };
+      return await this.#lane.merge({ ...green, story }, (note) => this.#board.note(storyId, { note }));
+    } finally {
+      this.#merging.delete(storyId);
     }
   }
 

@@ -53,6 +53,7 @@ export function createGateActivities(deps: GateDeps) {
       const signal = deps.cancellationSignal();
       const run = await requireRun(deps.store, input.runId);
       const command = gateCommand(run, input.gate);
+      if (command === undefined) return goneGate;
       const place = await findPlace(deps, run, input);
       const check = checkOf(input, input.gate);
       const lines = watchOutput(deps, check);
@@ -158,12 +159,21 @@ async function isRedAsBefore(
   return output !== undefined && isNoWorse(red, { exitCode: reference.exitCode, output });
 }
 
-function gateCommand(run: RunRecord, gate: string): string {
+/** Undefined for a gate that was taken out of the PRD while the run goes on. */
+function gateCommand(run: RunRecord, gate: string): string | undefined {
   const name = gateNames.find((known) => known === gate);
-  const command = name === undefined ? undefined : run.prd.qualityChecks[name];
-  if (command !== undefined && command.trim() !== '') return command;
-  throw new CodetetherError('prd-invalid', `The PRD of ${run.runId} declares no gate ${gate}.`);
+  if (name === undefined) throw new CodetetherError('prd-invalid', `There is no gate ${gate}.`);
+  const command = run.prd.qualityChecks[name];
+  return command === undefined || command.trim() === '' ? undefined : command;
 }
+
+const goneGate: CheckResult = {
+  ok: true,
+  verdict: 'ok',
+  exitCode: 0,
+  durationMs: 0,
+  summary: 'the PRD has this gate no more',
+};
 
 function checkOf(input: Omit<GateInput, 'gate'>, name: string): CheckOf {
   const { runId, where } = input;

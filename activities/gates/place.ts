@@ -5,6 +5,7 @@ import { treeOf } from '../workspace/checkpoint.ts';
 import { checkOut } from '../workspace/create-worktree.ts';
 import { requireWorkspace } from '../workspace/deps.ts';
 import { integrationFolder } from '../workspace/names.ts';
+import { fetchCommits } from '../workspace/remote.ts';
 import type { Repositories } from '../workspace/repository.ts';
 import { snapshotTree } from '../workspace/snapshot.ts';
 import { requireWorktree, type Worktree } from '../workspace/worktree.ts';
@@ -41,6 +42,10 @@ export async function findPlace(
       const commit = check.where === 'merged' ? check.commit : run.base;
       if (commit === undefined || commit === null)
         throw new CodetetherError('workspace-failed', `Run ${run.runId} has no ${check.where} tree yet.`);
+      // The merge may have been made by another host.
+      if (run.options.remote !== undefined) {
+        await fetchCommits(repositories.git, { cwd: repository.top }, { run, commits: [commit] });
+      }
       const folder = integrationFolder(run);
       const worktree = await repositories.exclusively(repository, () =>
         checkOut(repositories.git, repository, { folder, commit }),

@@ -12,7 +12,7 @@ import { requireModelReference } from './check-model.ts';
 import { startOutputLines } from './output-lines.ts';
 import type { PreparedCall, PrepareOptions, ProviderAnswer, ToolCatalogue } from './provider-call.ts';
 import { prepareRemoteCall } from './providers.ts';
-import { modelAfter, refusalKey, toRefusal } from './refusal.ts';
+import { modelAfter, refusalKey, toRefusal, waitForSettings } from './refusal.ts';
 import type { RefusalContext } from './refusal.ts';
 import { reserve } from './reservation.ts';
 import { createScriptReader } from './script-file.ts';
@@ -65,20 +65,28 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       const refusals =
         tryNumber === 1 ? 0 : await store.countRunEvents(asked.runId, { keyPrefix: refusalKey(key, '') });
       const input = { ...asked, model: modelAfter(refusals, asked) };
-      const [call] = await Promise.all([
-        prepare({ input, readSession, lastUsage: () => lastUsageOf(store, input), tryNumber }, deps, scripts),
-        sayStarted(store, input, key),
-      ]);
+      const refusedBy = (error: unknown) =>
+        sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
+      const started = sayStarted(store, input, key);
+      const prepared = prepare(
+        { input, readSession, lastUsage: () => lastUsageOf(store, input), tryNumber },
+        deps,
+        scripts,
+      ).catch(async (error: unknown) => {
+        await started;
+        throw await refusedBy(waitForSettings(error));
+      });
+      const [call] = await Promise.all([prepared, started]);
       const signal = deps.cancellationSignal();
       signal.throwIfAborted();
       const reserved = await reserve(call, { store, input, key, signal });
-      if (reserved.kind === 'budget-exceeded') return reserved;
+      if (reserved.kind === 'budget-exceeded' || reserved.kind === 'budget-line') return reserved;
       if (reserved.kind === 'answered') return await answerOf(store, key);
 
       const startedMs = performance.now();
       const sending = { store, input, key, signal, tryNumber };
       const raw = await send(call, reserved.maxOutputTokens, sending).catch(async (error: unknown) => {
-        throw await sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
+        throw await refusedBy(error);
       });
       const answer = toModelCallAnswer(raw, {
         input,

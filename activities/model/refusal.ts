@@ -8,6 +8,7 @@ import { costNothing } from './call-failure.ts';
 const triesOfOneModel = 3;
 const firstWaitMs = 1_000;
 const longestOwnWaitMs = 60_000;
+const settingsWaitMs = 20_000;
 
 /** Which model answers a step that was refused so often. The next step begins with the run's own model again. */
 export function modelAfter(refusals: number, { model, fallbackModel }: ModelStepInput): string {
@@ -66,12 +67,34 @@ export function toRefusal(error: unknown, context: RefusalContext): Refusal | un
   };
 }
 
+/**
+ * A run is started only when its model's key and address are there (preflight), so what is missing now is missing where this
+ * worker was started, and is waited for: the stack may be started again with it. Other failures stay as they are.
+ */
+export function waitForSettings(error: unknown): unknown {
+  if (!(error instanceof CodetetherError)) return error;
+  const { provider, variables, variable } = error.details;
+  const isMissing =
+    error.code === 'provider-key-missing' || (error.code === 'config-invalid' && variable !== undefined);
+  if (!isMissing) return error;
+  const named = [variables, variable]
+    .flat()
+    .filter((name) => typeof name === 'string')
+    .join(' or ');
+  return new CodetetherError(
+    'provider-unreachable',
+    `${error.message}: ${named} is not set for the worker; start the stack again with it (codetether down, then up)`,
+    { details: { provider: provider ?? '', isNotConfigured: true, mayHaveCost: false, retryAfterMs: settingsWaitMs } },
+  );
+}
+
 /** Begins the keys of a step's refusals. */
 export function refusalKey(key: string, refusals: number | ''): string {
   return `${key}:refused:${refusals}`;
 }
 
 function reasonOf(error: CodetetherError): RunEventBody<'model-waiting'>['reason'] {
+  if (error.details['isNotConfigured'] === true) return 'not-configured';
   if (error.code === 'provider-unreachable') return 'unreachable';
   return error.details['status'] === 429 ? 'rate-limit' : 'overloaded';
 }

@@ -3,14 +3,15 @@ import type { ModelStepInput } from '../../domain/contracts/activities.ts';
 import type { ModelCallStore, RunStore } from '../../domain/contracts/store.ts';
 import { highestCostUsd } from '../../domain/model/prices.ts';
 import { brokenCap, totalTokens } from '../../domain/run/budget.ts';
-import type { BudgetName } from '../../domain/run/budget.ts';
+import type { BudgetLine, BudgetName } from '../../domain/run/budget.ts';
 import type { PreparedCall } from './provider-call.ts';
 
 export type Reserved =
   | { readonly kind: 'reserved'; readonly maxOutputTokens: number }
   /** Somebody else has stored the call's answer. */
   | { readonly kind: 'answered' }
-  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName };
+  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
+  | { readonly kind: 'budget-line'; readonly line: BudgetLine };
 
 export interface ReserveContext {
   readonly store: Pick<ModelCallStore, 'reserveModelCall' | 'caps'> & Pick<RunStore, 'getRun'>;
@@ -40,7 +41,7 @@ export async function reserve(call: PreparedCall, { store, input, key, signal }:
       usd: highestCostUsd({ inputTokens: call.mostInputTokens, outputTokens: maxOutputTokens }, call.price),
       price: call.price,
     });
-    if (answer.kind === 'answered') return answer;
+    if (answer.kind === 'answered' || answer.kind === 'budget-line') return answer;
     if (answer.kind === 'reserved') {
       // An earlier try may have got less than is asked for now; its reservation is what this one has.
       return { kind: 'reserved', maxOutputTokens: Math.min(maxOutputTokens, answer.tokens - call.mostInputTokens) };

@@ -2,14 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asCodetetherError } from '../../domain/errors.ts';
 
 /**
- * Repeats a write that fails for want of the database until it works: what is to be written was paid for. Throws the
+ * Repeats a write that fails for want of the database or the shared remote until it works: what is to be written was paid for. Throws the
  * write's error when waiting does not help, and the signal's reason when that aborts.
  */
-export async function untilStored(write: () => Promise<void>, signal: AbortSignal): Promise<void> {
+export async function untilStored<T>(write: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5000)) {
     try {
-      await write();
-      return;
+      return await write();
     } catch (error) {
       if (!asCodetetherError(error).entry.retryable) throw error;
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);

@@ -4,10 +4,14 @@ import { asCodetetherError } from '../../domain/errors.ts';
 import { fingerprintOf } from '../../domain/run/fingerprint.ts';
 import { workspaceId } from '../../domain/run/ids.ts';
 import { judgeProgress } from '../../domain/run/progress.ts';
+import { requireRun } from '../workspace/deps.ts';
 import type { Git } from '../workspace/git.ts';
+import { fetchCommits } from '../workspace/remote.ts';
 
 export interface ProgressActivitiesDeps {
-  readonly store: Pick<Store, 'getWorkspace' | 'rememberFailure'>;
+  readonly store: Pick<Store, 'getRun' | 'getWorkspace' | 'rememberFailure'>;
+  /** The host that this process works for. */
+  readonly hostId: string;
   readonly git: Git;
 }
 
@@ -15,7 +19,7 @@ const rememberedFiles = 12;
 const messageCharacters = 300;
 
 /** See {@link ProgressActivities}. */
-export function createProgressActivities({ store, git }: ProgressActivitiesDeps) {
+export function createProgressActivities({ store, hostId, git }: ProgressActivitiesDeps) {
   return {
     async judgeFailure(input) {
       const { runId, storyId, attempt, reason } = input;
@@ -33,6 +37,11 @@ export function createProgressActivities({ store, git }: ProgressActivitiesDeps)
     const { base, checkpoint } = workspace;
     try {
       const at = { cwd: workspace.path };
+      if (workspace.hostId !== hostId) {
+        const run = await requireRun(store, ref.runId);
+        at.cwd = run.repoPath;
+        if (!(await fetchCommits(git, at, { run, commits: [base, checkpoint] }))) return { tree: '', files: [] };
+      }
       const [tree, changed] = await Promise.all([
         git(['rev-parse', '--verify', `${checkpoint}^{tree}`], at),
         git(['diff-tree', '-r', '-z', '--name-only', '--no-renames', base, checkpoint], at),

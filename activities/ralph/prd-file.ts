@@ -14,6 +14,8 @@ import {
 } from '../../domain/ralph/progress.ts';
 import { attemptId } from '../../domain/run/ids.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
+import { followRunBranch } from '../workspace/follow-run-branch.ts';
+import type { Repositories } from '../workspace/repository.ts';
 import { markPasses, parsePrdText } from './prd-text.ts';
 import { updateFile } from './update-file.ts';
 
@@ -88,19 +90,33 @@ function firstInvalidByte(bytes: Buffer): number {
 export interface PrdFileDeps {
   readonly store: Pick<RunStore, 'getRun' | 'getStories' | 'readRunEvents' | 'appendRunEvents'> &
     Pick<SessionStore, 'readSession'>;
+  /** The host that this process works for. */
+  readonly hostId: string;
+  readonly repositories: Pick<Repositories, 'git' | 'open'>;
 }
 
-export function createPrdFileActivities({ store }: PrdFileDeps) {
+export function createPrdFileActivities({ store, hostId, repositories }: PrdFileDeps) {
   return {
     async syncPrdFiles({ runId }) {
       const run = await store.getRun(runId);
       if (run === undefined) throw new CodetetherError('not-found', `There is no run ${runId}.`);
+      if (run.hostId !== hostId) return await leaveToOwnHost(run);
+      if (run.options.remote !== undefined) {
+        await followRunBranch({ hostId, repositories }, { run, repository: await repositories.open(run.repoPath) });
+      }
       const events = await readEvents(run.runId);
       await orWarn(run, run.prdPath, () => syncPrd(run, events));
       const path = progressPath(run.prdPath);
       await orWarn(run, path, () => syncProgress(run, path, events));
     },
   } satisfies PrdFileActivities;
+
+  async function leaveToOwnHost(run: RunRecord): Promise<void> {
+    const message = `prd.json and progress.txt are not written now: they lie on ${run.hostId}, which is lost`;
+    await store.appendRunEvents(run.runId, [
+      { key: `${run.runId}:${run.execution}:prd-files:host`, kind: 'warning', body: { message } },
+    ]);
+  }
 
   async function syncPrd(run: RunRecord, events: readonly RunEvent[]): Promise<void> {
     const stories = await store.getStories(run.runId);

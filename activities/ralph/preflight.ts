@@ -4,13 +4,15 @@ import type { z } from 'zod';
 import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RalphOptions } from '../../domain/contracts/ralph.ts';
-import type { RunPlan } from '../../domain/contracts/store.ts';
+import type { RunPlan, RunRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { uncheckedStories } from '../../domain/ralph/parse-prd.ts';
-import { prdBranch, prdGates, type Prd } from '../../domain/ralph/prd.ts';
+import { prdBranch, prdGates, type Prd, type Story } from '../../domain/ralph/prd.ts';
+import { remoteProblem } from '../../domain/ralph/remote.ts';
 import { ralphRunId } from '../../domain/run/ids.ts';
 import { findCheckout } from '../workspace/checkouts.ts';
 import type { Git } from '../workspace/git.ts';
+import { remoteGit } from '../workspace/remote.ts';
 import { findRepository, requireGit, type FoundRepository } from './find-repository.ts';
 import { gateProblem } from './gate-commands.ts';
 import { progressPath, readPrdFile } from './prd-file.ts';
@@ -22,6 +24,8 @@ export interface PreflightDeps {
   readonly git: Git;
   /** `PATH` as gates get it. */
   readonly searchPath: string;
+  /** Quota of runs that name none; absent: they have none. */
+  readonly maxDiskBytes?: number;
   /** Free bytes of the file system that holds the path; default: asks the system. */
   readonly freeBytes?: (path: string) => Promise<number>;
 }
@@ -35,7 +39,7 @@ const namedFiles = 5;
  * Checks everything about a run that can be checked before it starts, and says how it would be run. Changes nothing on disk
  * and nothing in the store. Throws, in this order: `prd-missing`, `prd-invalid`, `git-unusable`, `not-a-repository`,
  * `repository-empty`, `request-invalid` (the branch), `branch-checked-out`, `prd-unchecked`, `gate-command-missing`, what
- * `checkModel` throws, `repository-dirty`, `disk-full`.
+ * `checkModel` throws, `repository-dirty`, `remote-unavailable`, `disk-full`.
  */
 export async function preflightRalph(
   request: Request,
@@ -43,6 +47,7 @@ export async function preflightRalph(
 ): Promise<{ readonly plan: RunPlan; readonly warnings: readonly string[] }> {
   requireAbsolute('prdPath', request.prdPath);
   if (request.repoPath !== undefined) requireAbsolute('repoPath', request.repoPath);
+  requireAskable(request);
   const { prd, warnings } = await readPrdFile(request.prdPath);
   const folder = request.repoPath ?? dirname(request.prdPath);
   await requireFolder(folder);
@@ -52,9 +57,10 @@ export async function preflightRalph(
   await requireBranchName(deps.git, repository, { branch, isFromRequest: request.branch !== undefined });
   await requireBranchFree(deps.git, repository, branch);
   const unchecked = requireChecked(prd, request);
-  await requireGateCommands(prd, repository, deps.searchPath);
+  await requireGateCommands(prd, repository.top, deps.searchPath);
   await deps.checkModel(request.model);
   if (request.fallbackModel !== undefined) await deps.checkModel(request.fallbackModel);
+  if (request.remote !== undefined) await requireRemote(deps.git, repository, request.remote);
   const dirty = await requireClean(deps.git, repository, request);
   await requireSpace(repository.top, deps.freeBytes ?? freeBytesOf);
   return {
@@ -64,14 +70,42 @@ export async function preflightRalph(
       prdPath: request.prdPath,
       branch,
       hostId: deps.hostId,
-      options: optionsOf(request, prd),
+      options: optionsOf(request, prd, deps),
       prd,
     },
     warnings: [...warnings, ...unchecked, ...dirty, ...otherCheckout(repository)],
   };
 }
 
-function optionsOf(request: Request, prd: Prd): RalphOptions {
+/**
+ * Reads the PRD of a run that goes on, and checks it as a start would.
+ * @throws `prd-missing`, `prd-invalid`, `prd-unchecked`, `gate-command-missing`
+ */
+export async function preflightReload(
+  run: Pick<RunRecord, 'prdPath' | 'repoPath' | 'branch' | 'prd'> & { readonly stories: readonly Story[] },
+  { allowUnchecked, searchPath }: { readonly allowUnchecked: boolean; readonly searchPath: string },
+): Promise<{ readonly prd: Prd; readonly savedAt: Date; readonly warnings: readonly string[] }> {
+  const { mtime: savedAt } = await stat(run.prdPath).catch(() => ({ mtime: new Date(0) }));
+  const { prd, warnings } = await readPrdFile(run.prdPath);
+  // What was accepted when the run was started is accepted again.
+  const accepted = uncheckedStories({ ...run.prd, stories: [...run.stories] }).map((story) => story.id);
+  const unaccepted = prd.stories.filter((story) => !accepted.includes(story.id));
+  const unchecked = requireChecked({ ...prd, stories: unaccepted }, { allowUnchecked });
+  await requireGateCommands(prd, run.repoPath, searchPath);
+  const branch = prdBranch(prd);
+  const other =
+    prd.branchName === run.prd.branchName || branch === run.branch
+      ? []
+      : [`${branch} is the branch of another run; this one goes on with ${run.branch}`];
+  return { prd, savedAt, warnings: [...warnings, ...unchecked, ...other] };
+}
+
+function optionsOf(
+  request: Request,
+  prd: Prd,
+  { maxDiskBytes: usualDiskBytes }: Pick<PreflightDeps, 'maxDiskBytes'>,
+): RalphOptions {
+  const maxDiskBytes = request.maxDiskBytes ?? usualDiskBytes;
   const open = prd.stories.filter((story) => !story.passes).length;
   return {
     model: request.model,
@@ -84,14 +118,26 @@ function optionsOf(request: Request, prd: Prd): RalphOptions {
     maxTokens: request.maxTokens ?? null,
     ...(request.maxTotalSteps === undefined ? {} : { maxTotalSteps: request.maxTotalSteps }),
     maxTimeMs: request.maxTimeMs ?? null,
+    ...(maxDiskBytes === undefined ? {} : { maxDiskBytes }),
     onAsk: request.onAsk ?? 'deny',
+    ...(request.askAtPercent === undefined ? {} : { askAtPercent: request.askAtPercent }),
+    ...(request.askMerge === undefined ? {} : { askMerge: request.askMerge }),
     askTimeoutMs: request.askTimeoutMs ?? defaultAskTimeoutMs,
+    ...(request.remote === undefined ? {} : { remote: request.remote }),
   };
 }
 
 function requireAbsolute(field: string, path: string): void {
   if (isAbsolute(path) && !path.includes('\0')) return;
   throw new CodetetherError('request-invalid', undefined, { problems: [`${field}: must be an absolute path`] });
+}
+
+function requireAskable({ askAtPercent, askMerge, maxCostUsd, onAsk }: Request): void {
+  const problems = [
+    ...(askAtPercent !== undefined && maxCostUsd === undefined ? ['askAtPercent: needs maxCostUsd'] : []),
+    ...(askMerge === true && onAsk === 'deny' ? ['askMerge: nothing would be merged with onAsk deny'] : []),
+  ];
+  if (problems.length > 0) throw new CodetetherError('request-invalid', undefined, { problems });
 }
 
 async function requireFolder(folder: string): Promise<void> {
@@ -122,6 +168,18 @@ async function requireBranchName(
     throw refused(`${JSON.stringify(branch)} cannot be made beside the branch ${JSON.stringify(inTheWay)}`);
 }
 
+async function requireRemote(git: Git, { top }: FoundRepository, remote: string): Promise<void> {
+  const problem = remoteProblem(remote);
+  if (problem !== null) {
+    throw new CodetetherError('request-invalid', 'The shared remote cannot be used.', {
+      problems: [`remote: ${problem}`],
+    });
+  }
+  // Says whether it answers and may be written to, and writes nothing.
+  const probe = 'HEAD:refs/codetether/probe';
+  await remoteGit(git, ['push', '--dry-run', '--quiet', '--no-verify', remote, probe], { cwd: top, remote });
+}
+
 async function requireBranchFree(git: Git, repository: FoundRepository, branch: string): Promise<void> {
   const path = await findCheckout(git, repository, `refs/heads/${branch}`);
   if (path === undefined) return;
@@ -135,7 +193,7 @@ function shellQuoted(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function requireChecked(prd: Prd, request: Request): string[] {
+function requireChecked(prd: Prd, request: Pick<Request, 'allowUnchecked'>): string[] {
   const ids = uncheckedStories(prd)
     .filter((story) => !story.passes)
     .map((story) => story.id);
@@ -145,7 +203,7 @@ function requireChecked(prd: Prd, request: Request): string[] {
   throw new CodetetherError('prd-unchecked', undefined, { problems: [`nothing checks ${named}`] });
 }
 
-async function requireGateCommands(prd: Prd, { top }: FoundRepository, searchPath: string): Promise<void> {
+async function requireGateCommands(prd: Prd, top: string, searchPath: string): Promise<void> {
   const problems: string[] = [];
   for (const gate of prdGates(prd)) {
     const command = prd.qualityChecks[gate] ?? '';

@@ -115,11 +115,11 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     async recoverToolCall(input) {
       return inTurn(workspaceId(input.runId, input.storyId), async () => {
         const call = await findCall(input);
-        if (call.kind === 'recorded') return { kind: 'recorded' };
+        if (call.kind === 'recorded') return { kind: 'recorded', isBegun: true };
         const { runId, storyId, attempt, step } = input;
         const key = toolCallKey(input.sessionId, step, input.callId);
         const isBegun = (await store.getEffect(key)) !== undefined;
-        if (changesNothing(input.risk) || !isBegun) return { kind: 'rerun' };
+        if (changesNothing(input.risk) || !isBegun) return { kind: 'rerun', isBegun };
         const workspace = await workspaceOf(input);
         await restoreCheckpoint(git, workspace);
         const rerun = input.risk === 'write';
@@ -134,7 +134,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         if (rerun) {
           await store.appendRunEvents(runId, [event]);
           await store.settleEffect(key, { state: 'interrupted' });
-          return { kind: 'rerun' };
+          return { kind: 'rerun', isBegun };
         }
         await store.recordToolResult({
           sessionId: input.sessionId,
@@ -145,7 +145,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
           runEvents: [event],
           effect: { state: 'interrupted' },
         });
-        return { kind: 'interrupted' };
+        return { kind: 'interrupted', isBegun };
       });
     },
   } satisfies ToolActivities;
@@ -231,7 +231,9 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       await announcement.end();
     }
     const durationMs = Math.round(performance.now() - startedMs);
-    const checkpoint = changesNothing(call.risk) ? workspace.checkpoint : await createCheckpoint(git, workspace);
+    const checkpoint = changesNothing(call.risk)
+      ? workspace.checkpoint
+      : await untilStored(() => createCheckpoint(git, workspace), signal);
     const tool = cleanLine(call.request.name, 100);
     const ended = { step, tool, label: call.label, ok: outcome.ok, durationMs };
     await untilStored(

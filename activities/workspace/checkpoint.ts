@@ -4,6 +4,7 @@ import type { WorkspaceRecord } from '../../domain/contracts/store.ts';
 import type { Git } from './git.ts';
 import { removeStaleLocks } from './git-locks.ts';
 import { checkpointRef } from './names.ts';
+import { publish } from './remote.ts';
 import { snapshotTree } from './snapshot.ts';
 import {
   checkpointIndex,
@@ -17,14 +18,14 @@ import {
 
 export type CheckpointedWorkspace = Pick<
   WorkspaceRecord,
-  'path' | 'runId' | 'storyId' | 'branch' | 'base' | 'checkpoint'
+  'path' | 'runId' | 'storyId' | 'branch' | 'base' | 'checkpoint' | 'lease' | 'remote'
 >;
 
 /**
  * Commits the workspace's whole state (tracked and untracked files, not the ignored ones) without touching its branch,
- * index or files, and keeps the commit from gc by `refs/codetether/<run>/<story>`. Returns `workspace.checkpoint` when
- * nothing changed since; else a new commit on top of it, which the caller stores as the workspace's checkpoint.
- * One at a time per workspace. Throws `workspace-failed`, `disk-full`.
+ * index or files, and keeps the commit from gc by `refs/codetether/<run>/<story>`; that of a shared run lies in the shared remote too. Returns
+ * `workspace.checkpoint` when nothing changed since; else a new commit on top of it, which the caller stores as the workspace's
+ * checkpoint. One at a time per workspace. Throws `workspace-failed`, `disk-full`, `remote-unavailable`.
  */
 export async function createCheckpoint(git: Git, workspace: CheckpointedWorkspace): Promise<string> {
   const worktree = await requireWorktree(workspace.path);
@@ -35,13 +36,16 @@ export async function createCheckpoint(git: Git, workspace: CheckpointedWorkspac
   if (tree === previousTree) return workspace.checkpoint;
   const head = await headCommit(git, worktree);
   const message = `codetether checkpoint of ${workspace.storyId}\n\n${headTrailer}${head}\n`;
-  const answer = await git(['commit-tree', tree, '-p', workspace.checkpoint], {
+  // What the agent has committed itself comes along to another host.
+  const own = head === workspace.base || head === '' ? [] : ['-p', head];
+  const answer = await git(['commit-tree', tree, '-p', workspace.checkpoint, ...own], {
     ...inWorktree(worktree),
     input: message,
     env: checkpointIdentity,
   });
   const checkpoint = answer.stdout.trim();
   await git(['update-ref', checkpointRef(workspace), checkpoint], inWorktree(worktree));
+  await publish(git, inWorktree(worktree), { workspace, commit: checkpoint, as: 'checkpoint' });
   await rememberTree(worktree, checkpoint, tree);
   return checkpoint;
 }

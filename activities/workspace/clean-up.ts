@@ -34,7 +34,10 @@ export function createHousekeepingActivities(deps: HousekeepingDeps) {
 }
 
 async function cleanUp(deps: HousekeepingDeps, apply: boolean): Promise<CleanUpResult> {
-  const runs = (await deps.store.listRuns({ limit: mostRuns })).filter((run) => run.hostId === deps.hostId);
+  const runs = (await deps.store.listRuns({ limit: mostRuns })).filter(
+    // A shared run may have been worked on here, in a clone.
+    (run) => run.hostId === deps.hostId || run.options.remote !== undefined,
+  );
   const entries: Leftover[] = [];
   for (const [repoPath, here] of Map.groupBy(runs, (run) => run.repoPath)) {
     const repository = await deps.repositories.open(repoPath).catch(() => undefined);
@@ -102,9 +105,9 @@ async function tidy(
     deps.store.listWorkspaces({ hostId: deps.hostId, runId: run.runId }),
   ]);
   if (current === undefined || isActive(current.status)) return [];
-  const passed = new Set(stories.filter(({ status }) => status === 'passed').map(({ story }) => story.id));
-  // The next execution goes on in the worktrees of stories that have not passed.
-  const kept = rows.filter((row) => !passed.has(row.storyId));
+  // The next execution goes on in the worktrees of the PRD's stories that have not passed.
+  const open = new Set(stories.filter(({ status }) => status !== 'passed').map(({ story }) => story.id));
+  const kept = rows.filter((row) => open.has(row.storyId));
   const isKept = await keeper(deps, { repository, run, kept });
   const entries: Leftover[] = [];
   for (const place of ofRun) {
@@ -114,7 +117,7 @@ async function tidy(
     else entries.push({ ...entry, ...(await remove(deps, repository, place)) });
   }
   if (apply) {
-    for (const row of rows) if (passed.has(row.storyId)) await deps.store.deleteWorkspace(row.workspaceId);
+    for (const row of rows) if (!open.has(row.storyId)) await deps.store.deleteWorkspace(row.workspaceId);
     await removeEmptyFolders(runFolder(run), run.repoPath);
   }
   return entries;

@@ -8,6 +8,7 @@ import { findConflictMarkers } from './conflict-markers.ts';
 import { removeStaleLocks } from './git-locks.ts';
 import type { Git } from './git.ts';
 import { parentOf } from './merge.ts';
+import { publish } from './remote.ts';
 import type { Repository } from './repository.ts';
 import { stageAll, writeTree } from './snapshot.ts';
 import { attemptOf, isSameAttempt, storyMessage } from './trailers.ts';
@@ -24,7 +25,10 @@ export async function commitStory(deps: WorkspaceDeps, input: CommitStoryInput):
   await removeStaleLocks(worktree);
 
   const made = await commitMadeBefore(git, { worktree, workspace, input });
-  if (made !== undefined) return made;
+  if (made !== undefined) {
+    await publish(git, inWorktree(worktree), { workspace, commit: made.commit, as: 'done' });
+    return made;
+  }
 
   await stageAll(git, worktree);
   const changes = await changesSince(git, worktree, workspace.base);
@@ -50,6 +54,7 @@ export async function commitStory(deps: WorkspaceDeps, input: CommitStoryInput):
   await forgetOperations(worktree);
   await pointHead(git, worktree, { branch: workspace.branch, commit });
   await copyIndex(checkpointIndex(worktree), path.join(worktree.gitDir, 'index'));
+  await publish(git, inWorktree(worktree), { workspace, commit, as: 'done' });
   return committed(
     commit,
     files.map((change) => change.file),
@@ -59,7 +64,7 @@ export async function commitStory(deps: WorkspaceDeps, input: CommitStoryInput):
 const namedFiles = 40;
 const longestName = 200;
 
-function committed(commit: string, files: readonly string[]): CommitStoryResult {
+function committed(commit: string, files: readonly string[]): Extract<CommitStoryResult, { kind: 'committed' }> {
   const named = files.filter((file) => file.length <= longestName).slice(0, namedFiles);
   return { kind: 'committed', commit, filesChanged: files.length, files: named };
 }
@@ -67,7 +72,7 @@ function committed(commit: string, files: readonly string[]): CommitStoryResult 
 async function commitMadeBefore(
   git: Git,
   found: { readonly worktree: Worktree; readonly workspace: WorkspaceRecord; readonly input: CommitStoryInput },
-): Promise<CommitStoryResult | undefined> {
+): Promise<Extract<CommitStoryResult, { kind: 'committed' }> | undefined> {
   const { worktree, workspace, input } = found;
   const at = inWorktree(worktree);
   const ref = `refs/heads/${workspace.branch}`;

@@ -1,6 +1,8 @@
+import type { Lease } from '../../domain/contracts/activities.ts';
 import type {
   RunRecord,
   RunStore,
+  SessionStore,
   StoryRecord,
   WorkspaceRecord,
   WorkspaceStore,
@@ -11,9 +13,12 @@ import type { Repositories } from './repository.ts';
 
 export interface WorkspaceDeps {
   readonly store: Pick<RunStore, 'getRun' | 'getStory' | 'getStories'> &
-    Pick<WorkspaceStore, 'getWorkspace' | 'putWorkspace' | 'deleteWorkspace'>;
+    Pick<WorkspaceStore, 'getWorkspace' | 'putWorkspace' | 'deleteWorkspace'> &
+    Pick<SessionStore, 'hasSessionEvent' | 'appendSessionEvents'>;
   /** The host that this process works for. */
   readonly hostId: string;
+  /** Of the activity that is running; undefined in a run that is not shared. Absent: no run is. */
+  readonly heldLease?: () => Lease | undefined;
   /** One for all activities of a process: it keeps two of them from working on one repository at the same time. */
   readonly repositories: Repositories;
 }

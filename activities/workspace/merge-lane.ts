@@ -5,6 +5,8 @@ import { requireRun, type WorkspaceDeps } from './deps.ts';
 import { mergeTrees, parentOf, rewriteCommit } from './merge.ts';
 import { makeDurable } from './durable.ts';
 import { integrationFolder } from './names.ts';
+import { followRunBranch } from './follow-run-branch.ts';
+import { fetchCommits, moveRemoteBranch, publishMerge } from './remote.ts';
 import { branchRef, readRunBranch, resolveCommit } from './run-branch.ts';
 import { isSameAttempt } from './trailers.ts';
 
@@ -16,6 +18,9 @@ export async function mergeStory(
   const run = await requireRun(deps.store, input.runId);
   const repository = await open(run.repoPath);
   return exclusively(repository, async (): Promise<MergeStoryResult> => {
+    if (run.options.remote !== undefined) {
+      await fetchCommits(git, { cwd: repository.top }, { run, commits: [input.commit] });
+    }
     const [branch, original] = await Promise.all([
       readRunBranch(git, repository, run),
       git(['cat-file', 'commit', input.commit], { cwd: repository.top }),
@@ -30,6 +35,7 @@ export async function mergeStory(
       if (merge.conflicts.length > 0) return { kind: 'conflict', files: merge.conflicts };
       commit = await rewriteCommit(git, repository, { original: original.stdout, tree: merge.tree, parent: tip });
     }
+    await publishMerge(git, { cwd: repository.top }, { run, commit });
     await checkOut(git, repository, { folder: integrationFolder(run), commit });
     return { kind: 'merged', commit, tip };
   });
@@ -43,6 +49,16 @@ export async function advanceBranch(
   const run = await requireRun(deps.store, input.runId);
   const repository = await open(run.repoPath);
   const ref = branchRef(run);
+  const { remote } = run.options;
+  if (remote !== undefined) {
+    return exclusively(repository, async (): Promise<AdvanceBranchResult> => {
+      const at = { cwd: repository.top };
+      await fetchCommits(git, at, { run, commits: [input.commit] });
+      const isMoved = await moveRemoteBranch(git, at, { remote, ref, from: input.tip, to: input.commit });
+      if (isMoved) await followRunBranch(deps, { repository, run });
+      return { kind: isMoved ? 'advanced' : 'moved' };
+    });
+  }
   return exclusively(repository, async (): Promise<AdvanceBranchResult> => {
     const [now, checkout] = await Promise.all([
       resolveCommit(git, repository, ref),

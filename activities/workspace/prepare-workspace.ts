@@ -10,6 +10,7 @@ import { requireRun, type WorkspaceDeps } from './deps.ts';
 import { removeStaleLocks } from './git-locks.ts';
 import { mergeTrees } from './merge.ts';
 import { storyNames } from './names.ts';
+import { fetchCommits, publish } from './remote.ts';
 import type { Repository } from './repository.ts';
 import { requireTip, resolveCommit } from './run-branch.ts';
 import { checkpointIndex, copyIndex, findWorktree, inWorktree, readHead, type Worktree } from './worktree.ts';
@@ -19,14 +20,16 @@ type PrepareInput = AttemptRef & { readonly start: WorkspaceStart };
 export async function prepareWorkspace(deps: WorkspaceDeps, input: PrepareInput): Promise<PrepareWorkspaceResult> {
   const { store, repositories } = deps;
   const id = workspaceId(input.runId, input.storyId);
-  const [run, row] = await Promise.all([requireRun(store, input.runId), store.getWorkspace(id)]);
+  const [run, known] = await Promise.all([requireRun(store, input.runId), store.getWorkspace(id)]);
+  // What another host has is not here; what it had is taken over before.
+  const row = known?.hostId === deps.hostId ? known : undefined;
   const worktree = row === undefined ? undefined : await findWorktree(row.path);
   if (row !== undefined && worktree !== undefined && row.attempt === input.attempt) return answer(row);
 
   const repository = await repositories.open(run.repoPath);
   const prepared =
     input.start.kind === 'keep' && row !== undefined && worktree !== undefined
-      ? await keep(deps, { repository, row, worktree, attempt: input.attempt })
+      ? await keep(deps, { repository, run, row, worktree, attempt: input.attempt })
       : await makeAnew(deps, { repository, run, row, input });
   await store.putWorkspace(prepared);
   return answer(prepared);
@@ -40,13 +43,15 @@ async function keep(
   deps: WorkspaceDeps,
   found: {
     readonly repository: Repository;
+    readonly run: RunRecord;
     readonly row: WorkspaceRecord;
     readonly worktree: Worktree;
     readonly attempt: number;
   },
 ): Promise<WorkspaceRecord> {
   const { git } = deps.repositories;
-  const { repository, row, worktree } = found;
+  const { repository, run, worktree } = found;
+  const row = { ...found.row, ...sharing(deps, run) };
   await removeStaleLocks(worktree);
   await forgetOperations(worktree);
   const head = await readHead(worktree);
@@ -56,7 +61,21 @@ async function keep(
   }
   await linkDependencies(git, repository, worktree);
   const checkpoint = await createCheckpoint(git, row);
-  return { ...row, hostId: deps.hostId, checkpoint, attempt: found.attempt };
+  // The refs of the last execution are gone from the shared remote.
+  if (checkpoint === row.checkpoint) {
+    await publish(git, inWorktree(worktree), { workspace: row, commit: checkpoint, as: 'checkpoint' });
+  }
+  return { ...row, checkpoint, attempt: found.attempt };
+}
+
+/** Under which lease the workspace is, and where its checkpoints go besides. */
+export function sharing(
+  deps: Pick<WorkspaceDeps, 'heldLease'>,
+  run: RunRecord,
+): Pick<WorkspaceRecord, 'lease' | 'remote'> {
+  const { remote } = run.options;
+  const lease = deps.heldLease?.();
+  return remote === undefined || lease === undefined ? { lease: 0, remote: null } : { lease: lease.number, remote };
 }
 
 async function makeAnew(
@@ -76,7 +95,7 @@ async function makeAnew(
     input.start.kind === 'merged' || input.start.kind === 'conflict'
       ? await mergeTrees(git, repository, {
           onto: tip,
-          commit: await requireCommit(deps, repository, input.start.commit),
+          commit: await requireCommit(deps, { repository, run, commit: input.start.commit }),
         })
       : undefined;
   const { worktree, branch } = await exclusively(repository, () =>
@@ -94,7 +113,9 @@ async function makeAnew(
     base: tip,
     checkpoint: tip,
     attempt: input.attempt,
+    ...sharing(deps, run),
   };
+  await publish(git, inWorktree(worktree), { workspace, commit: tip, as: 'checkpoint' });
   if (merge === undefined) return workspace;
   await git(['read-tree', '--reset', '-u', merge.tree], { ...inWorktree(worktree), indexFile });
   return { ...workspace, checkpoint: await createCheckpoint(git, workspace) };
@@ -138,8 +159,11 @@ async function addWorktree(
   }
 }
 
-async function requireCommit(deps: WorkspaceDeps, repository: Repository, commit: string): Promise<string> {
-  const found = await resolveCommit(deps.repositories.git, repository, commit);
-  if (found !== null) return found;
+async function requireCommit(
+  { repositories }: WorkspaceDeps,
+  { repository, run, commit }: { readonly repository: Repository; readonly run: RunRecord; readonly commit: string },
+): Promise<string> {
+  const isHere = await fetchCommits(repositories.git, { cwd: repository.top }, { run, commits: [commit] });
+  if (isHere) return commit;
   throw new CodetetherError('workspace-failed', `The story's commit ${commit} does not exist any more.`);
 }

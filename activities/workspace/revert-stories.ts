@@ -5,6 +5,7 @@ import { requireRun, requireStory, type WorkspaceDeps } from './deps.ts';
 import type { Git } from './git.ts';
 import { mergeTrees } from './merge.ts';
 import { integrationFolder } from './names.ts';
+import { publishMerge } from './remote.ts';
 import type { Repository } from './repository.ts';
 import { requireTip } from './run-branch.ts';
 import { revertMessage, revertedBy } from './trailers.ts';
@@ -52,6 +53,7 @@ export async function revertStories(deps: WorkspaceDeps, input: RevertStoriesInp
       onto = answer.stdout.trim();
       done.push({ storyId, commit: onto, reverted: original.commit });
     }
+    if (onto !== branch.tip) await publishMerge(git, { cwd: repository.top }, { run, commit: onto });
     if (onto !== branch.tip) await checkOut(git, repository, { folder: integrationFolder(run), commit: onto });
     return { kind: 'reverted', tip: branch.tip, commit: onto, reverts: done };
   });

@@ -2,6 +2,7 @@ import type { AttemptRef } from '../../domain/contracts/activities.ts';
 import type { RunRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { Git } from './git.ts';
+import { fetchBranch } from './remote.ts';
 import type { Repository } from './repository.ts';
 import { attemptOf } from './trailers.ts';
 import { readLooseRef } from './worktree.ts';
@@ -20,13 +21,18 @@ export async function resolveCommit(git: Git, repository: Repository, name: stri
   return answer.exitCode === 0 ? answer.stdout.trim() : null;
 }
 
+type BranchRun = Pick<RunRecord, 'runId' | 'branch' | 'tip' | 'base' | 'options'>;
+
+/** Where the run branch is; that of a shared run is the one of the shared remote. Null when there is none. */
+export async function runBranchTip(git: Git, repository: Repository, run: BranchRun): Promise<string | null> {
+  const { remote } = run.options;
+  if (remote === undefined) return await resolveCommit(git, repository, branchRef(run));
+  return await fetchBranch(git, { cwd: repository.top }, { remote, runId: run.runId, ref: branchRef(run) });
+}
+
 /** Throws `workspace-failed` when the run branch is gone. */
-export async function requireTip(
-  git: Git,
-  repository: Repository,
-  run: Pick<RunRecord, 'branch' | 'tip' | 'base'>,
-): Promise<string> {
-  const tip = await resolveCommit(git, repository, branchRef(run));
+export async function requireTip(git: Git, repository: Repository, run: BranchRun): Promise<string> {
+  const tip = await runBranchTip(git, repository, run);
   if (tip !== null) return tip;
   const last = run.tip ?? run.base;
   throw new CodetetherError('workspace-failed', `The run branch ${run.branch} does not exist any more.`, {
@@ -42,7 +48,7 @@ export interface StoryCommit extends AttemptRef {
 export async function readRunBranch(
   git: Git,
   repository: Repository,
-  run: Pick<RunRecord, 'branch' | 'tip' | 'base'>,
+  run: BranchRun,
 ): Promise<{ readonly tip: string; readonly commits: readonly StoryCommit[] }> {
   const tip = await requireTip(git, repository, run);
   if (tip === run.base) return { tip, commits: [] };

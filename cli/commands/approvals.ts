@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { ApprovalView } from '../../domain/contracts/api.ts';
+import { askedBy } from '../../domain/run/approval.ts';
 import { CodetetherError, exitCodes } from '../../domain/errors.ts';
 import { formatDay } from '../output/format.ts';
 import { snakeKeys } from '../output/stream-json.ts';
@@ -76,7 +77,7 @@ async function list(options: { readonly json?: boolean }): Promise<number> {
     });
     const columns = [
       column('id', ({ id }) => id),
-      column('story', ({ storyId }) => storyId),
+      column('story', ({ storyId }) => askedBy(storyId)),
       column('since', ({ createdAt }) => time(createdAt)),
       column('until', ({ expiresAt, defaultChoice }) => `${time(expiresAt)}, then ${defaultChoice}`),
       column('choices', ({ choices }) => choices.join(', ')),
@@ -103,6 +104,6 @@ async function answer(
   const request = note === undefined ? { choice } : { choice, note };
   const answered = await context.client.answerApproval(id, request);
   if (json === true) print(context.stdout, [JSON.stringify(snakeKeys({ schemaVersion: 1, ...answered }))]);
-  else print(context.stdout, [`${id} ${answered.answer ?? choice}: ${answered.storyId} goes on`]);
+  else print(context.stdout, [`${id} was answered: ${answered.answer ?? choice} (${askedBy(answered.storyId)})`]);
   return exitCodes.completed;
 }

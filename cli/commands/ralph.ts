@@ -3,8 +3,10 @@ import { onAskPolicies } from '../../domain/run/approval.ts';
 import type { SteerVerb } from '../../domain/contracts/api.ts';
 import {
   concurrency,
+  diskSize,
   dollars,
   outputFormats,
+  percentage,
   runExitCodes,
   sequenceNumber,
   shortExitCodes,
@@ -13,6 +15,7 @@ import {
   wholeNumber,
   withHelpEnd,
 } from './ralph/options.ts';
+import type { ReloadOptions } from './ralph/reload.ts';
 import type { RunOptions } from './ralph/run.ts';
 import type { RollbackOptions } from './ralph/rollback.ts';
 import type { AttachOptions } from './ralph/attach.ts';
@@ -22,6 +25,10 @@ import type { ResumeOptions } from './ralph/resume.ts';
 import type { CreatePrdOptions } from './ralph/create-prd.ts';
 
 const runArgument = ['[run]', "id of a run, or the beginning of one; default: this repository's newest"] as const;
+const detachOnAskOption = [
+  '--detach-on-ask',
+  'leave the run running when it waits for a person and nothing else goes on; exit code 6',
+] as const;
 const prdOption = ['-p, --prd <file>', 'the newest run of this PRD'] as const;
 
 /** `codetether ralph`: work off a PRD. What a command does is loaded when it is called. */
@@ -45,6 +52,7 @@ export function command(): Command {
     .addCommand(resumeCommand())
     .addCommand(steerCommand('stop', 'end the run after the steps under way'))
     .addCommand(steerCommand('cancel', 'end the run now'))
+    .addCommand(reloadCommand())
     .addCommand(nudgeCommand())
     .addCommand(retryCommand())
     .addCommand(rollbackCommand())
@@ -84,15 +92,21 @@ function runCommand(): Command {
     .option('--max-tokens <n>', 'tokens, e.g. 400k or 1.5M', tokenCount)
     .option('--max-total-steps <n>', 'model calls of all stories together', wholeNumber)
     .option('--max-time <time>', 'wall clock, e.g. 2h30m', timeSpan)
+    .option('--max-disk <size>', 'of the worktrees, e.g. 5g (default: CODETETHER_MAX_DISK, else 50g)', diskSize)
     .optionsGroup('What to do:')
     .option('--detach', 'start the run, print its id and leave it running')
+    .option(...detachOnAskOption)
     .option('--dry-run', 'check everything and print the plan; start nothing')
     .addOption(
-      new Option('--on-ask <policy>', 'when something has to be asked; default: wait on a terminal, else deny').choices(
-        onAskPolicies,
-      ),
+      new Option(
+        '--on-ask <policy>',
+        'when something has to be asked; default: wait on a terminal or with a flag that asks, else deny',
+      ).choices(onAskPolicies),
     )
+    .option('--ask-at <percent>', 'ask whether to go on when so much of --max-cost is spent, e.g. 80', percentage)
+    .option('--ask-merge', 'ask before a story is merged')
     .option('--ask-timeout <time>', 'how long a person is waited for; default: 24h', timeSpan)
+    .option('--remote <path|url>', 'share the run with other hosts through this bare repository; see docs/hosts.md')
     .option('--allow-unchecked', 'accept stories that nothing checks')
     .option('--allow-dirty', 'start although the checkout has uncommitted changes; they are left alone')
     .optionsGroup('Output:');
@@ -115,6 +129,7 @@ function attachCommand(): Command {
     .argument(...runArgument)
     .option(...prdOption)
     .option('--since-seq <n>', 'only events after this one, to read on where a reader has stopped', sequenceNumber)
+    .option(...detachOnAskOption)
     .optionsGroup('Output:');
   return withHelpEnd(addOutputOptions(attach), {
     examples: [
@@ -301,7 +316,7 @@ function retryCommand(): Command {
   const retry = new Command('retry')
     .summary('open a failed story again')
     .description(
-      'Gives a story that has failed one more attempt, while the run goes on. A run that has ended tries its failed stories again when it is started again.',
+      'Gives a story that has failed one more attempt. A run that has ended goes on for it, with all of its tries; other failed stories are left as they are.',
     )
     .argument('<story>', 'id of a story that has failed')
     .argument(...runArgument)
@@ -309,7 +324,8 @@ function retryCommand(): Command {
   return withHelpEnd(tellOptions(retry), {
     examples: [
       ['codetether ralph retry US-003', "a story of this repository's run"],
-      ['codetether ralph retry US-003 --hint "the parser is in lib/"', 'with a hint'],
+      ['codetether ralph retry US-003 --hint "see lib/"', 'with a hint'],
+      ['codetether ralph retry US-003 due-dates', 'of a run by the last part of its id'],
     ],
     exitCodes: shortExitCodes,
   }).action(
@@ -318,6 +334,35 @@ function retryCommand(): Command {
       process.exitCode = await (await import('./ralph/tell.ts')).tell('retry', message, options);
     },
   );
+}
+
+function reloadCommand(): Command {
+  const reload = new Command('reload')
+    .summary('follow the PRD as it was edited')
+    .description(
+      'Reads the PRD file of a run that goes on, checks it as a start does, and makes the run follow it: new stories, removed ones, other texts and gates. What has passed stays passed unless the file says passes: false.',
+    )
+    .argument('[run]', 'id of a run, or the beginning of one; default: the one of this repository that goes on')
+    .option(...prdOption)
+    .option('--dry-run', 'only say what would change')
+    .option('--allow-unchecked', 'accept new stories that nothing checks')
+    .option('--json', 'as one JSON object')
+    .option('-q, --quiet', 'print nothing');
+  return withHelpEnd(reload, {
+    examples: [
+      ['codetether ralph reload', "this repository's run"],
+      ['codetether ralph reload --dry-run', 'what would change'],
+      ['codetether ralph reload due-dates --json', 'for a program'],
+    ],
+    exitCodes: [
+      [0, 'the run follows the file'],
+      [1, 'error'],
+      [2, 'the file is not usable, or no such run goes on; nothing was changed'],
+      [75, 'temporary failure: the same command can work later'],
+    ],
+  }).action(async (run: string | undefined, options: ReloadOptions) => {
+    process.exitCode = await (await import('./ralph/reload.ts')).reload(run, options);
+  });
 }
 
 function rollbackCommand(): Command {

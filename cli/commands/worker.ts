@@ -5,18 +5,18 @@ export function command(): Command {
   return new Command('worker')
     .summary('run a worker in the foreground')
     .description(
-      'Serves workflows, model calls and the tools of this host until it is told to end (SIGTERM). Needs DATABASE_URL and TEMPORAL_ADDRESS.',
+      'Serves workflows, model calls and the tools of this host until it is told to end (SIGTERM). Needs DATABASE_URL and TEMPORAL_ADDRESS. With a data dir of its own it is a host of its own: stories of runs that were started with --remote come to it.',
     )
     .addHelpText(
       'after',
       '\nExamples:\n' +
         '  codetether worker\n' +
-        '  CODETETHER_DATA_DIR=/var/lib/codetether codetether worker     another host id, other worktrees\n' +
+        '  CODETETHER_DATA_DIR=/var/lib/codetether codetether worker     another host, with clones and worktrees of its own\n' +
         '  CODETETHER_WORKER_SLOTS=4 codetether worker                   at most 4 tools and gates at a time\n' +
         '  CODETETHER_TOOL_PROFILE=full codetether worker                agents are told of all tools\n' +
         '  CODETETHER_WEB_HOSTS=docs.python.org codetether worker        hosts that agents may ask without a question\n' +
         '\nSettings for the tools and the web: docs/tools.md.\n' +
-        '\nExit codes: 0 ended, 1 error.',
+        '\nExit codes: 0 ended, 1 error.\n\nMore: docs/hosts.md, codetether hosts',
     )
     .action(async () => {
       await import('../../services/worker/main.ts');

@@ -22,6 +22,8 @@ const words: { readonly [reason in AttemptFailure]: string } = {
   'merged-gate-failed': 'a gate failed after the merge',
   'model-failed': 'the model failed',
   'tool-failed': 'a tool failed',
+  'disk-quota': 'took too much disk',
+  'merge-denied': 'merge not approved',
   tampered: 'weakened its checks',
 };
 

@@ -85,6 +85,7 @@ function failedLines(story: BoardStory, handle: string, look: Look): string[] {
     ...(story.problem === null ? [] : [`    ${cleanLine(story.problem)}`]),
     ...(story.workspace === null ? [] : [`    worktree  ${story.workspace}`]),
     `    evidence  codetether ralph logs ${handle} ${story.storyId}`,
+    `    try again codetether ralph retry ${story.storyId} ${handle} --hint "${look.signs.ellipsis}"`,
   ];
 }
 
@@ -147,6 +148,22 @@ function goOnCommand(board: Board, prdPath: string, handle: string): string {
 /** Quoted for a shell where it has to be. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** A run that waits for a person, as one JSON value. */
+export function waitingJson(board: Board): { readonly [key: string]: unknown } {
+  return {
+    ...finalJson(board),
+    outcome: 'waiting-for-person',
+    approvals: board.approvals.map(({ id, storyId, question, defaultChoice, since, until }) => ({
+      id,
+      story_id: storyId === '' ? null : storyId,
+      question,
+      default_choice: defaultChoice,
+      since,
+      until,
+    })),
+  };
 }
 
 /** The same as one JSON value for `--json`; keys are wire format. */

@@ -1,7 +1,10 @@
 import { answerCommands, recoveredText, rollbackFailedText } from '../../domain/run/board.ts';
+import { hostLostText } from '../../domain/run/board-story.ts';
 import type { CheckVerdict, RunEvent, RunEventBody } from '../../domain/run/events.ts';
+import { formatBytes } from '../../domain/text/bytes.ts';
 import { formatClock, formatCost, formatDuration, formatTokens, formatUsd, shortCommit } from './format.ts';
 import { heldText } from './held-text.ts';
+import { reloadText } from './reload-lines.ts';
 import { cleanLine, counted } from './text.ts';
 
 /**
@@ -94,6 +97,15 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return `${story} ${heldText(event.body.by, event.body.files)}`;
     case 'merge-waiting':
       return `${story} waits to be merged: ${event.body.message}`;
+    case 'disk-measured': {
+      const { bytes, maxBytes } = event.body;
+      if (bytes <= maxBytes && !verbose) return undefined;
+      return `the worktrees take ${formatBytes(bytes)} of ${formatBytes(maxBytes)}`;
+    }
+    case 'budget-line-reached': {
+      const { percent, spentUsd, maxCostUsd } = event.body;
+      return `run has spent ${formatUsd(spentUsd)} of ${formatUsd(maxCostUsd)}, ${percent}% is reached`;
+    }
     case 'approval-requested': {
       const { id, question, defaultChoice, expiresAt } = event.body;
       return `${story} waits for an answer: ${question}; ${answerCommands(id)}; without one ${defaultChoice} at ${formatClock(expiresAt)}`;
@@ -110,10 +122,16 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return 'run paused: steps under way finish, nothing new starts';
     case 'caps-changed':
       return `run goes on under ${capsText(event.body)}`;
+    case 'prd-reloaded':
+      return `run follows the edited PRD: ${reloadText(event.body)}`;
     case 'run-resumed':
       return 'run goes on';
     case 'run-stopping':
       return event.body.mode === 'stop' ? 'run is stopping: steps under way finish' : 'run is being cancelled';
+    case 'story-placed':
+      return verbose ? `${story} is on host ${event.body.hostId}` : undefined;
+    case 'host-lost':
+      return `${event.storyId === null ? 'merging' : event.storyId}: ${hostLostText(event.body)}`;
     case 'worker-recovered':
       return recoveredText(event.body.interrupted);
     case 'warning':

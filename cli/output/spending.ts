@@ -1,4 +1,5 @@
 import type { RunDetailView, SpendingView } from '../../domain/contracts/api.ts';
+import { formatBytes } from '../../domain/text/bytes.ts';
 import { formatCost, formatTokens, formatUsd, unknown } from './format.ts';
 import { markdownTable } from './table.ts';
 
@@ -10,6 +11,13 @@ interface Sum {
   readonly reservedTokens: number;
   readonly reservedUsd: number;
   readonly price: SpendingView['price'];
+}
+
+/** What a run's worktrees take, and may; nothing before it was measured. */
+export function diskLines({ disk }: Pick<RunDetailView, 'disk'>): string[] {
+  if (disk === null) return [];
+  const over = disk.bytes > disk.maxBytes ? ', which is too much' : '';
+  return ['', `- disk ${formatBytes(disk.bytes)} of ${formatBytes(disk.maxBytes)}${over}`];
 }
 
 /** What a run has spent, holds and has left, in all, by model and by story, as Markdown; nothing before its first call. */

@@ -1,4 +1,5 @@
 import { answerCommands, passedCount, waitingText, waitsFor } from '../../domain/run/board.ts';
+import { askedBy } from '../../domain/run/approval.ts';
 import { isWorkedOn } from '../../domain/run/board-story.ts';
 import type { Board } from '../../domain/run/board.ts';
 import type { BoardStory } from '../../domain/run/board-story.ts';
@@ -38,7 +39,7 @@ export function statusLines(board: Board, { look, nowMs }: { readonly look: Look
     `- branch ${cleanLine(board.branch)}${board.tip === null ? '' : ` ${shortCommit(board.tip)}`}, model ${cleanLine(board.model)}`,
     ...board.approvals.map(
       ({ id, storyId, question, defaultChoice, since, until }) =>
-        `- **${storyId} waits for an answer** since ${formatClock(since)}: ${cleanLine(question)}; ${answerCommands(id)}; without one ${defaultChoice} at ${formatClock(until)}`,
+        `- **${askedBy(storyId)} waits for an answer** since ${formatClock(since)}: ${cleanLine(question)}; ${answerCommands(id)}; without one ${defaultChoice} at ${formatClock(until)}`,
     ),
     ...gateNotes(board).map(([name, text]) => `- ${name}: ${text}`),
     ...(board.uiUrl === null ? [] : [`- engine ui ${board.uiUrl}`]),

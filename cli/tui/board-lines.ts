@@ -1,4 +1,5 @@
 import { answerCommands, heldBy, passedCount, waitingText, waitsFor } from '../../domain/run/board.ts';
+import { askedBy } from '../../domain/run/approval.ts';
 import { isWorkedOn } from '../../domain/run/board-story.ts';
 import type { Board } from '../../domain/run/board.ts';
 import type { BoardStory } from '../../domain/run/board-story.ts';
@@ -210,7 +211,7 @@ function noticeLines(board: Board, { look, connection, nowMs }: BoardView): stri
       .slice(0, 3)
       .map(
         ({ id, storyId, question, defaultChoice, until }) =>
-          `? ${cell(storyId, look)} ${cell(question, look)}: ${answerCommands(id)} (${defaultChoice} at ${formatClock(until)})`,
+          `? ${cell(askedBy(storyId), look)} ${cell(question, look)}: ${answerCommands(id)} (${defaultChoice} at ${formatClock(until)})`,
       ),
     ...(board.approvals.length > 3 ? [`? ${board.approvals.length - 3} more: codetether approvals`] : []),
     ...(isShown ? [`${sign} ${formatClock(notice.at)} ${cell(notice.text, look)}`] : []),
@@ -259,7 +260,13 @@ function keyLine(board: Board, { look, keys }: BoardView): string[] {
   if (!keys || !isActive(board.status)) return [];
   const separator = ` ${look.signs.separator} `;
   const steering =
-    board.status === 'stopping' ? [] : [board.status === 'paused' ? 'p resume' : 'p pause', 's stop after this step'];
+    board.status === 'stopping'
+      ? []
+      : [
+          board.status === 'paused' ? 'p resume' : 'p pause',
+          ...(board.stories.some((story) => story.state === 'running') ? ['n nudge'] : []),
+          look.columns < 80 ? 's stop' : 's stop after this step',
+        ];
   return [dimLine([...steering, 'ctrl-c leave it running'].join(separator), look)];
 }
 

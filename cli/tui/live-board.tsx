@@ -44,7 +44,8 @@ export function openLiveBoard({ screen, keyboard, environment, onKey }: LiveBoar
       connection: state.connection,
       keys: keys && listen,
     });
-    const frame = <BoardFrame lines={lines} listen={keys && listen} onKey={onKey} />;
+    const agents = state.board.stories.filter((story) => story.state === 'running').map((story) => story.storyId);
+    const frame = <BoardFrame lines={lines} listen={keys && listen} agents={agents} onKey={onKey} />;
     if (instance === undefined) {
       instance = render(frame, {
         stdout: screen,

@@ -6,10 +6,10 @@
  * Every activity may run twice (a worker can die after the effect and before the answer): each says
  * what makes the second run harmless.
  */
-import type { Nudge, WorkspaceStart } from './ralph.ts';
+import type { Nudge, ReloadRequest, ReloadResult, WorkspaceStart } from './ralph.ts';
 import type { Approval, ApprovalSettlement } from '../run/approval.ts';
 import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
-import type { BudgetName, CapsChange, Usage } from '../run/budget.ts';
+import type { BudgetLine, BudgetName, CapsChange, Usage } from '../run/budget.ts';
 import type { ProgressVerdict } from '../run/progress.ts';
 import type { HeldStory } from '../ralph/overlap.ts';
 
@@ -17,6 +17,17 @@ export interface AttemptRef {
   readonly runId: string;
   readonly storyId: string;
   readonly attempt: number;
+}
+
+/**
+ * A host's right to do a story's work, or what is done for a run as a whole. Whoever holds it is named in the store; the number
+ * grows with each placement, so that what was begun under an older one is known and refused.
+ */
+export interface Lease {
+  /** The workspace's id, or the run's. */
+  readonly leaseId: string;
+  readonly hostId: string;
+  readonly number: number;
 }
 
 // ── model ────────────────────────────────────────────────────────────────────
@@ -62,14 +73,17 @@ export type ModelStepResult =
       readonly toolCalls: readonly ToolCallRef[];
       readonly usage: Usage;
     }
-  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName };
+  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
+  /** Nothing was asked: a person decides first whether the run goes on. */
+  | { readonly kind: 'budget-line'; readonly line: BudgetLine };
 
 export interface ModelActivities {
   /**
    * Reserves the call's price, sends the session's transcript to the model and appends the answer.
    * Twice: an answer that was stored under the step's key is returned without a call.
    * A provider that is busy or away is waited for by failing with `details.retryAfterMs` (the engine's timer is the wait), after
-   * the event `model-waiting`. Throws `provider-*`, `model-unknown`, `provider-key-missing`, `script-*`.
+   * the event `model-waiting`; so is one whose key or address this worker was started without. Throws `provider-*`, `model-unknown`,
+   * `script-*`.
    */
   modelStep(input: ModelStepInput): Promise<ModelStepResult>;
 }
@@ -98,6 +112,8 @@ export interface ToolCallResult {
 export interface RecoverToolCallResult {
   /** `recorded`: its result is in the transcript after all; `rerun`: run it again; `interrupted`: the model was told. */
   readonly kind: 'recorded' | 'rerun' | 'interrupted';
+  /** It was lost while it ran, not on its way there. */
+  readonly isBegun: boolean;
 }
 
 export interface ToolActivities {
@@ -129,6 +145,11 @@ export interface PrepareWorkspaceResult {
   /** The commit that the story's change is measured against. */
   readonly base: string;
 }
+
+export type TakeOverResult =
+  | { readonly kind: 'taken-over'; readonly path: string }
+  /** The story has no workspace, or its files are lost with its host: `prepareWorkspace` makes one. */
+  | { readonly kind: 'nothing' };
 
 export interface CommitStoryInput extends AttemptRef {}
 
@@ -186,6 +207,11 @@ export interface WorkspaceActivities {
   openRepository(input: { readonly runId: string }): Promise<OpenRepositoryResult>;
   /** Twice: the same worktree in the same state, see {@link WorkspaceStart}. */
   prepareWorkspace(input: AttemptRef & { readonly start: WorkspaceStart }): Promise<PrepareWorkspaceResult>;
+  /**
+   * For a shared run, on the story's new host: makes the worktree from the checkpoint that the shared remote has, and tells the agent, if
+   * there is one. Twice: finds it made.
+   */
+  takeOverWorkspace(input: AttemptRef): Promise<TakeOverResult>;
   /**
    * One commit with all of the story's changes and the trailers `Codetether-Run`, `-Story`, `-Attempt`, on the workspace's base.
    * Twice: the commit with these trailers is found and returned.
@@ -272,7 +298,8 @@ export interface ProgressActivities {
 export interface PrdFileActivities {
   /**
    * Writes the stories' `passes` into prd.json, atomically, keeping all else as it is in the file now (the
-   * user may be editing it), and appends the entries of finished attempts to progress.txt. Twice: the same files.
+   * user may be editing it), and appends the entries of finished attempts to progress.txt. On another host than the run's own only a
+   * warning is written. Twice: the same files.
    */
   syncPrdFiles(input: { readonly runId: string }): Promise<void>;
 }
@@ -377,7 +404,34 @@ export interface FinishRunInput {
   readonly durationMs: number;
 }
 
+export interface ReloadPrdInput extends ReloadRequest {
+  readonly runId: string;
+  /** Stories that are worked on. */
+  readonly inFlight: readonly string[];
+  /** Those of them that are being merged. */
+  readonly merging: readonly string[];
+}
+
+export interface PlaceWorkInput {
+  readonly runId: string;
+  /** Null: what is done for the run as a whole. */
+  readonly storyId: string | null;
+}
+
+export interface Placement {
+  readonly lease: Lease;
+  /** How long the host counts as alive without another sign of it. */
+  readonly expiresInMs: number;
+  /** The story's workspace is not under this lease yet, see `takeOverWorkspace`. */
+  readonly takeOver: boolean;
+}
+
 export interface ProjectionActivities {
+  /**
+   * Names the host that does a story of a shared run, or what is done for the run as a whole. A host that has it and is alive keeps it; else
+   * one that is alive gets it, with `story-placed` and `host-lost`. Throws `hosts-lost`. Twice: the same answer.
+   */
+  placeWork(input: PlaceWorkInput): Promise<Placement>;
   /** Reads which stories may start now, in order; changes nothing. */
   readyStories(input: {
     readonly runId: string;
@@ -391,6 +445,11 @@ export interface ProjectionActivities {
   requestApproval(input: Approval): Promise<void>;
   /** Ends a pending approval and writes `approval-answered`. Twice: the first answer stays. */
   settleApproval(input: ApprovalSettlement): Promise<void>;
+  /**
+   * Makes the run follow a PRD that was edited: its stories, texts and gates, and `prd-reloaded`, in one transaction. Twice: the
+   * second finds it done.
+   */
+  reloadPrd(input: ReloadPrdInput): Promise<ReloadResult>;
   /** Marks stories that can never start as blocked, writes `run-ended` and the run's final state. */
   finishRun(input: FinishRunInput): Promise<void>;
 }

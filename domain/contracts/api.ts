@@ -31,9 +31,17 @@ export const StartRunRequest = z.strictObject({
   /** Model calls of all stories together. */
   maxTotalSteps: positive.optional(),
   maxTimeMs: positive.optional(),
+  /** Of all worktrees of the run; default: the setting `maxDisk`. */
+  maxDiskBytes: positive.optional(),
   /** When something has to be asked; default `deny`: nobody may be there. */
   onAsk: z.enum(onAskPolicies).optional(),
+  /** Percent of `maxCostUsd` at which a person is asked whether the run is to go on. */
+  askAtPercent: z.number().min(1).max(99).optional(),
+  /** Ask a person before a story is merged. */
+  askMerge: z.boolean().optional(),
   askTimeoutMs: positive.optional(),
+  /** Absolute path or URL of the bare repository through which hosts share the run; default: it stays on one host. */
+  remote: z.string().min(1).max(1_000).optional(),
   allowUnchecked: z.boolean().default(false),
   allowDirty: z.boolean().default(false),
   /** Check everything and say what would be done; start nothing. */
@@ -75,6 +83,8 @@ export const RunView = z.object({
   base: z.string().nullable(),
   tip: z.string().nullable(),
   hostId: z.string(),
+  /** The shared remote; null when the run stays on its host. */
+  remote: z.string().nullable(),
   model: z.string(),
   execution: z.number(),
   passed: z.number(),
@@ -169,6 +179,8 @@ export const RunDetailView = RunView.extend({
   approvals: z.array(ApprovalView),
   /** Stories whose model's provider is waited for. */
   waits: z.array(runEventBodies['model-waiting'].extend({ storyId: z.string() })),
+  /** What the run's worktrees take, as it was last measured; null before that. */
+  disk: runEventBodies['disk-measured'].nullable(),
   /** By story and model. */
   spending: z.array(SpendingView),
 });
@@ -218,7 +230,27 @@ export type RollbackStoryRequest = z.input<typeof RollbackStoryRequest>;
 export const RollbackResponse = SteerResponse.extend({ storyIds: z.array(z.string()), afterSeq: z.number() });
 export type RollbackResponse = z.infer<typeof RollbackResponse>;
 
-/** POST /v1/runs/:runId/story/:storyId/{nudge,retry}: a message to the story's agent; a failed story opened again, with a hint. */
+/** Body of POST /v1/runs/:runId/reload; all optional. */
+export const ReloadRunRequest = z.strictObject({
+  /** Say what would change; change nothing. */
+  dryRun: z.boolean().default(false),
+  /** Accept new stories that nothing checks. */
+  allowUnchecked: z.boolean().default(false),
+});
+export type ReloadRunRequest = z.input<typeof ReloadRunRequest>;
+
+/** What the edited PRD changes, or has changed when `applied`; `stopped` are the stories whose agents stop for it. */
+export const ReloadResponse = SteerResponse.extend({
+  applied: z.boolean(),
+  changes: runEventBodies['prd-reloaded'],
+  warnings: z.array(z.string()),
+});
+export type ReloadResponse = z.infer<typeof ReloadResponse>;
+
+/**
+ * POST /v1/runs/:runId/story/:storyId/{nudge,retry}: a message to the story's agent; a failed story opened again, with a hint.
+ * Answered by {@link ResumeResponse}: a retry starts a run that has ended again.
+ */
 export const storyVerbs = ['nudge', 'retry'] as const;
 export type StoryVerb = (typeof storyVerbs)[number];
 export const TellStoryRequest = z.strictObject({ text: z.string().max(4_000) });
@@ -317,6 +349,9 @@ export const HostView = z.object({
   pid: z.number(),
   version: z.string(),
   slots: z.number(),
+  slotsUsed: z.number(),
+  /** Stories of active runs that it holds a lease on. */
+  leases: z.number(),
   seenAt: z.string(),
   alive: z.boolean(),
 });

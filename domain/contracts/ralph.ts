@@ -21,10 +21,18 @@ export interface RalphOptions {
   readonly maxTotalSteps?: number | undefined;
   /** Wall clock of one execution. */
   readonly maxTimeMs: number | null;
+  /** Of all worktrees of the run on one host; absent: no quota. */
+  readonly maxDiskBytes?: number | undefined;
   /** Default: `deny`. */
   readonly onAsk?: OnAsk | undefined;
+  /** Percent of `maxCostUsd` at which a person is asked whether the run is to go on. */
+  readonly askAtPercent?: number | undefined;
+  /** A person is asked before a story is merged. */
+  readonly askMerge?: boolean | undefined;
   /** How long a person is waited for. */
   readonly askTimeoutMs?: number | undefined;
+  /** Path or URL of the bare repository that hosts share; absent: all is done on the run's own host. */
+  readonly remote?: string | undefined;
 }
 
 export interface RalphRunInput {
@@ -39,6 +47,8 @@ export interface RalphRunInput {
   /** Names of the PRD's quality checks in the order they run. */
   readonly gates: readonly string[];
   readonly uiUrl: string | null;
+  /** The one failed story that this execution tries again; absent: all of them. */
+  readonly retry?: string;
   /** Set by continue-as-new only. */
   readonly resume?: RalphRunState;
 }
@@ -80,7 +90,10 @@ export interface RalphStoryInput {
   readonly storyId: string;
   readonly title: string;
   readonly attempt: number;
+  /** The run's own. */
   readonly hostId: string;
+  /** Any host may do it, see `placeWork`; absent: only the run's own. */
+  readonly isShared?: boolean;
   readonly model: string;
   readonly fallbackModel?: string;
   readonly onAsk: OnAsk;
@@ -177,6 +190,7 @@ export interface RollbackRequest {
 export interface RalphRollbackInput extends RollbackRequest {
   readonly runId: string;
   readonly hostId: string;
+  readonly isShared?: boolean;
   readonly gates: readonly string[];
 }
 
@@ -189,7 +203,29 @@ export const runUpdates = {
   rollback: 'rollback',
   nudge: 'nudge',
   retry: 'retry',
+  reload: 'reload',
 } as const;
+
+/** Argument of `reload`: a PRD that was read and checked. */
+export interface ReloadRequest {
+  readonly reloadId: string;
+  /** Blob hash of the PRD as JSON. */
+  readonly prd: string;
+  /** When its file was written; RFC 3339. */
+  readonly savedAt: string;
+}
+
+export type ReloadResult =
+  | {
+      readonly kind: 'reloaded';
+      /** All gates from now on. */
+      readonly gates: readonly string[];
+      readonly changedGates: readonly string[];
+      /** Stories that are worked on and are not to be: at most as many as are in flight. */
+      readonly stopped: readonly string[];
+    }
+  /** Nothing was changed: these are being merged, and the PRD is to have them no more. */
+  | { readonly kind: 'refused'; readonly storyIds: readonly string[] };
 
 /** Argument of `nudge` and `retry`. */
 export interface StoryMessage {
@@ -203,6 +239,9 @@ export interface Nudge {
   readonly nudgeId: string;
   readonly text: string;
 }
+
+/** Signals from an attempt to its run. */
+export const runSignals = { budgetLine: 'budgetLine' } as const;
 
 /** Signals from a parent to its children. */
 export const childSignals = {

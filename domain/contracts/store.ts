@@ -4,13 +4,22 @@
  */
 import type { Approval, ApprovalSettlement, ApprovalState } from '../run/approval.ts';
 import type { ModelPrice } from '../model/prices.ts';
-import type { BudgetCaps, BudgetLedger, BudgetName, Usage } from '../run/budget.ts';
+import type { BudgetCaps, BudgetLedger, BudgetLine, BudgetName, Usage } from '../run/budget.ts';
 import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
-import type { FinishRunInput, ModelStepResult, ReadyStoriesResult, RecordInput } from './activities.ts';
-import type { RalphOptions } from './ralph.ts';
+import type {
+  FinishRunInput,
+  Lease,
+  ModelStepResult,
+  PlaceWorkInput,
+  Placement,
+  ReadyStoriesResult,
+  RecordInput,
+  ReloadPrdInput,
+} from './activities.ts';
+import type { RalphOptions, ReloadResult } from './ralph.ts';
 
 export interface RunRecord {
   readonly runId: string;
@@ -82,12 +91,20 @@ export interface RunPlan {
   readonly hostId: string;
   readonly options: RalphOptions;
   readonly prd: Prd;
+  /** The one failed story that is tried again; absent: all of them are. */
+  readonly retry?: StoryRetry | undefined;
+}
+
+export interface StoryRetry {
+  readonly storyId: string;
+  /** What its agent is told; may be empty. */
+  readonly hint: string;
 }
 
 export interface RunStore {
   /**
    * Creates the run and its stories, or opens the existing run for a further execution: stories follow the
-   * PRD (a story whose `passes` the user reset is open again; a failed or blocked one is open again; new ones are
+   * PRD (a story whose `passes` the user reset is open again; a failed or blocked one is open again, see `retry`; new ones are
    * added, missing ones removed), caps and options are the new ones, `tries` starts from 0.
    * @returns the number of the execution
    */
@@ -110,6 +127,8 @@ export interface RunStore {
   }): Promise<ReadyStoriesResult>;
   record(input: RecordInput): Promise<void>;
   finishRun(input: FinishRunInput): Promise<void>;
+  /** See `ProjectionActivities.reloadPrd`. */
+  reloadPrd(input: ReloadPrdInput): Promise<ReloadResult>;
   /**
    * Remembers a failed attempt of a story and returns the newest of those that are remembered, oldest first. They are
    * forgotten when the story passes or its text changes, not by a further execution. Twice: remembered once.
@@ -168,7 +187,9 @@ export type ReserveResult =
   | { readonly kind: 'reserved'; readonly tokens: number }
   /** Somebody else has stored an answer meanwhile. */
   | { readonly kind: 'answered' }
-  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName };
+  | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
+  /** Nothing is held: the line is reached, and `budget-line-reached` does not stand in the run's events yet. */
+  | { readonly kind: 'budget-line'; readonly line: BudgetLine };
 
 /** What one model was used for by one story. */
 export interface ModelSpending {
@@ -277,6 +298,10 @@ export interface WorkspaceRecord {
   readonly checkpoint: string;
   /** `prepareWorkspace` of this attempt made it. */
   readonly attempt: number;
+  /** Number of the lease under which it was made or taken over; 0 in a run that is not shared. */
+  readonly lease: number;
+  /** Where its checkpoints are kept besides; null in a run that is not shared. */
+  readonly remote: string | null;
 }
 
 export interface WorkspaceStore {
@@ -343,13 +368,25 @@ export interface HostRecord {
   readonly pid: number;
   readonly version: string;
   readonly slots: number;
+  /** Activities that it runs now. */
+  readonly slotsUsed: number;
   readonly seenAt: Date;
+  /** Stories of active runs that it holds a lease on. */
+  readonly leases: number;
 }
 
 export interface HostStore {
   /** Called every few seconds by a worker. */
-  seeHost(host: Omit<HostRecord, 'seenAt'>): Promise<void>;
+  seeHost(host: Omit<HostRecord, 'seenAt' | 'leases'>): Promise<void>;
   listHosts(): Promise<readonly HostRecord[]>;
+}
+
+export interface LeaseStore {
+  placeWork(input: PlaceWorkInput): Promise<Placement>;
+  /** Throws `lease-lost` when it is not the newest of its id. */
+  requireLease(lease: Lease): Promise<void>;
+  /** Takes leases back from hosts whose runs are over; returns how many. */
+  releaseLeases(): Promise<number>;
 }
 
 export interface ApprovalRecord extends Approval {
@@ -416,5 +453,6 @@ export type Store = ApprovalStore &
   WorkspaceStore &
   CheckStore &
   BlobStore &
+  LeaseStore &
   HostStore &
   MemoryStore;

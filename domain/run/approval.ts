@@ -1,6 +1,6 @@
 /** What a person is asked before a run goes on, and what happens when nobody answers. */
 
-export const approvalKinds = ['tool-risk', 'quota'] as const;
+export const approvalKinds = ['tool-risk', 'quota', 'budget-line', 'merge'] as const;
 export type ApprovalKind = (typeof approvalKinds)[number];
 
 export const approvalStates = ['pending', 'answered', 'expired'] as const;
@@ -18,6 +18,7 @@ export const defaultAskTimeoutMs = 24 * 60 * 60 * 1000;
 /** The first choice is a yes, the last one a no; the last one also counts when nobody answers. */
 export interface ApprovalQuestion {
   readonly kind: ApprovalKind;
+  /** Empty when the whole run waits. */
   readonly storyId: string;
   /** At most 300 characters. */
   readonly question: string;
@@ -47,9 +48,14 @@ export interface ApprovalSettlement {
   readonly storyId: string;
   readonly state: Exclude<ApprovalState, 'pending'>;
   readonly answer: string;
-  /** A person, `on-ask` or `timeout`. */
+  /** A person, or what has answered in the place of one: `on-ask`, `timeout`, `stop`, `cancelled`, `moot`. */
   readonly answeredBy: string;
   readonly note: string;
+}
+
+/** Who waits for an answer, for people. */
+export function askedBy(storyId: string): string {
+  return storyId === '' ? 'run' : storyId;
 }
 
 /** Update of every workflow that asks. */

@@ -69,6 +69,17 @@ export function storyOf(view: StoryView, ended: boolean): BoardStory {
   };
 }
 
+/** A story that has just come into the PRD. */
+export function newStory(head: {
+  readonly storyId: string;
+  readonly title: string;
+  readonly dependsOn: string[];
+}): BoardStory {
+  const usage = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costUsd: 0 };
+  const counts = { priority: 1, attempts: 0, durationMs: 0 };
+  return storyOf({ ...head, ...counts, status: 'open', commit: null, problem: null, usage }, false);
+}
+
 /** What holds only while somebody works on the story. */
 export const noLive = { step: null, activity: null, outputLine: null, waiting: null, redGate: null } as const;
 
@@ -114,6 +125,8 @@ export function reduceStory(
       // An answer without tool calls asks for completion: the gates come next (or, after a cut answer, a further step).
       return event.body.toolCalls.length === 0 ? atGate(counted, 'workspace', run.gates, undefined) : counted;
     }
+    case 'host-lost':
+      return { ...story, activity: hostLostText(event.body), outputLine: null };
     case 'tool-interrupted':
       return {
         ...story,
@@ -179,16 +192,25 @@ export function reduceStory(
     case 'baseline-gate-ended':
     case 'tool-ended':
     case 'agent-nudged':
+    case 'disk-measured':
+    case 'budget-line-reached':
+    case 'prd-reloaded':
     case 'run-paused':
     case 'caps-changed':
     case 'run-resumed':
     case 'run-stopping':
     case 'worker-recovered':
+    case 'story-placed':
     case 'rollback-failed':
     case 'warning':
     case 'run-ended':
       return story;
   }
+}
+
+/** One clause for `host-lost`; the same on the board and in plain lines. */
+export function hostLostText({ hostId, nextHostId }: RunEventBody<'host-lost'>): string {
+  return `host ${hostId} was lost; the work goes on at ${nextHostId}`;
 }
 
 /** Whether an output line belongs to what the story is at: a gate's lines carry step 0. */

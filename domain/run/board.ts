@@ -3,8 +3,9 @@
  * final summary are drawn from this one value.
  */
 import type { RunDetailView } from '../contracts/api.ts';
-import { isWorkedOn, noLive, reduceStory, storyOf } from './board-story.ts';
+import { hostLostText, isWorkedOn, newStory, noLive, reduceStory, storyOf } from './board-story.ts';
 import type { BoardStory } from './board-story.ts';
+import { isActive } from './status.ts';
 import type { RunEvent, RunEventBody, RunStatus } from './events.ts';
 export interface BoardNotice {
   readonly at: string;
@@ -166,7 +167,9 @@ function reduceRun(board: Board, event: RunEvent): Board {
         ended: null,
         notice: null,
         stories: board.stories.map((story) =>
-          story.state === 'passed' ? story : { ...story, state: 'open', ...noLive, failures: [] },
+          story.state === 'passed' || staysFailed(story, body.retry)
+            ? story
+            : { ...story, state: 'open', ...noLive, failures: [] },
         ),
       };
     }
@@ -190,6 +193,9 @@ function reduceRun(board: Board, event: RunEvent): Board {
       return { ...board, tip: event.body.commit };
     case 'rollback-failed':
       return notice(rollbackFailedText(event.body.storyIds, event.body.message));
+    case 'disk-measured':
+    case 'budget-line-reached':
+      return board;
     case 'attempt-failed':
       return settled;
     case 'approval-requested': {
@@ -205,6 +211,11 @@ function reduceRun(board: Board, event: RunEvent): Board {
       const { maxCostUsd, maxTokens, maxTimeMs } = event.body;
       return { ...board, maxCostUsd, maxTokens, maxTimeMs };
     }
+    case 'prd-reloaded':
+      // The snapshot knows better which stories there are.
+      return event.seq <= board.snapshotSeq
+        ? { ...board, gates: event.body.gates }
+        : { ...board, gates: event.body.gates, stories: reloadedStories(board.stories, event.body) };
     case 'run-paused':
       return { ...board, status: 'paused' };
     case 'run-resumed':
@@ -213,6 +224,10 @@ function reduceRun(board: Board, event: RunEvent): Board {
       return { ...board, status: 'stopping' };
     case 'worker-recovered':
       return notice(recoveredText(event.body.interrupted), true);
+    case 'agent-nudged':
+      return notice(`${event.storyId ?? 'the agent'} is told: ${event.body.text}`, true);
+    case 'host-lost':
+      return notice(hostLostText(event.body), true);
     case 'merge-waiting':
     case 'warning':
       return notice(event.body.message);
@@ -232,15 +247,41 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'step-started':
     case 'step-output':
     case 'model-waiting':
-    case 'agent-nudged':
     case 'story-reopened':
     case 'tool-ended':
     case 'tool-interrupted':
+    case 'story-placed':
     case 'story-failed':
     case 'story-blocked':
     case 'story-held':
       return board;
   }
+}
+
+/** Only the story that a person wanted to be tried again is. */
+function staysFailed(story: BoardStory, retry: string | undefined): boolean {
+  return retry !== undefined && story.state === 'failed' && story.storyId !== retry;
+}
+
+function reloadedStories(stories: readonly BoardStory[], body: RunEventBody<'prd-reloaded'>): readonly BoardStory[] {
+  const changed = new Map(body.changed.map(({ storyId, ...head }) => [storyId, head]));
+  const known = new Set(stories.map((story) => story.storyId));
+  return [
+    ...stories
+      .filter((story) => !body.removed.includes(story.storyId))
+      .map((story): BoardStory => {
+        const { storyId } = story;
+        const head = changed.get(storyId);
+        const isAnew = body.reopened.includes(storyId) || (head !== undefined && story.state === 'failed');
+        return {
+          ...story,
+          ...head,
+          ...(isAnew ? { state: 'open', ...noLive, commit: null } : {}),
+          ...(body.passed.includes(storyId) ? { state: 'passed', ...noLive, problem: null } : {}),
+        };
+      }),
+    ...body.added.filter(({ storyId }) => !known.has(storyId)).map(newStory),
+  ];
 }
 
 function withVerdict(board: Board, { gate, verdict }: RunEventBody<'baseline-gate-ended'>): Board {
@@ -270,6 +311,7 @@ export const waitingReasons = {
   'rate-limit': 'rate limit',
   overloaded: 'overloaded',
   unreachable: 'unreachable',
+  'not-configured': 'no key or address',
 } as const satisfies Record<RunEventBody<'model-waiting'>['reason'], string>;
 
 function formatLeft(leftMs: number): string {
@@ -285,6 +327,13 @@ export function answerCommands(id: string): string {
 /** One sentence for `rollback-failed`; the same on the board and in plain lines. */
 export function rollbackFailedText(storyIds: readonly string[], message: string): string {
   return `${storyIds.join(', ')} not rolled back: ${message}`;
+}
+
+/** A person is asked, and nothing else goes on: no story is worked on that does not wait for an answer itself. */
+export function waitsForPerson(board: Board): boolean {
+  const asked = new Set(board.approvals.map(({ storyId }) => storyId));
+  if (asked.size === 0 || !isActive(board.status)) return false;
+  return asked.has('') || board.stories.every((story) => asked.has(story.storyId) || !isWorkedOn(story));
 }
 
 /** Prerequisites of an open story that have not passed; empty when it may start. */

@@ -104,6 +104,28 @@ export function leftOf(
   };
 }
 
+/** A share of the money cap at which a person is asked whether the run is to go on. */
+export interface BudgetLine {
+  readonly percent: number;
+  readonly spentUsd: number;
+  readonly maxCostUsd: number;
+}
+
+/** The line that what was spent has reached; `null` when there is none or it is not reached. */
+export function reachedLine(
+  options: { readonly maxCostUsd: number | null; readonly askAtPercent?: number | undefined },
+  { spentUsd }: Pick<BudgetLedger, 'spentUsd'>,
+): BudgetLine | null {
+  const { maxCostUsd, askAtPercent: percent } = options;
+  if (maxCostUsd === null || percent === undefined) return null;
+  return nanoDollars(spentUsd) * 100 >= nanoDollars(maxCostUsd) * percent ? { percent, spentUsd, maxCostUsd } : null;
+}
+
+/** The same line of the same cap is asked about once, over all executions. */
+export function budgetLineKey({ percent, maxCostUsd }: BudgetLine): string {
+  return `budget-line:${percent}:${nanoDollars(maxCostUsd)}`;
+}
+
 /** The cap that leaves no room for anything, so that a run cannot go on under it; `null` when there is none. */
 export function usedUpCap(caps: BudgetCaps, ledger: BudgetLedger): BudgetName | null {
   if (caps.maxCostUsd !== null && nanoDollars(ledger.spentUsd) >= nanoDollars(caps.maxCostUsd)) return 'max-cost';

@@ -23,6 +23,8 @@ export const attemptFailures = [
   'model-failed',
   'tool-failed',
   'tampered',
+  'merge-denied',
+  'disk-quota',
 ] as const;
 export type AttemptFailure = (typeof attemptFailures)[number];
 
@@ -34,6 +36,7 @@ export const checkVerdicts = ['ok', 'red', 'flaky', 'red-as-before'] as const;
 export type CheckVerdict = (typeof checkVerdicts)[number];
 
 const count = z.number().int().nonnegative();
+const storyHead = z.object({ storyId: z.string(), title: z.string(), dependsOn: z.array(z.string()) });
 
 /** Body by kind. `storyId` and `attempt` stand beside the body, not in it. */
 export const runEventBodies = {
@@ -53,6 +56,8 @@ export const runEventBodies = {
     maxTokens: z.number().nullable(),
     maxTimeMs: z.number().nullable(),
     uiUrl: z.string().nullable(),
+    /** The one failed story that is tried again; absent: all of them are. */
+    retry: z.string().optional(),
   }),
   'baseline-gate-ended': z.object({
     gate: z.string(),
@@ -76,11 +81,11 @@ export const runEventBodies = {
     text: z.string(),
     toolCalls: z.array(z.string()),
   }),
-  /** The provider refused the call or cannot be reached: it is asked again at `until`, or `nextModel` is asked in its place. */
+  /** The provider refused the call, cannot be reached, or its key is not there any more: it is asked again at `until`, or `nextModel` is asked in its place. */
   'model-waiting': z.object({
     step: count,
     provider: z.string(),
-    reason: z.enum(['rate-limit', 'overloaded', 'unreachable']),
+    reason: z.enum(['rate-limit', 'overloaded', 'unreachable', 'not-configured']),
     message: z.string(),
     /** RFC 3339. */
     until: z.string(),
@@ -135,6 +140,10 @@ export const runEventBodies = {
     /** RFC 3339. */
     expiresAt: z.string(),
   }),
+  /** What the run's worktrees take, when that has changed. */
+  'disk-measured': z.object({ bytes: count, maxBytes: count }),
+  /** Such a share of the money cap is spent; a person is asked whether the run is to go on. */
+  'budget-line-reached': z.object({ percent: z.number(), spentUsd: z.number(), maxCostUsd: z.number() }),
   'approval-answered': z.object({
     id: z.string(),
     state: z.enum(['answered', 'expired']),
@@ -155,8 +164,32 @@ export const runEventBodies = {
     maxTimeMs: z.number().nullable(),
   }),
   'run-resumed': z.object({}),
+  /** The run follows the PRD file as it was edited; see `domain/ralph/reload.ts`. */
+  'prd-reloaded': z.object({
+    added: z.array(storyHead),
+    changed: z.array(storyHead),
+    removed: z.array(z.string()),
+    passed: z.array(z.string()),
+    reopened: z.array(z.string()),
+    changedGates: z.array(z.string()),
+    removedGates: z.array(z.string()),
+    texts: z.boolean(),
+    /** All gates from now on. */
+    gates: z.array(z.string()),
+    /** Removed or passed while an agent worked on them: it stops after its step. */
+    stopped: z.array(z.string()),
+  }),
   'run-stopping': z.object({ mode: z.enum(['stop', 'cancel']) }),
   'worker-recovered': z.object({ interrupted: count }),
+  /** A host has the story from now on; `lease` counts how often it was given to one. */
+  'story-placed': z.object({ hostId: z.string(), lease: count }),
+  /** A host was not seen any more: what it worked on (the story; without one, what is done for the run as a whole) goes on elsewhere. */
+  'host-lost': z.object({
+    hostId: z.string(),
+    /** RFC 3339: the last sign of it. */
+    seenAt: z.string(),
+    nextHostId: z.string(),
+  }),
   warning: z.object({ message: z.string() }),
   'run-ended': z.object({
     outcome: z.enum(runOutcomes),

@@ -11,7 +11,7 @@ export const runOutcomes = [
 ] as const;
 export type RunOutcome = (typeof runOutcomes)[number];
 
-const activeStatuses = ['starting', 'running', 'paused', 'stopping'] as const;
+export const activeStatuses = ['starting', 'running', 'paused', 'stopping'] as const;
 export const runStatuses = [...activeStatuses, ...runOutcomes] as const;
 export type RunStatus = (typeof runStatuses)[number];
 

@@ -9,6 +9,7 @@ import { rollbackRoutes } from './rollback-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { requirePermissions } from './permissions.ts';
 import { answerWithProblems } from './problems.ts';
+import { reloadRoutes } from './reload-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { storyRoutes } from './story-routes.ts';
 import { systemRoutes } from './system-routes.ts';
@@ -38,6 +39,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(approvalRoutes(deps));
   await app.register(storyRoutes(deps));
   await app.register(rollbackRoutes(deps));
+  await app.register(reloadRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));
   return app;
 }

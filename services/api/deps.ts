@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
-import type { RunPlan } from '../../domain/contracts/store.ts';
+import type { RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
+import type { Prd } from '../../domain/ralph/prd.ts';
 import type { PostgresStore } from '../store/store.ts';
 import type { RunEngine } from './engine.ts';
 import type { Authenticate } from './permissions.ts';
@@ -14,11 +15,23 @@ export interface Preflight {
   readonly warnings: readonly string[];
 }
 
+export interface EditedPrd {
+  readonly prd: Prd;
+  /** When the file was written. */
+  readonly savedAt: Date;
+  readonly warnings: readonly string[];
+}
+
 export interface ApiDeps {
   readonly store: Omit<PostgresStore, 'prepare' | 'close'>;
   readonly engine: RunEngine;
   /** Checks all that can be checked before a run starts; changes nothing. */
   readonly preflight: (request: CheckedStartRequest) => Promise<Preflight>;
+  /** Reads and checks the PRD of a run that goes on; changes nothing. */
+  readonly readEditedPrd: (
+    run: RunRecord,
+    options: { readonly stories: readonly StoryRecord[]; readonly allowUnchecked: boolean },
+  ) => Promise<EditedPrd>;
   readonly authenticate: Authenticate;
   readonly ui: UiLocation;
   readonly version: string;

@@ -4,6 +4,8 @@ import type {
   CleanUpInput,
   RalphRollbackInput,
   RalphRunInput,
+  ReloadRequest,
+  ReloadResult,
   RollbackRequest,
 } from '../../domain/contracts/ralph.ts';
 import type { ApprovalAnswer } from '../../domain/run/approval.ts';
@@ -38,6 +40,8 @@ export interface RunEngine {
   steer(runId: string, verb: SteerVerb): Promise<void>;
   /** Returns when the run has taken it; throws like `steer`. */
   tell(runId: string, verb: StoryVerb, message: StoryMessage): Promise<void>;
+  /** Returns when the run goes on with the edited PRD; throws like `steer`. */
+  reload(runId: string, request: ReloadRequest): Promise<ReloadResult>;
   /** Returns when the run goes on under the new caps; throws like `steer`. */
   setCaps(runId: string, change: CapsChange): Promise<void>;
   /**

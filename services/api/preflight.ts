@@ -6,6 +6,15 @@ import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
 import type { ApiDeps } from './deps.ts';
 
+/** The checks before a run follows its edited PRD. */
+export function createEditedPrdReader(environment: Environment): ApiDeps['readEditedPrd'] {
+  return async (run, { stories, allowUnchecked }) => {
+    const { preflightReload } = await import('../../activities/ralph/preflight.ts');
+    const known = { ...run, stories: stories.map(({ story }) => story) };
+    return await preflightReload(known, { allowUnchecked, searchPath: environment['PATH'] ?? '' });
+  };
+}
+
 /** The checks before a run, with what they need of this host. They are loaded with the first run that is asked for. */
 export function createPreflight(options: {
   readonly config: Config;
@@ -25,6 +34,7 @@ export function createPreflight(options: {
       hostId,
       git: createGit({ env: environment, processDir: join(config.dataDir, 'processes', 'api') }),
       searchPath: environment['PATH'] ?? '',
+      maxDiskBytes: config.maxDisk,
       checkModel: async (model) => {
         await Promise.all([checkModel(model, { settings }), ownPrices()]);
       },

@@ -1,6 +1,6 @@
 import { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { ResumeRequest, ResumeResponse } from '../../domain/contracts/api.ts';
-import type { RunRecord } from '../../domain/contracts/store.ts';
+import type { RunRecord, StoryRetry } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { budgetCaps, usedUpCap } from '../../domain/run/budget.ts';
 import type { CapsChange } from '../../domain/run/budget.ts';
@@ -35,6 +35,22 @@ export async function resumeRun(deps: Deps, run: RunRecord, request: ResumeReque
       next: 'Nothing is left to do; add stories to the PRD and start it with codetether ralph run.',
     });
   }
+  return await startAgain(deps, run, { change });
+}
+
+/**
+ * A further execution of a run that has ended, in which one failed story is tried again, with a hint for its agent; the others
+ * that failed are not. What has never been finished goes on, too.
+ */
+export async function retryStory(deps: Deps, run: RunRecord, retry: StoryRetry): Promise<ResumeResponse> {
+  return await startAgain(deps, run, { change: {}, retry });
+}
+
+async function startAgain(
+  deps: Deps,
+  run: RunRecord,
+  { change, retry }: { readonly change: CapsChange; readonly retry?: StoryRetry },
+): Promise<ResumeResponse> {
   requireRoom(run, change);
   const options = Object.fromEntries(
     Object.entries(run.options).filter(([, value]) => value !== null && value !== undefined),
@@ -50,8 +66,8 @@ export async function resumeRun(deps: Deps, run: RunRecord, request: ResumeReque
     allowUnchecked: true,
     allowDirty: true,
   };
-  const started = await startRalph(deps, StartRunRequest.parse(plan));
-  return { run: started.run, started: true, warnings: started.warnings };
+  const started = await startRalph(deps, StartRunRequest.parse(plan), retry);
+  return { run: started.run, started: started.kind === 'started', warnings: started.warnings };
 }
 
 function requireRoom(run: RunRecord, change: CapsChange): void {

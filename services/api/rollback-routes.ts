@@ -47,7 +47,13 @@ async function begin(deps: ApiDeps, run: RunRecord, storyIds: readonly string[])
     next: 'Try again in a moment.',
   });
   if (await isWorkedOn(deps, runId)) throw busy;
-  const started = await deps.engine.startRollback({ ...request, runId, hostId, gates: prdGates(run.prd) });
+  const started = await deps.engine.startRollback({
+    ...request,
+    runId,
+    hostId,
+    isShared: run.options.remote !== undefined,
+    gates: prdGates(run.prd),
+  });
   if (started === 'already-running') throw busy;
 }
 

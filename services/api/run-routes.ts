@@ -74,6 +74,7 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
           stories: stories.map(storyView),
           approvals: approvals.map(approvalView),
           waits: await waitsOf(deps, run),
+          disk: await diskOf(deps, run),
           spending: (await store.spending(run.runId)).map(spendingView),
         };
       },
@@ -151,6 +152,11 @@ async function waitsOf({ store }: ApiDeps, { runId, status }: RunRecord): Promis
   return newest.flatMap(({ kind, storyId, body }) =>
     kind === 'model-waiting' && storyId !== null ? [{ storyId, ...body }] : [],
   );
+}
+
+async function diskOf({ store }: ApiDeps, { runId }: RunRecord): Promise<RunDetailView['disk']> {
+  const [newest] = await store.newestRunEvents(runId, ['disk-measured']);
+  return newest?.kind === 'disk-measured' ? newest.body : null;
 }
 
 async function checksOf(deps: ApiDeps, runId: string, storyId: string): Promise<CheckView[]> {

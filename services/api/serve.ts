@@ -6,7 +6,7 @@ import { packageVersion } from '../config/version.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { authenticateLocal } from './permissions.ts';
-import { createPreflight } from './preflight.ts';
+import { createEditedPrdReader, createPreflight } from './preflight.ts';
 import { listenOnSocket } from './socket.ts';
 import { createTemporalEngine } from './temporal-engine.ts';
 
@@ -41,6 +41,7 @@ export async function serveApi(options: {
     engine,
     prepared,
     preflight: createPreflight({ config, environment, hostId }),
+    readEditedPrd: createEditedPrdReader(environment),
     authenticate: authenticateLocal,
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StartRunResponse } from '../../domain/contracts/api.ts';
-import type { RunPlan, RunRecord } from '../../domain/contracts/store.ts';
+import type { RunPlan, RunRecord, StoryRetry } from '../../domain/contracts/store.ts';
 import { CodetetherError, toProblem } from '../../domain/errors.ts';
 import { prdGates } from '../../domain/ralph/prd.ts';
 import { stages } from '../../domain/ralph/schedule.ts';
@@ -18,8 +18,13 @@ const pollMs = 50;
  * Starts a run, or goes on with what has not passed, or attaches to it when it is being worked on. A start that fails
  * can be tried again as it is.
  */
-export async function startRalph(deps: Deps, request: CheckedStartRequest): Promise<StartRunResponse> {
-  const { plan, warnings } = await deps.preflight(request);
+export async function startRalph(
+  deps: Deps,
+  request: CheckedStartRequest,
+  retry?: StoryRetry,
+): Promise<StartRunResponse> {
+  const { plan: checked, warnings } = await deps.preflight(request);
+  const plan = { ...checked, retry };
   if (request.dryRun) return await planned(deps, plan, warnings);
   // One at a time for each run, over all API processes: an execution is opened only when none is running.
   return await deps.store.exclusively(`start:${plan.runId}`, async () => {
@@ -49,7 +54,8 @@ async function start(deps: Deps, plan: RunPlan, execution: number): Promise<'sta
   const uiUrl = runUiUrl(deps.ui, runId);
   try {
     const gates = prdGates(prd);
-    return await deps.engine.start({ runId, execution, hostId, project, feature, branch, options, gates, uiUrl });
+    const input = { runId, execution, hostId, project, feature, branch, options, gates, uiUrl };
+    return await deps.engine.start(plan.retry === undefined ? input : { ...input, retry: plan.retry.storyId });
   } catch (error) {
     if (await hasStarted(deps, runId, execution)) return 'started';
     const { title } = toProblem(error);

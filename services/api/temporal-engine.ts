@@ -15,7 +15,7 @@ import {
   workflowTypes,
 } from '../../domain/contracts/ralph.ts';
 import type { CleanUpResult } from '../../domain/contracts/activities.ts';
-import type { CleanUpInput, RalphRollbackInput, RalphRunInput } from '../../domain/contracts/ralph.ts';
+import type { CleanUpInput, RalphRollbackInput, RalphRunInput, ReloadResult } from '../../domain/contracts/ralph.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { taskQueues } from '../../domain/run/ids.ts';
 import { engineError, grpcStatus } from '../temporal/engine-errors.ts';
@@ -80,13 +80,13 @@ export function createTemporalEngine(
   };
 
   /** @param what for people: what the run does not take when it refuses */
-  const update = async (runId: string, name: string, what: string, message?: object): Promise<void> => {
+  const update = async <T = void>(runId: string, name: string, what: string, message?: object): Promise<T> => {
     const handle = client.workflow.getHandle(runId);
     try {
-      await answered(updateMs, async () =>
+      return await answered(updateMs, async () =>
         message === undefined
-          ? await handle.executeUpdate(name)
-          : await handle.executeUpdate(name, { args: [message] }),
+          ? await handle.executeUpdate<T, []>(name)
+          : await handle.executeUpdate<T, [object]>(name, { args: [message] }),
       );
     } catch (error) {
       throw steerError(error, runId, what);
@@ -134,6 +134,7 @@ export function createTemporalEngine(
       }
     },
     tell: async (runId, verb, message) => await update(runId, runUpdates[verb], verb, message),
+    reload: async (runId, request) => await update<ReloadResult>(runId, runUpdates.reload, 'an edited PRD', request),
     setCaps: async (runId, change) => await update(runId, runUpdates.setCaps, 'other caps', change),
     rollBack: async (runId, request) => await update(runId, runUpdates.rollback, 'a rollback', request),
     startRollback: async (input) =>

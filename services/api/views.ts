@@ -19,9 +19,7 @@ import type {
 } from '../../domain/contracts/store.ts';
 import { budgetCaps, leftOf } from '../../domain/run/budget.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
-
-/** A worker says every few seconds that it is there. */
-export const hostSeenMs = 15_000;
+import { leaseMs } from '../../domain/run/placement.ts';
 
 export interface UiLocation {
   /** Null when the engine has no UI that we know of. */
@@ -49,6 +47,7 @@ export function runView(run: RunRecord, ui: UiLocation): RunView {
     base: run.base,
     tip: run.tip,
     hostId: run.hostId,
+    remote: run.options.remote ?? null,
     model: run.options.model,
     execution: run.execution,
     passed: run.passed,
@@ -172,11 +171,13 @@ export function hostView(host: HostRecord, now: number): HostListView['hosts'][n
     pid: host.pid,
     version: host.version,
     slots: host.slots,
+    slotsUsed: host.slotsUsed,
+    leases: host.leases,
     seenAt: host.seenAt.toISOString(),
     alive: isAlive(host, now),
   };
 }
 
 export function isAlive(host: HostRecord, now: number): boolean {
-  return now - host.seenAt.getTime() <= hostSeenMs;
+  return now - host.seenAt.getTime() <= leaseMs;
 }

@@ -11,6 +11,8 @@ import type {
   HealthView,
   HostListView,
   ReadyView,
+  ReloadResponse,
+  ReloadRunRequest,
   ResumeRequest,
   ResumeResponse,
   RollbackResponse,
@@ -47,9 +49,12 @@ export interface Client {
   steer(runId: string, verb: SteerVerb): Promise<SteerResponse>;
   /** `steer` with `resume`, under other caps. May take a minute where the run has ended: everything is checked anew. */
   resume(runId: string, caps: ResumeRequest): Promise<ResumeResponse>;
+  /** May take a while: the PRD is read and checked. */
+  reload(runId: string, request: ReloadRunRequest): Promise<ReloadResponse>;
   /** Returns when the rollback is under way, see {@link RollbackResponse}. */
   rollBack(runId: string, storyId: string, request: RollbackStoryRequest): Promise<RollbackResponse>;
-  tellStory(runId: string, storyId: string, verb: StoryVerb, text: string): Promise<SteerResponse>;
+  /** May take a minute where a retry starts the run again. */
+  tellStory(runId: string, storyId: string, verb: StoryVerb, text: string): Promise<ResumeResponse>;
   listApprovals(): Promise<ApprovalListView>;
   answerApproval(id: string, answer: AnswerApprovalRequest): Promise<ApprovalView>;
   /** @param apply remove what is of no use; else only look */
@@ -83,13 +88,15 @@ export function createClient(options: { readonly socketPath: string }): Client {
       await get(`${runPath(runId)}/story/${encodeURIComponent(storyId)}/logs/${hash}`),
     steer: async (runId, verb) =>
       await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/${verb}`, timeoutMs: answerMs }),
+    reload: async (runId, body) =>
+      await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/reload`, body, timeoutMs: startMs }),
     rollBack: async (runId, storyId, body) => {
       const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/rollback`;
       return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: answerMs });
     },
     tellStory: async (runId, storyId, verb, text) => {
       const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/${verb}`;
-      return await requestJson({ socketPath, method: 'POST', path, body: { text }, timeoutMs: answerMs });
+      return await requestJson({ socketPath, method: 'POST', path, body: { text }, timeoutMs: startMs });
     },
     listApprovals: async () => await get('/v1/approvals'),
     answerApproval: async (id, body) => {

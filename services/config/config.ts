@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { CodetetherError } from '../../domain/errors.ts';
 import { searchProviders, toolProfiles, webAccessPolicies } from '../../domain/session/tool-settings.ts';
+import { bytesOf } from '../../domain/text/bytes.ts';
 import { processEnvironment, variable } from './environment.ts';
 import type { Environment } from './environment.ts';
 import { apiSocketPath, locate } from './paths.ts';
@@ -29,6 +30,13 @@ const count = z.coerce
 const hostNames = text
   .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
   .pipe(z.array(z.string().regex(/^(?:\*\.)?[\w.-]+$/, 'expected names of hosts, separated by commas')));
+
+/** `5g`, `500m`, or a number of bytes. */
+const diskSize = z
+  .union([z.string(), z.number()], 'expected a size: 5g or 500m')
+  .transform((value) => bytesOf(String(value)))
+  .refine((bytes) => bytes !== null, 'expected a size: 5g or 500m')
+  .transform((bytes) => bytes ?? 0);
 
 /** Every setting of codetether. The message of each check is what is expected of the value. */
 const Config = z.strictObject({
@@ -59,6 +67,8 @@ const Config = z.strictObject({
   searchProvider: z.enum(searchProviders, `expected ${searchProviders.join(' or ')}`).optional(),
   searchUrl: webAddress.optional(),
   searchApiKey: secret.optional(),
+  /** What the worktrees of one run may take on disk, in bytes. */
+  maxDisk: diskSize.default(50e9),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
   anthropicApiKey: secret.optional(),
@@ -92,6 +102,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   searchProvider: ['CODETETHER_SEARCH_PROVIDER'],
   searchUrl: ['CODETETHER_SEARCH_URL'],
   searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
+  maxDisk: ['CODETETHER_MAX_DISK'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],

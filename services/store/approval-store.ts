@@ -39,7 +39,7 @@ export function createApprovalStore(database: Kysely<Database>): ApprovalStore {
           .execute();
         const body = { id, kind, question, choices, defaultChoice, expiresAt };
         await appendRunEvents(transaction, runId, [
-          { key: `approval:${id}:requested`, kind: 'approval-requested', storyId, body },
+          { key: `approval:${id}:requested`, kind: 'approval-requested', ...storyOf(storyId), body },
         ]);
       }),
     settleApproval: async ({ approvalId: id, runId, storyId, state, answer: choice, answeredBy: by, note }) =>
@@ -54,7 +54,12 @@ export function createApprovalStore(database: Kysely<Database>): ApprovalStore {
           .executeTakeFirst();
         if (settled === undefined) return;
         await appendRunEvents(transaction, runId, [
-          { key: `approval:${id}:answered`, kind: 'approval-answered', storyId, body: { id, state, choice, by, note } },
+          {
+            key: `approval:${id}:answered`,
+            kind: 'approval-answered',
+            ...storyOf(storyId),
+            body: { id, state, choice, by, note },
+          },
         ]);
       }),
     getApproval: async (approvalId) => {
@@ -77,6 +82,11 @@ export function createApprovalStore(database: Kysely<Database>): ApprovalStore {
       return rows.map(approvalRecord);
     },
   };
+}
+
+/** The whole run may wait, not one story. */
+function storyOf(storyId: string): { readonly storyId?: string } {
+  return storyId === '' ? {} : { storyId };
 }
 
 /** A run that is over waits for nobody. */

@@ -8,12 +8,12 @@ import type {
   ReserveResult,
 } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { brokenCap, budgetCaps } from '../../domain/run/budget.ts';
+import { brokenCap, budgetCaps, budgetLineKey, reachedLine } from '../../domain/run/budget.ts';
 import type { BudgetCaps } from '../../domain/run/budget.ts';
 import { jsonText } from './json.ts';
 import { numericDollars } from './money.ts';
 import { readSpending } from './model-spending.ts';
-import { appendRunEvents } from './run-events.ts';
+import { appendRunEvents, hasRunEvent } from './run-events.ts';
 import { ledgerOf, lockRun, storedOptions, usageOf } from './run-rows.ts';
 import type { Database } from './schema.ts';
 import { appendSessionEvents } from './session-store.ts';
@@ -92,6 +92,9 @@ async function reserve(database: Queries, call: ModelCallReservation): Promise<R
   }
   const budget = brokenCap(capsOf(run.options), ledgerOf(run), call);
   if (budget !== null) return { kind: 'budget-exceeded', budget };
+  const line = reachedLine(storedOptions(run.options), ledgerOf(run));
+  if (line !== null && !(await hasRunEvent(database, call.runId, budgetLineKey(line))))
+    return { kind: 'budget-line', line };
   const reserved_usd = numericDollars(call.usd);
   await database
     .insertInto('model_call')

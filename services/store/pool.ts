@@ -21,6 +21,9 @@ const typeParsers: CustomTypesConfig = {
   getTypeParser: (oid, format) => (numberTypes.has(oid) ? Number : types.getTypeParser(oid, format)),
 };
 
+/** A process that stands still in a transaction (stopped, or cut off from the network) holds its locks for no longer than this. */
+const idleInTransactionMs = 10_000;
+
 /** The tenant goes in as a startup option: a connection never exists without it. */
 export function connectionConfig(options: DatabaseOptions): ClientConfig {
   const { connectionString, ownOptions } = splitOptions(options.databaseUrl);
@@ -30,6 +33,7 @@ export function connectionConfig(options: DatabaseOptions): ClientConfig {
     application_name: options.applicationName ?? 'codetether',
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
     types: typeParsers,
   };
 }

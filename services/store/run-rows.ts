@@ -23,7 +23,11 @@ const StoredOptions: z.ZodType<RalphOptions> = z.object({
   maxTotalSteps: z.number().optional(),
   maxTimeMs: z.number().nullable(),
   onAsk: z.enum(onAskPolicies).optional(),
+  maxDiskBytes: z.number().optional(),
+  askAtPercent: z.number().optional(),
+  askMerge: z.boolean().optional(),
   askTimeoutMs: z.number().optional(),
+  remote: z.string().optional(),
 });
 const StoredPrd = Prd.omit({ stories: true });
 const StoredFeedback = z
@@ -59,6 +63,10 @@ export function selectStories(database: Queries, runId: string) {
     .where('run_id', '=', runId)
     .where('removed', '=', false)
     .orderBy('position');
+}
+
+export function storedPrd(prd: unknown): Omit<Prd, 'stories'> {
+  return StoredPrd.parse(prd);
 }
 
 export function storedOptions(options: unknown): RalphOptions {
@@ -106,7 +114,7 @@ export function runRecord(
     tip: row.tip,
     hostId: row.host_id,
     options: storedOptions(row.options),
-    prd: StoredPrd.parse(row.prd),
+    prd: storedPrd(row.prd),
     execution: row.execution,
     ledger: ledgerOf(row),
     usage,

@@ -8,6 +8,7 @@ import { appendRunEvents, countRunEvents, newestRunEvents, readRunEvents } from 
 import { rememberFailure } from './failure-memory.ts';
 import { finishRun } from './run-finish.ts';
 import { openRun, releaseReservations } from './run-open.ts';
+import { reloadPrd } from './run-reload.ts';
 import { runRecord, selectRuns, selectStories, storyRecord } from './run-rows.ts';
 import { readyStories } from './schedule-rows.ts';
 import type { Database } from './schema.ts';
@@ -39,6 +40,8 @@ export function createRunStore(database: Kysely<Database>): Omit<RunStore, 'watc
       await inTransaction(database, async (transaction) => await rememberFailure(transaction, input)),
     finishRun: async (input) =>
       await inTransaction(database, async (transaction) => await finishRun(transaction, input)),
+    reloadPrd: async (input) =>
+      await inTransaction(database, async (transaction) => await reloadPrd(transaction, input)),
     appendRunEvents: async (runId, events) => {
       await appendRunEvents(database, runId, events);
     },

@@ -19,6 +19,7 @@ export interface Database {
   check_result: CheckResultTable;
   blob: BlobTable;
   host: HostTable;
+  lease: LeaseTable;
   approval: ApprovalTable;
   memory: MemoryTable;
 }
@@ -150,6 +151,17 @@ export interface WorkspaceTable {
   base: string;
   checkpoint: string;
   attempt: number;
+  lease: Generated<number>;
+  remote: string | null;
+}
+
+/** A lease that nobody holds keeps its row, so that a number is never used again. */
+export interface LeaseTable {
+  lease_id: string;
+  run_id: string;
+  story_id: string | null;
+  host_id: string | null;
+  number: Count;
 }
 
 export interface CheckResultTable {
@@ -201,6 +213,7 @@ export interface HostTable {
   pid: number;
   version: string;
   slots: number;
+  slots_used: Count;
   seen_at: Time;
 }
 

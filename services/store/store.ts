@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
+import type { Lease } from '../../domain/contracts/activities.ts';
 import type { Store } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { createApprovalStore } from './approval-store.ts';
@@ -7,6 +8,7 @@ import { createBlobStore } from './blob-store.ts';
 import { createCheckStore } from './check-store.ts';
 import { createEffectStore } from './effect-store.ts';
 import { createHostStore } from './host-store.ts';
+import { createLeaseStore, requireLease } from './lease-store.ts';
 import { createExclusively } from './exclusively.ts';
 import { createMemoryStore } from './memory-store.ts';
 import { migrate } from './migrate.ts';
@@ -17,11 +19,15 @@ import { createRunEventListener } from './run-event-listener.ts';
 import { createRunStore } from './run-store.ts';
 import type { Database } from './schema.ts';
 import { createSessionStore } from './session-store.ts';
+import { inTransaction } from './transaction.ts';
 import { createWorkspaceStore } from './workspace-store.ts';
 
 export type { DatabaseOptions } from './pool.ts';
 
 const retryDelayMs = 200;
+
+/** Without `watchRunEvents`, which holds a connection of its own. */
+export type StoreMethods = Omit<Store, 'watchRunEvents'>;
 
 export interface PostgresStore extends Store {
   /**
@@ -34,6 +40,11 @@ export interface PostgresStore extends Store {
    * one piece of work runs at a time, whatever its name.
    */
   exclusively<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /**
+   * Does `work`, one or more of the store's methods, in one transaction, and only while the lease is the newest of its id.
+   * Throws `lease-lost`; nothing of it is done then.
+   */
+  underLease<T>(lease: Lease, work: (store: StoreMethods) => Promise<T>): Promise<T>;
   /** Throws `database-unreachable` when the database does not answer. */
   ping(): Promise<void>;
   /** Ends all connections; nothing may be called after it. */
@@ -44,7 +55,27 @@ export interface PostgresStore extends Store {
 export function createStore(options: DatabaseOptions): PostgresStore {
   const database = openDatabase(options);
   const listener = createRunEventListener(connectionConfig(options));
-  const store = {
+  return {
+    ...storeMethods(database),
+    watchRunEvents: async (onAppend) => listener.watch(onAppend),
+    underLease: async (lease, work) =>
+      await inTransaction(database, async (transaction) => {
+        await requireLease(transaction, lease);
+        return await work(storeMethods(transaction));
+      }),
+    prepare: async (waiting = {}) => await prepare(database, waiting),
+    exclusively: createExclusively(database),
+    ping: async () => {
+      await sql`SELECT 1`.execute(database);
+    },
+    close: async () => {
+      await Promise.all([listener.close(), database.destroy()]);
+    },
+  };
+}
+
+function storeMethods(database: Kysely<Database>): StoreMethods {
+  return {
     ...createApprovalStore(database),
     ...createRunStore(database),
     ...createSessionStore(database),
@@ -54,19 +85,8 @@ export function createStore(options: DatabaseOptions): PostgresStore {
     ...createCheckStore(database),
     ...createBlobStore(database),
     ...createHostStore(database),
+    ...createLeaseStore(database),
     ...createMemoryStore(database),
-    watchRunEvents: async (onAppend) => listener.watch(onAppend),
-  } satisfies Store;
-  return {
-    ...store,
-    prepare: async (waiting = {}) => await prepare(database, waiting),
-    exclusively: createExclusively(database),
-    ping: async () => {
-      await sql`SELECT 1`.execute(database);
-    },
-    close: async () => {
-      await Promise.all([listener.close(), database.destroy()]);
-    },
   };
 }
 

@@ -67,6 +67,8 @@ function workspaceRow(workspace: WorkspaceRecord): Selectable<WorkspaceTable> {
     base: workspace.base,
     checkpoint: workspace.checkpoint,
     attempt: workspace.attempt,
+    lease: workspace.lease,
+    remote: workspace.remote,
   };
 }
 
@@ -81,5 +83,7 @@ function workspaceRecord(row: Selectable<WorkspaceTable>): WorkspaceRecord {
     base: row.base,
     checkpoint: row.checkpoint,
     attempt: row.attempt,
+    lease: row.lease,
+    remote: row.remote,
   };
 }

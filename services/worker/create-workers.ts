@@ -6,22 +6,26 @@ import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { withEffectLedger } from '../../activities/effects/workspace-effects.ts';
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
 import { createLanguageServers } from '../../activities/lsp/language-servers.ts';
+import { leaveBehind, tellRemoteAway } from '../../activities/hosts/failed-work.ts';
+import { withHostRuns } from '../../activities/hosts/host-runs.ts';
+import { createLeaseHolder } from '../../activities/hosts/lease-holder.ts';
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
 import { createLongLivedProcesses } from '../../activities/process/long-lived.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
-import { withProcessesEnded } from '../../activities/process/with-processes-ended.ts';
+import { endProcesses, withProcessesEnded } from '../../activities/process/with-processes-ended.ts';
 import { createProgressActivities } from '../../activities/progress/create-progress-activities.ts';
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { createToolRegistry, toolCatalogue } from '../../activities/tools/registry.ts';
+import { withDiskQuota } from '../../activities/tools/disk-quota.ts';
 import { createHousekeepingActivities } from '../../activities/workspace/clean-up.ts';
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import { createGit } from '../../activities/workspace/git.ts';
-import type { HostActivities, ProjectionActivities } from '../../domain/contracts/activities.ts';
+import type { ProjectionActivities } from '../../domain/contracts/activities.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import type { Config } from '../config/config.ts';
 import { variable } from '../config/environment.ts';
@@ -56,6 +60,7 @@ const maxProjections = 20;
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { config, connection, crashPoints, hostId, journal } = options;
   const store = crashPoints?.watch(options.store) ?? options.store;
+  const leases = createLeaseHolder(store);
   const processes = { env: options.environment, processDir: options.processDir, launch: createLauncher().launch };
   const cancellationSignal = () => Context.current().cancellationSignal;
   const git = createGit(processes);
@@ -67,12 +72,15 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     processDir: options.processDir,
     path: variable(options.environment, 'PATH') ?? '',
   });
+  const living = [longLived, languageServers];
   const registry = createToolRegistry({
     processes: longLived,
     memories: store,
     languageServers,
     web: webMeans(config),
   });
+
+  const hostStore = leases.fence(withHostRuns(store, { git, hostId, dataDir: config.dataDir }));
 
   const model = createModelActivities({
     store,
@@ -84,21 +92,36 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     attemptNumber: () => Context.current().info.attempt,
   });
   const projections: ProjectionActivities = {
+    placeWork: (input) => store.placeWork(input),
     readyStories: (input) => store.readyStories(input),
     record: (input) => store.record(input),
     nudgeAgent: createNudgeAgent(store),
     requestApproval: (input) => store.requestApproval(input),
     settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
+    reloadPrd: (input) => store.reloadPrd(input),
   };
-  const host: HostActivities = withProcessesEnded([longLived, languageServers], {
-    ...withEffectLedger(store, createWorkspaceActivities({ store, hostId, repositories })),
-    ...createHousekeepingActivities({ store, hostId, repositories }),
-    ...createToolActivities({ store, git, runCommand, registry, cancellationSignal }),
-    ...createGateActivities({ store, repositories, runCommand, cancellationSignal }),
-    ...createProgressActivities({ store, git }),
-    ...createPrdFileActivities({ store }),
-  });
+  const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
+  const host = leases.hold(
+    withProcessesEnded(living, {
+      ...withEffectLedger(hostStore, createWorkspaceActivities(onHost)),
+      ...createHousekeepingActivities(onHost),
+      ...withDiskQuota(
+        { store: hostStore },
+        createToolActivities({ store: hostStore, git, runCommand, registry, cancellationSignal }),
+      ),
+      ...createGateActivities({ store: hostStore, repositories, runCommand, cancellationSignal }),
+      ...createProgressActivities({ store: hostStore, hostId, git }),
+      ...createPrdFileActivities(onHost),
+    }),
+    {
+      leaseLost: async (lost) => {
+        await endProcesses(living, lost);
+        await leaveBehind(onHost, lost);
+      },
+      remoteAway: (runId, message) => tellRemoteAway(store, { runId, message, now: new Date() }),
+    },
+  );
 
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,

@@ -2,11 +2,12 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { NativeConnection, Runtime } from '@temporalio/worker';
+import type { Worker } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
 import { cleanUpId, workflowTypes } from '../../domain/contracts/ralph.ts';
 import type { CleanUpInput } from '../../domain/contracts/ralph.ts';
-import { taskQueues } from '../../domain/run/ids.ts';
+import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import { toProblem } from '../../domain/errors.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
@@ -60,9 +61,10 @@ async function main(): Promise<void> {
   });
   const running = Promise.all(workers.map((worker) => worker.run()));
   const tasks = [
-    announceHost(config, hostId, store, stopping.signal),
+    announceHost(config, hostId, { store, workers, signal: stopping.signal }),
     recover(config, store, leftovers),
     sweep(config, hostId),
+    store.releaseLeases().catch(() => undefined),
   ];
   logger.info('worker is ready', { hostId, pid: process.pid });
 
@@ -122,11 +124,18 @@ async function sweep(config: Config, hostId: string): Promise<void> {
 }
 
 /** Keeps the host's row fresh for as long as the worker serves. */
-async function announceHost(config: Config, hostId: string, store: PostgresStore, signal: AbortSignal): Promise<void> {
+async function announceHost(
+  config: Config,
+  hostId: string,
+  serving: { readonly store: PostgresStore; readonly workers: readonly Worker[]; readonly signal: AbortSignal },
+): Promise<void> {
+  const { store, workers, signal } = serving;
+  const tools = workers.find(({ options }) => options.taskQueue === hostQueue(hostId));
   const host = { hostId, name: hostname(), pid: process.pid, version: packageVersion(), slots: config.workerSlots };
   while (!signal.aborted) {
     // The database may be away; it is told again in a moment.
-    await store.seeHost(host).catch(() => undefined);
+    const slotsUsed = tools?.getStatus().numInFlightActivities ?? 0;
+    await store.seeHost({ ...host, slotsUsed }).catch(() => undefined);
     await delay(hostSeenIntervalMs, undefined, { signal }).catch(() => undefined);
   }
 }

@@ -1,9 +1,9 @@
-import { mkdtemp, realpath, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestStack, git } from '../support/test-stack.ts';
+import { createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
 import type { TestStack } from '../support/test-stack.ts';
 
 const branch = 'feature/asks';
@@ -20,7 +20,7 @@ afterAll(async () => {
 
 /** A repository with one story whose agent pushes, and leaves a file that says so. */
 async function pushingRepository(): Promise<{ readonly path: string; readonly model: string }> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-repo-')));
+  const folder = await repositoryFolder();
   const path = join(folder, 'asks');
   await git(tmpdir(), 'init', '--quiet', '--initial-branch', 'main', path);
   const prd = {

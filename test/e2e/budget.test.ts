@@ -1,6 +1,7 @@
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestStack, git } from '../support/test-stack.ts';
 import type { TestStack } from '../support/test-stack.ts';
@@ -81,3 +82,27 @@ test('eight stories race for the last cent: nothing over the cap is spent, and a
   expect(cents).toBe(Math.round(status.spent_usd * 100));
   expect(cents).toBe(status.spending.reduce((sum, row) => sum + row.calls, 0));
 }, 180_000);
+
+test('at the budget line all stories wait for one answer, through the loss of the worker, and go on up to the cap', async () => {
+  await git(repository, 'checkout', '--', 'prd.json');
+  const flags = ['--branch', 'feature/line', '--max-cost', '0.40', '--ask-at', '25', '--detach-on-ask', '--json'];
+  const left = await stack.cli(['ralph', 'run', '--model', model, ...flags], { cwd: repository });
+  expect(left.code, left.stderr).toBe(6);
+  const { approvals } = JSON.parse(left.stdout) as { readonly approvals: readonly { id: string; question: string }[] };
+  expect(approvals).toHaveLength(1);
+  expect(approvals[0]?.question).toMatch(/^\$0\.1\d of \$0\.40 is spent, 25% is reached: go on up to the cap\?$/);
+  const spent = async () =>
+    (
+      JSON.parse((await stack.cli(['ralph', 'status', 'line', '--json'], { cwd: repository })).stdout) as {
+        readonly spent_usd: number;
+      }
+    ).spent_usd;
+  const before = await spent();
+  process.kill((await stack.pids()).get('worker') ?? 0, 'SIGKILL');
+  await delay(3_000);
+  expect(await spent()).toBe(before);
+  expect((await stack.cli(['approve', approvals[0]?.id ?? ''])).code).toBe(0);
+  const ended = await stack.cli(['ralph', 'attach', 'line', '--detach-on-ask', '--json'], { cwd: repository });
+  expect(ended.code, ended.stderr).toBe(0);
+  expect(JSON.parse(ended.stdout)).toMatchObject({ outcome: 'completed', passed: 8, cost_usd: 0.32 });
+}, 120_000);

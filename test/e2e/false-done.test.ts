@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, realpath, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestStack, git } from '../support/test-stack.ts';
+import { createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
 import type { TestStack } from '../support/test-stack.ts';
 
 let stack: TestStack;
@@ -65,7 +65,7 @@ async function run(options: {
   readonly gates: Files;
   readonly maxAttempts: number;
 }): Promise<{ readonly path: string; readonly code: number; readonly final: Final; readonly text: string }> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-repo-')));
+  const folder = await repositoryFolder();
   const path = join(folder, 'sums');
   const ids = Object.keys(options.cases);
   const prd = {

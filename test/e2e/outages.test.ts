@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import { chat, chatTool, chatUsage } from '../support/model-events.ts';
 import { writeEvents } from '../support/model-server.ts';
-import { createExampleRepository, createTestStack, git } from '../support/test-stack.ts';
+import { createExampleRepository, createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
 import type { TestStack } from '../support/test-stack.ts';
 
 const branch = 'feature/due-dates';
@@ -76,7 +76,7 @@ function modelServer(): Server {
 }
 
 test('a provider that is away is waited for, visibly and for nothing, and the run goes on when it is back', async () => {
-  const repository = join(await realpath(await mkdtemp(join(tmpdir(), 'codetether-repo-'))), 'one');
+  const repository = join(await repositoryFolder(), 'one');
   await git(tmpdir(), 'init', '--quiet', '--initial-branch', 'main', repository);
   const prd = {
     project: 'one',
@@ -104,6 +104,49 @@ test('a provider that is away is waited for, visibly and for nothing, and the ru
     expect(ended.code, ended.stderr).toBe(0);
     const events = await eventsOf(repository);
     expect(events.filter(({ kind }) => kind === 'story-started')).toHaveLength(1);
+    await expectNothingTwice(repository, 1);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}, 180_000);
+
+test('a stack that was started without its key waits for it, and the run goes on once it is started with it', async () => {
+  const repository = join(await repositoryFolder(), 'keyless');
+  await git(tmpdir(), 'init', '--quiet', '--initial-branch', 'main', repository);
+  const prd = {
+    project: 'keyless',
+    feature: 'wait',
+    branch_name: branch,
+    quality_checks: { test: 'true' },
+    user_stories: [{ id: 'US-1', title: 'Write a.txt', description: 'Write it.', acceptance_criteria: [] }],
+  };
+  await writeFile(join(repository, 'prd.json'), JSON.stringify(prd));
+  await git(repository, 'add', '--all');
+  await git(repository, 'commit', '--quiet', '--message', 'start');
+  const start = ['ralph', 'run', '--model', 'openai-compatible/x', '--detach'];
+  expect((await stack.cli(start, { cwd: repository })).code).toBe(0);
+  await until('refusal', async () => (await eventsOf(repository)).some(({ kind }) => kind === 'model-waiting'));
+
+  const url = stack.env['OPENAI_COMPATIBLE_BASE_URL'];
+  delete stack.env['OPENAI_COMPATIBLE_BASE_URL'];
+  await stack.cli(['down']);
+  await stack.cli(['up']);
+  const reasons = async () => (await eventsOf(repository)).map(({ body }) => body['reason']);
+  await until('wait for the address', async () => (await reasons()).includes('not-configured'));
+  const status = await stack.cli(['ralph', 'status'], { cwd: repository });
+  expect(status.stdout).toContain('waits for openai-compatible (no key or address)');
+  const refused = await stack.cli(['ralph', 'run', '--model', 'openai-compatible/x'], { cwd: repository });
+  expect([refused.code, refused.stderr.includes('OPENAI_COMPATIBLE_BASE_URL')]).toEqual([2, true]);
+
+  stack.env['OPENAI_COMPATIBLE_BASE_URL'] = url;
+  await stack.cli(['down']);
+  const server = modelServer().listen(port, '127.0.0.1');
+  try {
+    await stack.cli(['up']);
+    const ended = await stack.cli(['ralph', 'attach', '--json'], { cwd: repository });
+    expect(ended.code, ended.stderr).toBe(0);
+    expect((await eventsOf(repository)).filter(({ kind }) => kind === 'story-started')).toHaveLength(1);
     await expectNothingTwice(repository, 1);
   } finally {
     server.closeAllConnections();

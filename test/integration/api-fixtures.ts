@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { StoryVerb, SteerVerb } from '../../domain/contracts/api.ts';
-import type { StoryMessage, RalphRunInput } from '../../domain/contracts/ralph.ts';
+import type { StoryMessage, RalphRunInput, ReloadRequest } from '../../domain/contracts/ralph.ts';
 import type { ApprovalAnswer } from '../../domain/run/approval.ts';
 import type { CapsChange } from '../../domain/run/budget.ts';
 import type { RunPlan } from '../../domain/contracts/store.ts';
@@ -26,6 +26,7 @@ export interface FakeEngine extends RunEngine {
   readonly caps: [string, CapsChange][];
   readonly answers: [string, ApprovalAnswer][];
   readonly told: [string, StoryVerb, StoryMessage][];
+  readonly reloads: [string, ReloadRequest][];
   readonly rollbacks: [string, readonly string[]][];
   /** `down`: nothing is answered; `deaf`: a start is taken and its answer lost. */
   mode: 'up' | 'down' | 'deaf';
@@ -44,6 +45,7 @@ export function fakeEngine(): FakeEngine {
     answers: [],
     told: [],
     rollbacks: [],
+    reloads: [],
     mode: 'up',
     ping: async () => answer(),
     describe: async (runId) => {
@@ -83,6 +85,11 @@ export function fakeEngine(): FakeEngine {
       engine.rollbacks.push([`started ${runId}`, storyIds]);
       return 'started';
     },
+    reload: async (runId, request) => {
+      answer();
+      engine.reloads.push([runId, request]);
+      return { kind: 'reloaded', gates: [], changedGates: [], stopped: [] };
+    },
     cleanUp: async () => ({ entries: [], more: 0 }),
     end: (runId, how) => {
       const known = engine.runs.get(runId);
@@ -119,6 +126,11 @@ export async function startApi(
     store,
     engine,
     preflight: async (request) => ({ plan: plans?.get(request.prdPath) ?? plan(), warnings: ['mind the gap'] }),
+    readEditedPrd: async ({ prd }, { stories }) => ({
+      prd: { ...prd, stories: stories.map(({ story }) => story) },
+      savedAt: new Date(),
+      warnings: [],
+    }),
     authenticate: authenticateLocal,
     ui: { uiUrl: 'http://127.0.0.1:8233/', namespace: 'default' },
     version: '1.2.3',

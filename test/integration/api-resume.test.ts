@@ -1,28 +1,20 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RunPlan } from '../../domain/contracts/store.ts';
 import type { CheckedStartRequest } from '../../services/api/deps.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { startApi } from './api-fixtures.ts';
 import type { TestApi } from './api-fixtures.ts';
 import { plan } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let api: TestApi;
 let runId: string;
 let asked: CheckedStartRequest[];
 let count = 0;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 beforeEach(async () => {
   runId = `ralph:resume-${++count}:due-dates`;
@@ -151,4 +143,50 @@ test('a run tells what it has spent by story and model', async () => {
       price: null,
     },
   ]);
+});
+
+const statuses = async () =>
+  Object.fromEntries((await store.getStories(runId)).map(({ story, status }) => [story.id, status]));
+
+test('a run that has ended is started again for one failed story, with a hint; others that failed are left alone', async () => {
+  await started(undefined);
+  const feedback = { reason: 'gate-failed', message: 'gate test: 1 of 2' };
+  for (const storyId of ['US-1', 'US-3'])
+    await store.record({ runId, events: [], story: { storyId, status: 'failed', attempts: 2, feedback } });
+  await store.finishRun({
+    runId,
+    execution: 1,
+    outcome: 'quality-failed',
+    message: '',
+    tip: 't',
+    commits: 0,
+    durationMs: 1,
+  });
+  api.engine.end(runId, 'completed');
+  expect(await statuses()).toEqual({ 'US-1': 'failed', 'US-2': 'blocked', 'US-3': 'failed' });
+  await expect(api.client.tellStory(runId, 'US-2', 'retry', '')).rejects.toMatchObject({
+    code: 'run-not-active',
+    next: 'Retry the story that blocks it: codetether ralph status',
+  });
+
+  const answer = await api.client.tellStory(runId, 'US-1', 'retry', 'look in lib/');
+  expect(answer).toMatchObject({
+    started: true,
+    warnings: ['mind the gap'],
+    run: { execution: 2, status: 'starting' },
+  });
+  expect(api.engine.starts[1]).toMatchObject({ execution: 2, retry: 'US-1' });
+  expect(await statuses()).toEqual({ 'US-1': 'open', 'US-2': 'open', 'US-3': 'failed' });
+  expect(await store.getStory(runId, 'US-1')).toMatchObject({
+    tries: 0,
+    feedback: { message: 'gate test: 1 of 2\n\nA person says: look in lib/' },
+  });
+  expect((await store.getStory(runId, 'US-3'))?.feedback).toEqual(feedback);
+  const events = await store.readRunEvents(runId, { afterSeq: 0, limit: 100, kinds: ['story-reopened'] });
+  expect(events).toMatchObject([{ storyId: 'US-1', body: { hint: 'look in lib/' } }]);
+  const ready = await store.readyStories({ runId, inFlight: [], limit: 9 });
+  expect(ready.ready.map(({ storyId }) => storyId)).toEqual(['US-1']);
+  // While it goes on, the other one can be tried again, too.
+  await api.client.tellStory(runId, 'US-3', 'retry', '');
+  expect(api.engine.told).toEqual([[runId, 'retry', { storyId: 'US-3', text: '' }]]);
 });

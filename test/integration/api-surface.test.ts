@@ -39,7 +39,7 @@ test('ready names what is missing', async () => {
   const before = await api.app.inject({ url: '/ready' });
   expect(before.statusCode).toBe(503);
   expect(before.json()).toEqual({ ready: false, database: true, engine: true, worker: false });
-  await store.seeHost({ hostId: 'h1', name: 'tiger', pid: 7, version: '1', slots: 8 });
+  await store.seeHost({ hostId: 'h1', name: 'tiger', pid: 7, version: '1', slots: 8, slotsUsed: 2 });
   expect(await api.client.ready()).toEqual({ ready: true, database: true, engine: true, worker: true });
   api.engine.mode = 'down';
   expect(await api.client.ready()).toEqual({ ready: false, database: true, engine: false, worker: true });
@@ -47,9 +47,11 @@ test('ready names what is missing', async () => {
 });
 
 test('hosts tell whether they were seen lately', async () => {
-  await store.seeHost({ hostId: 'h1', name: 'tiger', pid: 7, version: '1', slots: 8 });
+  await store.seeHost({ hostId: 'h1', name: 'tiger', pid: 7, version: '1', slots: 8, slotsUsed: 2 });
   const { hosts } = await api.client.hosts();
-  expect(hosts).toMatchObject([{ hostId: 'h1', name: 'tiger', pid: 7, version: '1', slots: 8, alive: true }]);
+  expect(hosts).toMatchObject([
+    { hostId: 'h1', name: 'tiger', pid: 7, version: '1', slots: 8, slotsUsed: 2, leases: 0, alive: true },
+  ]);
 });
 
 test('a request waits for the database to be prepared', async () => {
@@ -100,6 +102,7 @@ test('a failure of ours is internal, without a stack', async () => {
   const failing = await createApp({
     store: { ...store, listRuns: async () => await Promise.reject(new TypeError('secret detail')) },
     engine: api.engine,
+    readEditedPrd: async () => await Promise.reject(new Error('not asked for')),
     preflight: async () => await Promise.reject(new Error('x')),
     authenticate: authenticateLocal,
     ui: { uiUrl: null, namespace: 'default' },

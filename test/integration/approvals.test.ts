@@ -1,26 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Approval } from '../../domain/run/approval.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { startApi } from './api-fixtures.ts';
 import type { TestApi } from './api-fixtures.ts';
 import { plan } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let api: TestApi;
 let runId: string;
 let count = 0;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 beforeEach(async () => {
   api = await startApi(store);
@@ -133,6 +125,8 @@ test('a message to a story is handed to the run, and refused for a story or run 
   await store.record({ runId, events: [], run: { status: 'running' } });
   api.engine.runs.set(runId, { kind: 'running', execution: 1 });
   await api.client.tellStory(runId, 'US-1', 'nudge', 'use the library');
+  await expect(api.client.tellStory(runId, 'US-1', 'retry', '')).rejects.toMatchObject({ code: 'run-not-active' });
+  await store.record({ runId, events: [], story: { storyId: 'US-1', status: 'failed' } });
   await api.client.tellStory(runId, 'US-1', 'retry', '');
   expect(api.engine.told).toEqual([
     [runId, 'nudge', { storyId: 'US-1', text: 'use the library' }],

@@ -192,10 +192,10 @@ describe('any provider', () => {
     expect(store.reservations.size).toBe(0);
   });
 
-  it('without a key is not asked, and nothing is reserved', async () => {
+  it('without a key is waited for, not asked, and nothing is reserved', async () => {
     const settings = { ...modelSettings(server.url), anthropic: {} };
     const { failure, store } = startSession(server.url, 'anthropic/x', 'hello', { settings });
-    expect((await failure()).code).toBe('provider-key-missing');
+    expect((await failure()).code).toBe('provider-unreachable');
     expect(store.calls.reserve).toBe(0);
   });
 

@@ -14,28 +14,22 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createRepositories } from '../../activities/workspace/repository.ts';
 import { createPrdFileActivities, readPrdFile } from '../../activities/ralph/prd-file.ts';
 import { updateFile } from '../../activities/ralph/update-file.ts';
 import { attemptId } from '../../domain/run/ids.ts';
-import { createStore, type PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { withTestStore } from '../support/store.ts';
 import { plan } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let folder: string;
 let runId: string;
 let count = 0;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 
 beforeEach(() => {
@@ -49,7 +43,12 @@ afterEach(() => {
 
 const prdPath = (name = 'prd.json') => path.join(folder, name);
 const text = (name = 'prd.json') => readFileSync(prdPath(name), 'utf8');
-const sync = () => createPrdFileActivities({ store }).syncPrdFiles({ runId });
+const sync = () =>
+  createPrdFileActivities({
+    store,
+    hostId: 'tiger-1f2e3d',
+    repositories: createRepositories({ env: {}, processDir: folder }),
+  }).syncPrdFiles({ runId });
 
 const original = `{
     "project": "todo", "feature": "due dates",

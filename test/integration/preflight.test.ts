@@ -429,3 +429,20 @@ test('a full disk ends the check', async () => {
   const { freeBytes: _, ...real } = deps;
   await expect(preflightRalph(request(), real)).resolves.toBeDefined();
 });
+
+describe('a shared remote', () => {
+  test('that answers and may be written to is taken, and is not touched', async () => {
+    const remote = path.join(repository.scratch, 'shared.git');
+    repository.git(['init', '--quiet', '--bare', remote]);
+    const { plan } = await preflightRalph(request({ remote }), deps);
+    expect(plan.options.remote).toBe(remote);
+    expect(repository.git(['for-each-ref'], remote)).toBe('');
+  });
+
+  test('that does not answer, or holds a secret, is refused', async () => {
+    const away = await refused('remote-unavailable', { remote: '/nowhere/shared.git' });
+    expect(away.message).toContain('/nowhere/shared.git');
+    const secret = await refused('request-invalid', { remote: 'https://ada:hunter2@example.com/app.git' });
+    expect(JSON.stringify([secret.message, secret.problems])).not.toContain('hunter2');
+  });
+});

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createProgressActivities } from '../../activities/progress/create-progress-activities.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
@@ -7,28 +7,20 @@ import { createWorkspaceActivities } from '../../activities/workspace/create-wor
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import type { RunPlan } from '../../domain/contracts/store.ts';
 import { attemptId } from '../../domain/run/ids.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { bareEnvironment, makeRepository } from '../support/repository.ts';
 import type { TestRepository } from '../support/repository.ts';
 import { plan, warning } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let repository: TestRepository;
 let runId: string;
 let activities: ReturnType<typeof makeActivities>;
 let count = 0;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 beforeEach(async () => {
   runId = `ralph:progress-${++count}:due-dates`;
@@ -54,7 +46,7 @@ function makeActivities() {
   const repositories = createRepositories(processes);
   return {
     workspaces: createWorkspaceActivities({ store, hostId: 'tiger', repositories }),
-    progress: createProgressActivities({ store, git: repositories.git }),
+    progress: createProgressActivities({ store, hostId: 'tiger', git: repositories.git }),
     tools: createToolActivities({
       store,
       git: repositories.git,

@@ -1,24 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ModelCallAnswer } from '../../domain/contracts/store.ts';
-import { createStore } from '../../services/store/store.ts';
+import { budgetLineKey } from '../../domain/run/budget.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { plan, warning } from './store-fixtures.ts';
 import type { PlanOptions } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let count = 0;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 
 async function opened(options: PlanOptions): Promise<string> {
@@ -226,4 +218,23 @@ test('spending goes on counting in the next execution, reservations that nobody 
   expect(await store.reserveModelCall(call(runId, 3, 0.3))).toMatchObject({ kind: 'budget-exceeded' });
   await store.answerModelCall(answer(runId, 2, 0.1));
   expect((await store.getRun(runId))?.ledger).toMatchObject({ reservedUsd: 0, spentUsd: 0.85 });
+});
+
+test('the line of a cap holds calls back until it stands in the events, and again for another cap', async () => {
+  const runId = await opened({ maxCostUsd: 1, askAtPercent: 80 });
+  await store.answerModelCall(answer(runId, 1, 0.79));
+  expect(await store.reserveModelCall(call(runId, 2, 0.01))).toMatchObject({ kind: 'reserved' });
+  await store.answerModelCall(answer(runId, 2, 0.01));
+  const line = { percent: 80, spentUsd: 0.8, maxCostUsd: 1 };
+  expect(await store.reserveModelCall(call(runId, 3, 0.01))).toEqual({ kind: 'budget-line', line });
+  expect((await store.getRun(runId))?.ledger).toMatchObject({ reservedUsd: 0, steps: 2 });
+  const told = { key: budgetLineKey(line), kind: 'budget-line-reached', body: line } as const;
+  await store.appendRunEvents(runId, [told]);
+  expect(await store.reserveModelCall(call(runId, 3, 0.01))).toMatchObject({ kind: 'reserved' });
+  await store.record({ runId, events: [], run: { caps: { maxCostUsd: 2 } } });
+  await store.answerModelCall(answer(runId, 3, 0.9));
+  expect(await store.reserveModelCall(call(runId, 4, 0.01))).toMatchObject({
+    kind: 'budget-line',
+    line: { maxCostUsd: 2 },
+  });
 });

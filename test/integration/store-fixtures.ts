@@ -13,6 +13,7 @@ export interface PlanOptions {
   readonly maxCostUsd?: number | null;
   readonly maxTokens?: number | null;
   readonly maxTotalSteps?: number;
+  readonly askAtPercent?: number;
   readonly prdPath?: string;
 }
 
@@ -33,6 +34,7 @@ export function plan(options: PlanOptions = {}): RunPlan {
       maxCostUsd: options.maxCostUsd ?? null,
       maxTokens: options.maxTokens ?? null,
       ...(options.maxTotalSteps === undefined ? {} : { maxTotalSteps: options.maxTotalSteps }),
+      ...(options.askAtPercent === undefined ? {} : { askAtPercent: options.askAtPercent }),
       maxTimeMs: null,
     },
     prd: Prd.parse({

@@ -1,23 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createStore } from '../../services/store/store.ts';
+import { expect, test } from 'vitest';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { plan, warning } from './store-fixtures.ts';
 import type { PlanOptions } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let count = 0;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 
 async function opened(options: PlanOptions = {}): Promise<string> {
@@ -339,6 +330,8 @@ test('workspaces, checks, blobs and hosts come back as they were put', async () 
     base: 'b1',
     checkpoint: 'c1',
     attempt: 1,
+    lease: 0,
+    remote: null,
   };
   await store.putWorkspace(workspace);
   await store.putWorkspace({ ...workspace, attempt: 2 });
@@ -397,7 +390,7 @@ test('workspaces, checks, blobs and hosts come back as they were put', async () 
   await store.recordCheck({ ...check, name: 'build', verdict: 'red-as-before' });
   expect(await store.getRun(runId)).toMatchObject({ flakyGates: ['lint'], redGates: ['build'] });
 
-  const host = { hostId: 'h1', name: 'tiger', pid: 1, version: '0.1.0', slots: 8 };
+  const host = { hostId: 'h1', name: 'tiger', pid: 1, version: '0.1.0', slots: 8, slotsUsed: 3 };
   await store.seeHost(host);
   await store.seeHost({ ...host, pid: 2 });
   expect(await store.listHosts()).toMatchObject([{ ...host, pid: 2 }]);

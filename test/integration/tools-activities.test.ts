@@ -1,18 +1,17 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRunCommand } from '../../activities/process/run-command.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { attemptId, toolCallKey, workspaceId } from '../../domain/run/ids.ts';
-import { createStore, type PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { withTestStore } from '../support/store.ts';
 import { bareEnvironment, makeRepository, type TestRepository } from '../support/repository.ts';
 import { plan } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let repository: TestRepository;
 let runId: string;
@@ -22,14 +21,8 @@ let abort: AbortController;
 let tools: ReturnType<typeof createToolActivities>;
 let count = 0;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-});
-
-afterAll(async () => {
-  await store.close();
-  await database.drop();
+withTestStore((opened) => {
+  store = opened;
 });
 
 beforeEach(async () => {
@@ -140,7 +133,7 @@ describe('a tool call', () => {
     expect(await tools.toolCall(input('c1'))).toMatchObject({ ok: false, durationMs: 0 });
     expect(file('log')).toBe('x\n');
     expect(await results()).toHaveLength(1);
-    expect(await tools.recoverToolCall({ ...input('c1'), risk: 'shell' })).toEqual({ kind: 'recorded' });
+    expect(await tools.recoverToolCall({ ...input('c1'), risk: 'shell' })).toEqual({ kind: 'recorded', isBegun: true });
     expect(file('log')).toBe('x\n');
   });
 
@@ -217,7 +210,10 @@ describe('recovery of a lost call', () => {
   test('of a shell command puts the workspace back and tells the model', async () => {
     await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'rm README.md' } }]);
     await halfDone('c2');
-    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'interrupted' });
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({
+      kind: 'interrupted',
+      isBegun: true,
+    });
     expect(file('kept.txt')).toBe('kept');
     expect(file('README.md')).toBe('# sums\n');
     expect(existsSync(path.join(workspacePath, 'stray.txt'))).toBe(false);
@@ -228,7 +224,10 @@ describe('recovery of a lost call', () => {
       kind: 'tool-interrupted',
       body: { step: 2, tool: 'bash', rerun: false },
     });
-    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'recorded' });
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({
+      kind: 'recorded',
+      isBegun: true,
+    });
     expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: false, durationMs: 0 });
     expect((await events()).filter(({ kind }) => kind === 'tool-interrupted')).toHaveLength(1);
   });
@@ -236,7 +235,7 @@ describe('recovery of a lost call', () => {
   test('of a write puts the workspace back and asks for a rerun, which works', async () => {
     await asked(2, [{ id: 'c2', name: 'edit', args: { path: 'kept.txt', old_string: 'kept', new_string: 'new' } }]);
     await halfDone('c2');
-    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'write' })).toEqual({ kind: 'rerun' });
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'write' })).toEqual({ kind: 'rerun', isBegun: true });
     expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: true });
     expect(file('kept.txt')).toBe('new');
   });
@@ -249,7 +248,7 @@ describe('recovery of a lost call', () => {
     writeFileSync(path.join(workspacePath, 'kept.txt'), 'new\n');
     mkdirSync(path.join(workspacePath, 'a'));
     writeFileSync(path.join(workspacePath, 'a', '.b.txt.0123456789ab.tmp'), 'b\n');
-    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'write' })).toEqual({ kind: 'rerun' });
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'write' })).toEqual({ kind: 'rerun', isBegun: true });
     expect(file('kept.txt')).toBe('kept');
     expect(existsSync(path.join(workspacePath, 'a'))).toBe(false);
     expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: true });
@@ -259,7 +258,10 @@ describe('recovery of a lost call', () => {
 
   test('of a call that had not begun changes nothing and asks for a rerun', async () => {
     await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'echo x >> twice.txt' } }]);
-    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'rerun' });
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({
+      kind: 'rerun',
+      isBegun: false,
+    });
     expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: true });
     expect(file('twice.txt')).toBe('x\n');
   });
@@ -271,7 +273,10 @@ describe('recovery of a lost call', () => {
     await store.beginEffect({ key, runId, storyId: 'US-1', kind: 'tool-call' });
     await expect(tools.toolCall(input('c2', 2))).rejects.toMatchObject({ code: 'outcome-unknown' });
     expect(existsSync(path.join(workspacePath, 'twice.txt'))).toBe(false);
-    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'interrupted' });
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({
+      kind: 'interrupted',
+      isBegun: true,
+    });
     expect((await store.listEffects(runId)).at(-1)).toMatchObject({ key, state: 'interrupted', tries: 1 });
   });
 
@@ -279,7 +284,10 @@ describe('recovery of a lost call', () => {
     await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'sleep 0.5; echo done > done.txt' } }]);
     const running = tools.toolCall(input('c2', 2));
     await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({ kind: 'recorded' });
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({
+      kind: 'recorded',
+      isBegun: true,
+    });
     expect(await running).toMatchObject({ ok: true });
     expect(file('done.txt')).toBe('done\n');
   });

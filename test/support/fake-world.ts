@@ -9,12 +9,13 @@ import type {
   ModelStepResult,
   ProjectionActivities,
   RecordInput,
+  ReloadPrdInput,
   RevertStoriesResult,
   FinishRunInput,
   ToolCallInput,
 } from '../../domain/contracts/activities.ts';
 import type { CheckVerdict } from '../../domain/run/events.ts';
-import type { WorkspaceStart } from '../../domain/contracts/ralph.ts';
+import type { ReloadResult, WorkspaceStart } from '../../domain/contracts/ralph.ts';
 import { spreadOut } from '../../domain/ralph/overlap.ts';
 import { fingerprintOf } from '../../domain/run/fingerprint.ts';
 import { judgeProgress } from '../../domain/run/progress.ts';
@@ -38,6 +39,8 @@ export interface Behaviour {
     step: number;
   }) => ModelStepResult | Promise<ModelStepResult>;
   readonly tool?: (call: ToolCallInput) => Promise<void>;
+  /** Of calls that are lost; default: true. */
+  readonly isBegun?: boolean;
   /** See `ToolCallResult`. */
   readonly repeats?: (call: ToolCallInput) => number;
   /** Git tree that a failed attempt left; by default another one each time. */
@@ -52,6 +55,14 @@ export interface Behaviour {
   readonly inspect?: (call: { storyId: string; attempt: number; where: string }) => string | undefined;
   readonly commit?: (call: { storyId: string; attempt: number }) => CommitStoryResult | undefined;
   readonly revert?: (storyIds: readonly string[]) => RevertStoriesResult | undefined;
+  readonly reload?: (input: ReloadPrdInput, world: FakeWorld) => ReloadResult;
+  /** The host of a story's work, or of what is done for the run as a whole. */
+  readonly place?: (work: { storyId: string | null }) => {
+    hostId: string;
+    number: number;
+    takeOver: boolean;
+    expiresInMs?: number;
+  };
   readonly merge?: (call: { storyId: string; attempt: number; commit: string }) => MergeStoryResult | undefined;
 }
 
@@ -151,7 +162,7 @@ export class FakeWorld {
       },
       recoverToolCall: async ({ storyId, callId, risk }) => {
         note(`recover ${storyId}:${callId}`);
-        return { kind: risk === 'write' ? 'rerun' : 'interrupted' };
+        return { kind: risk === 'write' ? 'rerun' : 'interrupted', isBegun: this.#behaviour.isBegun ?? true };
       },
       inspectChange: async ({ storyId, attempt, where }) => {
         const message = this.#behaviour.inspect?.({ storyId, attempt, where });
@@ -161,6 +172,10 @@ export class FakeWorld {
         this.#check(`${where} ${storyId ?? '-'}:${attempt ?? '-'}`, { storyId, attempt, where }),
       runVerification: async ({ storyId, attempt, where }) =>
         this.#check(`verify ${where} ${storyId}:${attempt}`, { storyId, attempt, where }),
+      takeOverWorkspace: async ({ storyId, attempt }) => {
+        note(`take over ${storyId}:${attempt}`);
+        return { kind: 'taken-over', path: `/elsewhere/${storyId}` };
+      },
       commitStory: async ({ storyId, attempt }) =>
         this.#behaviour.commit?.({ storyId, attempt }) ?? {
           kind: 'committed',
@@ -217,7 +232,21 @@ export class FakeWorld {
         if (!this.approvals.delete(approvalId)) return;
         note(`${state} ${storyId} ${answer} ${answeredBy}`);
       },
+      placeWork: async ({ storyId }) => {
+        const placement = this.#behaviour.place?.({ storyId }) ?? { hostId: 'test-host', number: 1, takeOver: false };
+        const { hostId, number, takeOver } = placement;
+        note(`place ${storyId ?? 'run'} ${hostId}`);
+        return {
+          lease: { leaseId: storyId ?? 'run', hostId, number },
+          expiresInMs: placement.expiresInMs ?? 30_000,
+          takeOver,
+        };
+      },
       readyStories: async ({ inFlight, limit }) => this.#ready(new Set(inFlight), limit),
+      reloadPrd: async (input) => {
+        note(`reload ${input.prd} in flight: ${input.inFlight.join(' ')}`);
+        return this.#behaviour.reload?.(input, this) ?? { kind: 'refused', storyIds: [] };
+      },
       record: async (input) => this.#record(input),
       finishRun: async (input) => {
         for (const id of blockedStories(this.stories).keys()) this.#story(id).status = 'blocked';

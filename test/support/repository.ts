@@ -7,6 +7,7 @@ import path from 'node:path';
 import type { CheckRecord, RunRecord, StoryRecord, WorkspaceRecord } from '../../domain/contracts/store.ts';
 import { Prd, type Story } from '../../domain/ralph/prd.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
+import type { NewSessionEvent } from '../../domain/session/transcript.ts';
 
 export type Files = Readonly<Record<string, string | null>>;
 
@@ -82,6 +83,7 @@ export interface MemoryStore {
   readonly checks: CheckRecord[];
   readonly blobs: Map<string, string>;
   readonly events: NewRunEvent[];
+  readonly transcript: NewSessionEvent[];
   getRun(runId: string): Promise<RunRecord | undefined>;
   getStory(runId: string, storyId: string): Promise<StoryRecord | undefined>;
   getStories(runId: string): Promise<readonly StoryRecord[]>;
@@ -93,6 +95,8 @@ export interface MemoryStore {
   getBlob(hash: string): Promise<string | undefined>;
   putBlob(text: string): Promise<string>;
   appendRunEvents(runId: string, events: readonly NewRunEvent[]): Promise<void>;
+  hasSessionEvent(sessionId: string, key: string): Promise<boolean>;
+  appendSessionEvents(sessionId: string, events: readonly NewSessionEvent[]): Promise<void>;
 }
 
 /** A store in memory with one run, `ralph:repo-000000:sums`, and the stories given. */
@@ -173,6 +177,7 @@ export function memoryStore(options: {
     checks: [],
     blobs: new Map(),
     events: [],
+    transcript: [],
     getRun: async (id) => (id === store.run.runId ? store.run : undefined),
     getStory: async (_, storyId) => store.stories.get(storyId),
     getStories: async () => [...store.stories.values()],
@@ -203,6 +208,10 @@ export function memoryStore(options: {
     },
     async appendRunEvents(_, events) {
       store.events.push(...events);
+    },
+    hasSessionEvent: async (_, key) => store.transcript.some((event) => event.key === key),
+    async appendSessionEvents(_, events) {
+      store.transcript.push(...events);
     },
   };
   return store;

@@ -30,7 +30,7 @@ export interface TestStack {
   cli(args: readonly string[], options?: { readonly cwd?: string }): Promise<CliResult>;
   /** Of the processes that run now. */
   pids(): Promise<ReadonlyMap<StackProcess, number>>;
-  /** Ends everything and removes the data dir. */
+  /** Ends everything and removes the data dir and the folders of the file's repositories. */
   remove(): Promise<void>;
 }
 
@@ -77,9 +77,25 @@ export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<Test
     },
     remove: async () => {
       await cli(['down']);
-      await rm(dataDir, { recursive: true, force: true });
+      await removeFolders([dataDir, ...repositoryFolders.splice(0)]);
     },
   };
+}
+
+/** Of this test file. */
+const repositoryFolders: string[] = [];
+
+/** An empty folder that goes with the stack. */
+export async function repositoryFolder(): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-repo-')));
+  repositoryFolders.push(folder);
+  return folder;
+}
+
+async function removeFolders(folders: readonly string[]): Promise<void> {
+  // A command that a stack has just ended may be writing for a moment.
+  const options = { recursive: true, force: true, maxRetries: 5 } as const;
+  await Promise.all(folders.map((folder) => rm(folder, options)));
 }
 
 export async function git(cwd: string, ...args: readonly string[]): Promise<string> {
@@ -94,7 +110,7 @@ export async function createExampleRepository(options: {
   readonly delayMs: number;
 }): Promise<{ readonly path: string; readonly model: string }> {
   const example = join(root, 'examples', 'todo-cli');
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-repo-')));
+  const folder = await repositoryFolder();
   const path = join(folder, 'todo-cli');
   await cp(join(example, 'repository'), path, { recursive: true });
   await git(path, 'init', '--quiet', '--initial-branch', 'main');

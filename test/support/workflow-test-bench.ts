@@ -12,6 +12,8 @@ import type { TestEngine } from './temporal.ts';
 const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 const historiesDir = new URL('../replay/histories/', import.meta.url);
 const hostId = 'test-host';
+/** Of the same worker: where a shared run's work may be placed. */
+export const otherHostId = 'other-host';
 
 const defaults: RalphOptions = {
   model: 'scripted/x',
@@ -72,6 +74,7 @@ export async function startWorkflowTestBench(
     Worker.create({ ...common, taskQueue: taskQueues.model }),
     Worker.create({ ...common, taskQueue: taskQueues.service }),
     Worker.create({ ...common, taskQueue: hostQueue(hostId) }),
+    Worker.create({ ...common, taskQueue: hostQueue(otherHostId) }),
   ]);
   const running = Promise.all(workers.map((worker) => worker.run()));
   return {

@@ -1,15 +1,19 @@
 /** Who dies, when and where. */
+import { execFile } from 'node:child_process';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Random } from './random.ts';
 
 export const stackVictims = ['worker', 'api', 'temporal', 'postgres', 'supervisor'] as const;
 type StackVictim = (typeof stackVictims)[number];
+const execute = promisify(execFile);
 
 export type Kill =
   | { readonly kind: 'victims'; readonly name: string; readonly cli: boolean; readonly stack: readonly StackVictim[] }
+  | { readonly kind: 'launcher'; readonly name: string }
   | { readonly kind: 'point'; readonly name: string };
 
 const activities = [
@@ -66,8 +70,11 @@ export function chooseKill(random: Random): Kill {
     'postgres',
     'postgres',
     'supervisor',
+    'launcher',
+    'launcher',
     'all',
   ]);
+  if (name === 'launcher') return { kind: 'launcher', name };
   const stack = name === 'all' ? stackVictims : stackVictims.filter((victim) => victim === name);
   return { kind: 'victims', name, cli: name === 'cli' || name === 'all', stack };
 }
@@ -85,6 +92,15 @@ export async function stackPids(dataDir: string): Promise<ReadonlyMap<StackVicti
       return process === undefined || process === null ? [] : [[name, process.pid] as const];
     }),
   );
+}
+
+/** The processes that start commands for the worker. */
+export async function launcherPids(workerPid: number): Promise<readonly number[]> {
+  const { stdout } = await execute('ps', ['-axo', 'pid=,ppid=,args=']);
+  return stdout.split('\n').flatMap((line) => {
+    const [pid, parent, ...args] = line.trim().split(/\s+/);
+    return Number(parent) === workerPid && args.join(' ').includes('launcher-process') ? [Number(pid)] : [];
+  });
 }
 
 /** False when there was no such process any more. */

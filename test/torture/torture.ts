@@ -9,7 +9,7 @@ import { createTestStack, git } from '../support/test-stack.ts';
 import type { RunningCli, TestStack } from '../support/test-stack.ts';
 import { judge, processesIn } from './invariants.ts';
 import type { EndOfRun, Verdict } from './invariants.ts';
-import { chooseKill, crashAt, kill, stackPids } from './kills.ts';
+import { chooseKill, crashAt, kill, launcherPids, stackPids } from './kills.ts';
 import type { Kill } from './kills.ts';
 import { startPlanModel } from './plan-model.ts';
 import { createRandom } from './random.ts';
@@ -209,6 +209,7 @@ async function carryOut(
     return await crashAt(chosen.name, { file: crashPointFile, timeoutMs: pointTimeoutMs, isOver });
   }
   const pids = await stackPids(stack.dataDir);
+  if (chosen.kind === 'launcher') return (await launcherPids(pids.get('worker') ?? 0)).map(kill).includes(true);
   const victims = chosen.stack.flatMap((name) => pids.get(name) ?? []);
   if (chosen.cli && user.pid !== undefined) victims.push(user.pid);
   return victims.map(kill).includes(true);

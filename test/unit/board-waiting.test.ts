@@ -3,7 +3,7 @@ import { plainLine } from '../../cli/output/plain.ts';
 import { unicodeSigns } from '../../cli/output/signs.ts';
 import { statusLines } from '../../cli/output/status.ts';
 import { boardLines } from '../../cli/tui/board-lines.ts';
-import { emptyBoard, reduceBoard } from '../../domain/run/board.ts';
+import { emptyBoard, reduceBoard, waitsForPerson } from '../../domain/run/board.ts';
 import type { Board } from '../../domain/run/board.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { events, firstRun } from './board-fixture.ts';
@@ -100,4 +100,26 @@ it('what the snapshot knows to be answered is not asked again by older events', 
   const snapshot = emptyBoard({ ...firstRun, headSeq: 10 });
   expect([asked, answered].reduce(reduceBoard, snapshot).approvals).toEqual([]);
   expect(reduceBoard(snapshot, asked).approvals).toEqual([]);
+});
+
+it('a run waits for a person when every story that is worked on does, or the run as a whole', () => {
+  const worked = (ids: readonly string[], approvals: readonly string[]): Board => ({
+    ...start,
+    status: 'running',
+    stories: start.stories.map((story) => ({ ...story, state: ids.includes(story.storyId) ? 'running' : 'open' })),
+    approvals: approvals.map((storyId) => ({
+      id: 'q',
+      storyId,
+      question: '',
+      defaultChoice: '',
+      since: '',
+      until: '',
+    })),
+  });
+  const waits = (ids: readonly string[], approvals: readonly string[]) => waitsForPerson(worked(ids, approvals));
+  expect(waits(['US-001', 'US-002'], ['US-001'])).toBe(false);
+  expect(waits(['US-001', 'US-002'], ['US-001', 'US-002'])).toBe(true);
+  expect(waits(['US-001'], [''])).toBe(true);
+  expect(waits([], [])).toBe(false);
+  expect(waitsForPerson({ ...worked(['US-001'], ['US-001']), status: 'stopped' })).toBe(false);
 });

@@ -24,6 +24,48 @@ describe('the board of a run', () => {
     });
   });
 
+  it('has the stories of an edited PRD, unless the snapshot has them already', () => {
+    const board = upTo(seqOf('step-output'));
+    const head = (storyId: string) => ({ storyId, title: `new ${storyId}`, dependsOn: [] });
+    const body = {
+      added: [head('US-009')],
+      changed: [head('US-002')],
+      removed: ['US-005'],
+      passed: ['US-003'],
+      reopened: ['US-001'],
+      changedGates: [],
+      removedGates: ['lint'],
+      texts: false,
+      gates: ['test'],
+      stopped: ['US-003'],
+    };
+    const event: RunEvent = { seq: 1_000, at: '', storyId: null, attempt: null, kind: 'prd-reloaded', body };
+    const after = reduceBoard(board, event);
+    expect(after.stories.map(({ storyId, state }) => `${storyId} ${state}`)).toEqual([
+      'US-001 open',
+      'US-002 open',
+      'US-003 passed',
+      'US-004 open',
+      'US-009 open',
+    ]);
+    expect(after.gates).toEqual(['test']);
+    expect(story(after, 'US-002')?.title).toBe('new US-002');
+    expect(reduceBoard({ ...board, snapshotSeq: 1_000 }, event).stories).toEqual(board.stories);
+  });
+
+  it('leaves failed stories as they are when only one is tried again', () => {
+    const ended = upTo(events.length);
+    const started = events.find((event) => event.kind === 'run-started');
+    if (started?.kind !== 'run-started') throw new Error('the fixture has no start');
+    const states = (retry: object) =>
+      reduceBoard(ended, { ...started, seq: 1_000, body: { ...started.body, execution: 2, ...retry } }).stories.map(
+        ({ state }) => state,
+      );
+    expect(states({})).toEqual(['passed', 'passed', 'open', 'open', 'open']);
+    expect(states({ retry: 'US-003' })).toEqual(['passed', 'passed', 'open', 'open', 'open']);
+    expect(states({ retry: 'US-004' })).toEqual(['passed', 'passed', 'failed', 'open', 'open']);
+  });
+
   it('takes no output line of a step that is over', () => {
     const board = upTo(seqOf('step-output'));
     const late = { ...events[seqOf('step-output') - 1], seq: 1_000, body: { step: 0, line: 'late' } } as RunEvent;

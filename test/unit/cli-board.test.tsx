@@ -24,7 +24,7 @@ const view = (columns: number, change: Partial<BoardView> = {}): BoardView => ({
 });
 const nothing = () => undefined;
 const frame = (board: Board, shown: BoardView) =>
-  renderToString(<BoardFrame lines={boardLines(board, shown)} listen={false} onKey={nothing} />, {
+  renderToString(<BoardFrame lines={boardLines(board, shown)} listen={false} agents={[]} onKey={nothing} />, {
     columns: shown.look.columns,
   }).split('\n');
 
@@ -55,7 +55,7 @@ describe('the board on a terminal', () => {
       '  ◌ US-004  Export to iCal        waits for US-002',
       '  ◌ US-005  Sync                  waits for US-003',
       'spent 13.5k tokens, $0.06 of $5.00 · 1 agent · codetether ui',
-      'p pause · s stop after this step · ctrl-c leave it running',
+      'p pause · n nudge · s stop · ctrl-c leave it running',
     ]);
   });
 
@@ -69,7 +69,7 @@ describe('the board on a terminal', () => {
       '  ◌ US-005  Sync                     waits for US-003',
       '⚠ 12:04:59 the worker was lost and is back; 1 step goes on',
       'spent 18.0k tokens, $0.08 of $5.00 · 2 agents · gates: lint, test · engine ui http://127.0.0.1:8233/namespaces/default/workflows/ralph%3Atodo-cli-1f2e3d%3Adue-dates',
-      'p pause · s stop after this step · ctrl-c leave it running',
+      'p pause · n nudge · s stop after this step · ctrl-c leave it running',
     ]);
   });
 
@@ -131,7 +131,7 @@ describe('the board on a terminal', () => {
       '  ◌ US-005  Sync                     waits for US-003',
       '⏸ paused: steps under way finish, nothing new starts',
       'spent 13.5k tokens, $0.06 of $5.00 · 2 agents · gates: lint, test',
-      'p resume · s stop after this step · ctrl-c leave it running',
+      'p resume · n nudge · s stop after this step · ctrl-c leave it running',
     ]);
     const ended = frame(upTo(events.length), view(80));
     expect(ended[0]).toBe('ralph  todo-cli · add due dates             quality-failed   2 of 5 passed   41s');
@@ -163,12 +163,36 @@ describe('the board on a terminal', () => {
 describe('the keys', () => {
   it('are p, s and ctrl-c', async () => {
     const pressed: BoardKey[] = [];
-    const screen = render(<BoardFrame lines={['a']} listen onKey={(key) => pressed.push(key)} />);
+    const screen = render(<BoardFrame lines={['a']} listen agents={[]} onKey={(key) => pressed.push(key)} />);
     for (const input of ['p', 's', 'x', '\u0003']) {
       screen.stdin.write(input);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     screen.unmount();
     expect(pressed).toEqual(['pause', 'stop', 'leave']);
+  });
+
+  it('take a message to the agent of a story after n, while p and s are only letters', async () => {
+    const pressed: BoardKey[] = [];
+    const press = async (...inputs: readonly string[]) => {
+      for (const input of inputs) {
+        screen.stdin.write(input);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    const frameOf = (agents: readonly string[]) => (
+      <BoardFrame lines={['a', 'p pause']} listen agents={agents} onKey={(key) => pressed.push(key)} />
+    );
+    const screen = render(frameOf([]));
+    await press('n', 's');
+    expect(pressed.splice(0)).toEqual(['stop']);
+    screen.rerender(frameOf(['US-001', 'US-003']));
+    await press('n', '\t', 's', 'tops', ' ', 'x', '\u007F', 'p');
+    expect(screen.lastFrame()).toBe('a\ntell US-003 (enter send, esc leave it, tab another story): stops p_');
+    await press('\r');
+    expect(pressed.splice(0)).toEqual([{ storyId: 'US-003', nudge: 'stops p' }]);
+    await press('n', 'q', '\u0003', 'n', '\r', 'p');
+    expect(pressed.splice(0)).toEqual(['pause']);
+    screen.unmount();
   });
 });

@@ -88,6 +88,8 @@ describe('the command line', () => {
       'logs',
       'pause',
       'resume',
+      'reload',
+      'retry',
       'stop',
       'cancel',
       'validate',

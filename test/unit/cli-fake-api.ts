@@ -21,6 +21,19 @@ export interface FakeApi {
   readonly close: () => Promise<void>;
 }
 
+/** The one that the played run was started on. */
+const lostHost = {
+  hostId: 'host-1',
+  name: 'tiger',
+  pid: 1,
+  version: '0.1.0',
+  slots: 8,
+  slotsUsed: 0,
+  leases: 0,
+  seenAt: '2026-03-01T12:00:00.000Z',
+  alive: false,
+};
+
 export async function fakeApi(options: {
   /** The run as it is after the events so far. */
   readonly run: () => RunDetailView;
@@ -43,6 +56,7 @@ export async function fakeApi(options: {
         response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
       };
       const run = options.run();
+      if (url.pathname === '/v1/hosts') return answer(200, { hosts: [lostHost] });
       const [, , , id, what] = url.pathname.split('/').map(decodeURIComponent);
       if (id === undefined) return answer(200, { runs: [run] });
       if (run.runId !== id && !run.runId.endsWith(`:${id}`)) {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { FakeApi } from './cli-fake-api.ts';
 import { fakeApi, runProgram, startProgram, until } from './cli-fake-api.ts';
+import type { RunEvent } from '../../domain/run/events.ts';
 import { events, snapshotAt } from './board-fixture.ts';
 
 const apis: FakeApi[] = [];
@@ -81,6 +82,40 @@ describe('attaching', () => {
     expect(api.requests.some((request) => request.startsWith('POST'))).toBe(false);
   });
 
+  it('ends with 6 and the question when a person is asked and nothing else goes on, with --detach-on-ask only', async () => {
+    const api = await apiAt(24);
+    const at = events[23]?.at ?? '';
+    const body = {
+      id: 'q-k3f9x2ab',
+      kind: 'tool-risk',
+      question: 'bash git push (it pushes to a remote)',
+      choices: ['approve', 'deny'],
+      defaultChoice: 'deny',
+      expiresAt: '2026-03-02T12:05:00.000Z',
+    };
+    const asked = { seq: 25, at, storyId: 'US-003', attempt: null, kind: 'approval-requested', body } as RunEvent;
+    const detaching = startProgram(['ralph', 'attach', 'due-dates', '--detach-on-ask'], settings(api));
+    const asJson = startProgram(['ralph', 'attach', 'due-dates', '--detach-on-ask', '--json'], settings(api));
+    const staying = startProgram(['ralph', 'attach', 'due-dates'], settings(api));
+    for (const program of [detaching, staying, asJson])
+      await until(() => program.stderr().includes('step 1: bash npm test'));
+    api.append([asked]);
+    const { code, stdout, stderr } = await detaching.ended;
+    expect(stdout).toBe(
+      'US-003 bash git push (it pushes to a remote): codetether approve q-k3f9x2ab | codetether deny q-k3f9x2ab\n',
+    );
+    expect(stderr).toMatch(/left running: it waits for a person\n {4}attach {2}codetether ralph attach due-dates\n$/);
+    expect(code).toBe(6);
+    const json = await asJson.ended;
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      outcome: 'waiting-for-person',
+      approvals: [{ id: 'q-k3f9x2ab', story_id: 'US-003', default_choice: 'deny' }],
+    });
+    expect(json.code).toBe(6);
+    staying.kill('SIGINT');
+    expect((await staying.ended).code).toBe(130);
+  });
+
   it('says what there is when the run is not known', async () => {
     const api = await apiAt(3);
     const { code, stderr } = await runProgram(['ralph', 'attach', 'nothing'], settings(api));
@@ -95,12 +130,22 @@ describe('looking and steering', () => {
     const api = await apiAt(24);
     const text = await runProgram(['ralph', 'status'], settings(api));
     expect(text.stdout.split('\n')[0]).toBe('# todo-cli · add due dates');
+    expect(text.stdout).toContain('waits for its host host-1 (last seen 2026-03-01 12:00)');
     const json = await runProgram(['ralph', 'status', 'due-dates', '--json'], settings(api));
     expect(JSON.parse(json.stdout)).toMatchObject({
       schema_version: 1,
       run_id: 'ralph:todo-cli-1f2e3d:due-dates',
       spent_tokens: 13_500,
     });
+  });
+
+  it('lists hosts as tab-separated values off a terminal', async () => {
+    const api = await apiAt(24);
+    const { code, stdout } = await runProgram(['hosts'], settings(api));
+    expect(code).toBe(0);
+    expect(stdout).toBe('host-1\ttiger\tlost since 2026-03-01T12:00:00.000Z\t0 of 8\t0\t0.1.0\n');
+    const json = await runProgram(['hosts', '--json'], settings(api));
+    expect(JSON.parse(json.stdout)).toMatchObject({ schema_version: 1, hosts: [{ host_id: 'host-1', alive: false }] });
   });
 
   it('lists runs as tab-separated values off a terminal', async () => {

@@ -143,3 +143,18 @@ it('an answer that could not be stored before its worker died is stored by the n
   expect(store.answers.size).toBe(1);
   expect(await readdir(folder)).toEqual([]);
 });
+
+it.each([
+  ['anthropic/claude-x', 'ANTHROPIC_API_KEY'],
+  ['openai-compatible/x', 'OPENAI_COMPATIBLE_BASE_URL'],
+])('a worker that was started without what %s needs waits for it, and says what that is', async (model, variable) => {
+  const nothing = { anthropic: {}, openai: {}, google: {}, openaiCompatible: {} };
+  const { store, failure } = startSession(server.url, model, 'go', { settings: nothing });
+  const error = await failure();
+  expect(error).toMatchObject({ code: 'provider-unreachable', details: { retryAfterMs: 20_000 } });
+  expect(store.runEvents.map(({ kind }) => kind)).toEqual(['step-started', 'model-waiting']);
+  const [wait] = waits(store);
+  expect(wait).toMatchObject({ reason: 'not-configured', mayHaveCost: false, provider: model.split('/')[0] });
+  expect(wait?.message).toContain(`${variable} is not set for the worker; start the stack again with it`);
+  expect(store.calls.reserve).toBe(0);
+});

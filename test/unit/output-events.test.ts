@@ -145,6 +145,7 @@ describe('the end', () => {
       '    not finished after 50 steps',
       '    worktree  /home/ada/todo-cli/.codetether-worktrees/us-003',
       '    evidence  codetether ralph logs due-dates US-003',
+      '    try again codetether ralph retry US-003 due-dates --hint "…"',
       '◌ US-004 Export to iCal: not finished after 1 attempt',
       '◌ US-005 Sync: blocked by US-003',
       'branch feature/due-dates 9f8e7d6, 2 commits, gates green on its tip',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { spendingLines } from '../../cli/output/spending.ts';
+import { diskLines, spendingLines } from '../../cli/output/spending.ts';
 import { firstRun } from './board-fixture.ts';
 
 const price = { inputUsd: 3, cachedInputUsd: 0.3, cacheWriteUsd: 3.75, outputUsd: 15, source: 'table' } as const;
@@ -62,4 +62,13 @@ test('spending is shown in all, by model and by story, with what is left of the 
 
 test('nothing is shown before the first call', () => {
   expect(spendingLines(firstRun)).toEqual([]);
+});
+
+test('says what the worktrees take, once it was measured', () => {
+  expect(diskLines({ disk: null })).toEqual([]);
+  expect(diskLines({ disk: { bytes: 1.24e9, maxBytes: 50e9 } })).toEqual(['', '- disk 1.2 GB of 50.0 GB']);
+  expect(diskLines({ disk: { bytes: 6e9, maxBytes: 5e9 } })).toEqual([
+    '',
+    '- disk 6.0 GB of 5.0 GB, which is too much',
+  ]);
 });

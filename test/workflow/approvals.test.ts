@@ -155,3 +155,130 @@ test('stop and cancel end what waits for a person', async () => {
   expect(cancelledResult.outcome).toBe('cancelled');
   expect(cancelled.log).toContain('expired A deny cancelled');
 });
+
+const line = { percent: 80, spentUsd: 0.81, maxCostUsd: 1 };
+
+/** Every story's second step is held up by the line until `budget-line-reached` stands in the events, as the store does it. */
+function atLine(ids: readonly string[]): FakeWorld {
+  const world: FakeWorld = new FakeWorld(
+    ids.map((id) => ({ id })),
+    {
+      model: ({ step }) => {
+        if (step === 1) return answers.write;
+        const isTold = world.log.includes('event budget-line-reached');
+        return isTold ? answers.finished : { kind: 'budget-line', line };
+      },
+    },
+  );
+  return world;
+}
+
+test('at the budget line the whole run waits for one answer, and goes on after it', async () => {
+  const world = atLine(['A', 'B', 'C']);
+  const result = await bench.run(
+    world,
+    { onAsk: 'wait', maxConcurrent: 2 },
+    async (run) => {
+      const approval = await asked(world);
+      expect(approval).toMatchObject({
+        storyId: '',
+        workflowId: run.runId,
+        kind: 'budget-line',
+        question: '$0.81 of $1.00 is spent, 80% is reached: go on up to the cap?',
+        choices: ['go on', 'stop'],
+        defaultChoice: 'stop',
+      });
+      await delay(500);
+      expect(world.log.filter((entry) => entry.startsWith('ask'))).toEqual(['ask  budget-line']);
+      expect(world.log.some((entry) => entry.startsWith('advance') || entry.includes('C:1'))).toBe(false);
+      await run.handle.executeUpdate('pause');
+      await run.handle.executeUpdate('resume');
+      await delay(1_500);
+      expect(world.log.some((entry) => entry.startsWith('advance'))).toBe(false);
+      await give(approval, 'go on');
+      return await run.result;
+    },
+    'budget-line',
+  );
+  expect(result).toEqual({ outcome: 'completed', passed: 3, total: 3 });
+  expect(world.log.filter((entry) => entry.startsWith('ask'))).toHaveLength(1);
+});
+
+test.each([
+  ['deny', undefined],
+  ['wait', 'stop'],
+] as const)('under %s a run that is not to go on ends at the line as budget-exceeded', async (onAsk, choice) => {
+  const world = atLine(['A', 'B']);
+  const result = await bench.run(world, { onAsk }, async (run) => {
+    if (choice !== undefined) await give(await asked(world), choice);
+    return await run.result;
+  });
+  expect(result).toMatchObject({ outcome: 'budget-exceeded', passed: 0 });
+  expect(world.finished?.message).toBe('$0.81 of $1.00 is spent, and nobody wanted to go on past 80% (ask-at)');
+});
+
+test('a run that waits at the line can be stopped and cancelled', async () => {
+  for (const how of ['stop', 'cancel'] as const) {
+    const world = atLine(['A']);
+    const result = await bench.run(world, { onAsk: 'wait' }, async (run) => {
+      await asked(world);
+      if (how === 'stop') await run.handle.executeUpdate('stop');
+      else await run.handle.cancel();
+      return await run.result;
+    });
+    expect(result.outcome).toBe(how === 'stop' ? 'stopped' : 'cancelled');
+    expect(world.log).toContain(`expired  stop ${how === 'stop' ? 'stop' : 'cancelled'}`);
+  }
+});
+
+test('a story is merged once a person has approved it; a denial goes to its next attempt', async () => {
+  const world = new FakeWorld([{ id: 'A' }]);
+  const result = await bench.run(
+    world,
+    { onAsk: 'wait', askMerge: true },
+    async (run) => {
+      const first = await asked(world);
+      expect(first).toMatchObject({
+        storyId: 'A',
+        workflowId: run.runId,
+        kind: 'merge',
+        question: 'merge 1 file onto feature/f? git show c-A-1',
+      });
+      expect(world.log).not.toContain('merge A:1');
+      await give(first, 'deny', 'smaller, please');
+      await expect.poll(() => world.approvals.size, { timeout: 20_000 }).toBe(0);
+      await expect
+        .poll(() => world.log.filter((entry) => entry === 'ask A merge'), { timeout: 20_000 })
+        .toHaveLength(2);
+      await give(await asked(world), 'approve');
+      return await run.result;
+    },
+    'ask-merge',
+  );
+  expect(result).toEqual({ outcome: 'completed', passed: 1, total: 1 });
+  expect(world.log).not.toContain('merge A:1');
+  expect(world.log).toContain('merge A:2');
+  const failed = world.records.flatMap(({ events }) => events).find(({ kind }) => kind === 'attempt-failed');
+  expect(failed?.body).toMatchObject({
+    reason: 'merge-denied',
+    message: 'a person did not approve the merge: smaller, please',
+  });
+});
+
+test('a merge can be undone on this machine: approve-safe approves it', async () => {
+  const world = new FakeWorld([{ id: 'A' }]);
+  const result = await bench.run(world, { onAsk: 'approve-safe', askMerge: true }, (run) => run.result);
+  expect(result.outcome).toBe('completed');
+  expect(world.log).toContain('answered A approve on-ask');
+});
+
+test('a run that is stopped while a person is asked for a merge counts no failure', async () => {
+  const world = new FakeWorld([{ id: 'A' }]);
+  const result = await bench.run(world, { onAsk: 'wait', askMerge: true }, async (run) => {
+    await asked(world);
+    await run.handle.executeUpdate('stop');
+    return await run.result;
+  });
+  expect(result.outcome).toBe('stopped');
+  expect(world.log).not.toContain('event attempt-failed A');
+});

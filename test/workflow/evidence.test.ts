@@ -1,6 +1,7 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FakeWorld } from '../support/fake-world.ts';
+import { FakeWorld, answers } from '../support/fake-world.ts';
 import { startWorkflowTestBench } from '../support/workflow-test-bench.ts';
 import type { WorkflowTestBench } from '../support/workflow-test-bench.ts';
 
@@ -94,4 +95,20 @@ test('a story that waits for the baseline can be stopped', async () => {
   });
   expect(result.outcome).toBe('stopped');
   expect(world.log.filter((line) => line.startsWith('gate'))).toEqual(['gate baseline -:-']);
+});
+
+test('a call that found the disk quota used up is not made again, and ends the attempt by name', async () => {
+  const world = new FakeWorld([{ id: 'A' }], {
+    model: ({ step }) => (step === 1 ? answers.bash : answers.finished),
+    tool: async ({ attempt }) => {
+      if (attempt === 1) throw ApplicationFailure.nonRetryable('too much', 'disk-quota');
+    },
+  });
+  const result = await bench.run(world, {}, (run) => run.result, 'disk-quota');
+  expect(result.outcome).toBe('completed');
+  expect(world.log.filter((line) => line.startsWith('tool A:1') || line.startsWith('recover'))).toEqual([
+    'tool A:1:1:b',
+  ]);
+  const failed = world.records.flatMap(({ events }) => events).find(({ kind }) => kind === 'attempt-failed');
+  expect(failed?.body).toMatchObject({ reason: 'disk-quota', message: 'too much' });
 });

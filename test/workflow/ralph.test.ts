@@ -190,3 +190,33 @@ test('stop lets the step finish and keeps what is there, cancel ends at once', a
   expect(cancelledResult.outcome).toBe('cancelled');
   expect(cancelled.finished).toMatchObject({ outcome: 'cancelled' });
 });
+
+test('a call that is lost on its way, however often, costs no attempt; one that takes its worker along ends it', async () => {
+  for (const isBegun of [false, true]) {
+    let losses = 0;
+    const world = new FakeWorld([{ id: 'A' }], {
+      isBegun,
+      tool: async ({ attempt }) => {
+        losses++;
+        if (attempt === 1 && (isBegun || losses <= 25))
+          throw ApplicationFailure.create({ type: 'worker-lost', message: 'lost' });
+      },
+    });
+    const result = await bench.run(world, {}, (run) => run.result);
+    expect(result.outcome).toBe('completed');
+    expect(world.log.filter((line) => line === 'event attempt-failed A')).toHaveLength(isBegun ? 1 : 0);
+    expect(world.log.filter((line) => line.startsWith('recover A'))).toHaveLength(isBegun ? 10 : 25);
+  }
+}, 60_000);
+
+test('a call that fails before it begins for another reason than a loss ends the attempt', async () => {
+  const world = new FakeWorld([{ id: 'A' }], {
+    isBegun: false,
+    tool: async ({ attempt }) => {
+      if (attempt === 1) throw ApplicationFailure.nonRetryable('no worktree', 'workspace-failed');
+    },
+  });
+  const result = await bench.run(world, {}, (run) => run.result);
+  expect(result.outcome).toBe('completed');
+  expect(world.log).toContain('event attempt-failed A');
+});

@@ -10,6 +10,7 @@ export interface AttachOptions {
   readonly outputFormat: OutputFormat;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
+  readonly detachOnAsk?: boolean;
 }
 
 /** `codetether ralph attach [run]`; the exit status is the run's. */
@@ -23,5 +24,6 @@ export async function attach(run: string | undefined, options: AttachOptions): P
     outputFormat: options.json === true ? 'json' : options.outputFormat,
     quiet: options.quiet === true,
     verbose: options.verbose === true,
+    detachOnAsk: options.detachOnAsk === true,
   });
 }

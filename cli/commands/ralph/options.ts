@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
+import { bytesOf } from '../../../domain/text/bytes.ts';
 
 export const outputFormats = ['text', 'json', 'stream-json'] as const;
 export type OutputFormat = (typeof outputFormats)[number];
@@ -37,6 +38,20 @@ export function dollars(text: string): number {
   return value;
 }
 
+/** `5g`, `500m` as bytes. */
+export function diskSize(text: string): number {
+  const bytes = bytesOf(text);
+  if (bytes === null) throw new InvalidArgumentError('It must be a size: 5g or 500m.');
+  return bytes;
+}
+
+/** `80`, `80%`: from 1 to 99. */
+export function percentage(text: string): number {
+  const value = /^\d+(?:\.\d+)?%?$/.test(text) ? Number(text.replace('%', '')) : Number.NaN;
+  if (!(value >= 1 && value <= 99)) throw new InvalidArgumentError('It must be a percentage from 1 to 99.');
+  return value;
+}
+
 /** `2h30m`, `45m`, `90s` as milliseconds. */
 export function timeSpan(text: string): number {
   const match = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text.replaceAll(' ', ''));
@@ -68,7 +83,7 @@ export const runExitCodes: HelpEnd['exitCodes'] = [
   [3, 'quality-failed: some stories did not pass'],
   [4, 'max-iterations: the allowed attempts are used up'],
   [5, 'budget-exceeded: cost, tokens or time are used up'],
-  [6, 'waiting for a person'],
+  [6, 'waiting for a person, with --detach-on-ask; the run is left running'],
   [75, 'temporary failure: the same command can work later'],
   [130, 'interrupted: the run goes on without this command'],
 ];

@@ -70,7 +70,7 @@ export function streamProgress(
   };
 }
 
-/** How long a mended connection is worth a line. */
+/** How long a mended connection, and what the command says of itself, is worth a line. */
 const backShownMs = 30_000;
 
 /** The live board on a terminal. Loads ink. */
@@ -89,6 +89,7 @@ export async function boardProgress(
   let line: string | null = null;
   let lostAt = '';
   let clear: NodeJS.Timeout | undefined;
+  let lost: string | null = null;
   const show = () => {
     if (board !== undefined) live.show(board, line);
   };
@@ -106,13 +107,18 @@ export async function boardProgress(
     connection: (connected) => {
       if (!connected) {
         lostAt = clockNow();
-        say(`connection lost ${lostAt}, trying again; the run does not need it`);
+        lost = `connection lost ${lostAt}, trying again; the run does not need it`;
+        say(lost);
         return;
       }
+      lost = null;
       say(`connection lost ${lostAt}, back since ${clockNow()}`);
       clear = setTimeout(() => say(null), backShownMs);
     },
-    say,
+    say: (text) => {
+      say(text);
+      clear = setTimeout(() => say(lost), backShownMs);
+    },
     close: async () => {
       clearTimeout(clear);
       line = null;

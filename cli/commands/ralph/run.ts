@@ -5,6 +5,7 @@ import type { StartRunRequest, StartRunResponse } from '../../../domain/contract
 import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
 import { parseModelReference } from '../../../domain/model/reference.ts';
 import { uncheckedStories } from '../../../domain/ralph/parse-prd.ts';
+import { isRemoteUrl } from '../../../domain/ralph/remote.ts';
 import type { ParsedPrd } from '../../../domain/ralph/parse-prd.ts';
 import { readPrdFile } from '../../../services/client/read-prd.ts';
 import { loadConfig } from '../../../services/config/config.ts';
@@ -34,8 +35,13 @@ export interface RunOptions {
   readonly maxTokens?: number;
   readonly maxTotalSteps?: number;
   readonly maxTime?: number;
+  readonly maxDisk?: number;
   readonly onAsk?: OnAsk;
+  readonly askAt?: number;
+  readonly askMerge?: boolean;
+  readonly detachOnAsk?: boolean;
   readonly askTimeout?: number;
+  readonly remote?: string;
   readonly allowUnchecked?: boolean;
   readonly allowDirty?: boolean;
   readonly dryRun?: boolean;
@@ -52,6 +58,7 @@ export interface RunOptions {
  */
 export async function run(options: RunOptions): Promise<number> {
   const context = openContext();
+  requireAskable(options);
   const prdPath = realpath(resolve(context.cwd, options.prd));
   const model = absoluteModel(options.model ?? defaultModel(context), context.cwd);
   const { prd } = await readUsablePrd(prdPath, options.prd);
@@ -92,7 +99,24 @@ export async function run(options: RunOptions): Promise<number> {
     outputFormat,
     quiet: options.quiet === true,
     verbose: options.verbose === true,
+    detachOnAsk: options.detachOnAsk === true,
   });
+}
+
+/** Somebody is there to answer. */
+function asksForAnswers({ askAt, askMerge, detachOnAsk }: RunOptions): boolean {
+  return askAt !== undefined || askMerge === true || detachOnAsk === true;
+}
+
+function requireAskable({ askAt, askMerge, maxCost, onAsk }: RunOptions): void {
+  if (askAt !== undefined && maxCost === undefined)
+    throw new CodetetherError('usage', '--ask-at is a share of --max-cost', {
+      next: 'Add --max-cost, e.g. --max-cost 5.',
+    });
+  if (askMerge === true && onAsk === 'deny')
+    throw new CodetetherError('usage', 'with --ask-merge and --on-ask deny nothing would be merged', {
+      next: 'Leave out one of the two.',
+    });
 }
 
 async function readUsablePrd(prdPath: string, given: string): Promise<ParsedPrd> {
@@ -150,6 +174,7 @@ function requestOf(
   { cwd, stdin, stderr }: Context,
 ): StartRunRequest {
   const {
+    askAt,
     askTimeout,
     branch,
     fallbackModel,
@@ -161,6 +186,8 @@ function requestOf(
     maxTokens,
     maxTotalSteps,
     maxTime,
+    maxDisk,
+    remote,
   } = options;
   return {
     kind: 'ralph',
@@ -175,8 +202,13 @@ function requestOf(
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(maxTotalSteps === undefined ? {} : { maxTotalSteps }),
     ...(maxTime === undefined ? {} : { maxTimeMs: maxTime }),
+    ...(maxDisk === undefined ? {} : { maxDiskBytes: maxDisk }),
     ...(askTimeout === undefined ? {} : { askTimeoutMs: askTimeout }),
-    onAsk: options.onAsk ?? (stdin.isTTY && stderr.isTTY ? 'wait' : 'deny'),
+    ...(askAt === undefined ? {} : { askAtPercent: askAt }),
+    ...(options.askMerge === true ? { askMerge: true } : {}),
+    // The API does not know this command's folder.
+    ...(remote === undefined ? {} : { remote: isRemoteUrl(remote) ? remote : resolve(cwd, remote) }),
+    onAsk: options.onAsk ?? ((stdin.isTTY && stderr.isTTY) || asksForAnswers(options) ? 'wait' : 'deny'),
     allowDirty: options.allowDirty === true,
     dryRun: options.dryRun === true,
   };

@@ -1,6 +1,8 @@
 import { emptyBoard } from '../../../domain/run/board.ts';
+import { isActive } from '../../../domain/run/status.ts';
 import { exitCodes } from '../../../domain/errors.ts';
-import { spendingLines } from '../../output/spending.ts';
+import { hostNote } from '../../output/host-note.ts';
+import { diskLines, spendingLines } from '../../output/spending.ts';
 import { statusLines } from '../../output/status.ts';
 import { snakeKeys } from '../../output/stream-json.ts';
 import { ask, openContext, print, stdoutLook } from './context.ts';
@@ -14,10 +16,17 @@ export async function status(
   const context = openContext();
   const id = await findRunId(context, { run, prd: options.prd });
   const view = await ask(context, (client) => client.getRun(id));
-  const lines =
-    options.json === true
-      ? [JSON.stringify(snakeKeys({ schemaVersion: 1, ...view }))]
-      : [...statusLines(emptyBoard(view), { look: stdoutLook(context), nowMs: Date.now() }), ...spendingLines(view)];
-  print(context.stdout, lines);
+  if (options.json === true) {
+    print(context.stdout, [JSON.stringify(snakeKeys({ schemaVersion: 1, ...view }))]);
+    return exitCodes.completed;
+  }
+  const hosts = isActive(view.status) ? (await ask(context, (client) => client.hosts())).hosts : [];
+  const note = hostNote(view, hosts, new Date());
+  print(context.stdout, [
+    ...statusLines(emptyBoard(view), { look: stdoutLook(context), nowMs: Date.now() }),
+    ...diskLines(view),
+    ...spendingLines(view),
+    ...(note === undefined ? [] : ['', note]),
+  ]);
   return exitCodes.completed;
 }

@@ -1,13 +1,15 @@
 import { relative } from 'node:path';
+import { askedBy } from '../../../domain/run/approval.ts';
+import { answerCommands, waitsForPerson } from '../../../domain/run/board.ts';
 import type { Board } from '../../../domain/run/board.ts';
 import { isWorkedOn } from '../../../domain/run/board-story.ts';
 import { exitCodes, asCodetetherError } from '../../../domain/errors.ts';
 import type { SteerVerb } from '../../../domain/contracts/api.ts';
 import { isActive } from '../../../domain/run/status.ts';
-import { exitCodeOf, finalJson, finalLines } from '../../output/final.ts';
+import { exitCodeOf, finalJson, finalLines, waitingJson } from '../../output/final.ts';
 import { inSigns } from '../../output/signs.ts';
 import { lookOf } from '../../output/terminal.ts';
-import { counted } from '../../output/text.ts';
+import { cleanLine, counted } from '../../output/text.ts';
 import type { BoardKey } from '../../tui/board.tsx';
 import { print, stdoutLook, supervisorAnswers } from './context.ts';
 import type { Context } from './context.ts';
@@ -25,10 +27,15 @@ export interface WatchOptions {
   readonly outputFormat: OutputFormat;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  /** Go when the run waits for a person and nothing else goes on. */
+  readonly detachOnAsk: boolean;
 }
 
 /** Why the command goes although the run goes on. */
-type Leaving = 'asked' | 'stack-down';
+type Leaving = 'asked' | 'stack-down' | 'person-asked';
+
+/** What a question has held up so long is not about to go on by itself, as by a further story that starts. */
+const waitingMs = 2_000;
 
 /** The API answers also while nobody restarts what dies: who watches looks after that. */
 const superviseMs = 5_000;
@@ -48,9 +55,11 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   for (const signal of leaveSignals) process.on(signal, leave);
   stdout.on('error', leave);
 
+  const leaveOnAsk = whenWaiting(options.detachOnAsk, () => leaving.abort('person-asked' satisfies Leaving));
   let latest: Board | undefined;
   const onKey = (key: BoardKey) => {
     if (key === 'leave') leave();
+    else if (typeof key === 'object') void nudge(key.storyId, key.nudge);
     else void steer(key === 'stop' ? 'stop' : latest?.status === 'paused' ? 'resume' : 'pause');
   };
   const progress = await openProgress(context, options, onKey);
@@ -59,6 +68,14 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
       await client.steer(runId, verb);
     } catch (error) {
       progress.say(`${verb}: ${asCodetetherError(error).message}`);
+    }
+  };
+  const nudge = async (storyId: string, text: string) => {
+    try {
+      await client.tellStory(runId, storyId, 'nudge', text);
+      progress.say(`${storyId} is told before its next step`);
+    } catch (error) {
+      progress.say(`nudge: ${asCodetetherError(error).message}`);
     }
   };
   const revive = reviver({
@@ -80,16 +97,22 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
           ...progress,
           board: (board) => {
             latest = board;
+            leaveOnAsk(board);
             progress.board(board);
           },
         },
       },
     );
     await progress.close();
-    if (followed.kind === 'left') return leftRunning(context, followed.board, handle, leaving.signal.reason as Leaving);
+    if (followed.kind === 'left') {
+      const why = leaving.signal.reason as Leaving;
+      if (why === 'person-asked') return leftWaiting(context, followed.board, options.outputFormat, handle);
+      return leftRunning(context, followed.board, handle, why);
+    }
     return finished(context, followed.board, options.outputFormat, handle);
   } finally {
     clearInterval(supervision);
+    leaveOnAsk(undefined);
     // After an error, too, the terminal is given back; a second close does nothing.
     await progress.close();
     for (const signal of leaveSignals) process.off(signal, leave);
@@ -114,6 +137,38 @@ function finished(context: Context, board: Board, outputFormat: OutputFormat, ha
     print(context.stdout, finalLines(board, { look: stdoutLook(context), prdPath: shownPath(context, board), handle }));
   }
   return isActive(board.status) ? exitCodes.error : exitCodeOf(board.status);
+}
+
+/** Calls back once the run has waited for a person, and for nothing else, for a while; `undefined`: never any more. */
+function whenWaiting(isWanted: boolean, callBack: () => void): (board: Board | undefined) => void {
+  let timer: NodeJS.Timeout | undefined;
+  return (board) => {
+    const isWaiting = isWanted && board !== undefined && waitsForPerson(board);
+    if (isWaiting) timer ??= setTimeout(callBack, waitingMs);
+    else {
+      clearTimeout(timer);
+      timer = undefined;
+    }
+  };
+}
+
+/** What is asked goes to stdout: it is the result. */
+function leftWaiting(context: Context, board: Board, outputFormat: OutputFormat, handle: string): number {
+  const { signs } = lookOf(context.stderr, context.environment);
+  if (outputFormat === 'json') print(context.stdout, [JSON.stringify(waitingJson(board))]);
+  if (outputFormat === 'text')
+    print(
+      context.stdout,
+      board.approvals.map(
+        ({ id, storyId, question }) => `${askedBy(storyId)} ${cleanLine(question)}: ${answerCommands(id)}`,
+      ),
+    );
+  const lines = ['left running: it waits for a person', `    attach  codetether ralph attach ${handle}`];
+  print(
+    context.stderr,
+    lines.map((line) => inSigns(line, signs)),
+  );
+  return exitCodes.waitingForPerson;
 }
 
 function leftRunning(context: Context, board: Board | undefined, handle: string, why: Leaving): number {

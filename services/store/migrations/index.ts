@@ -5,7 +5,8 @@ import { approvals } from './0003-approvals.ts';
 import { budgets } from './0004-budgets.ts';
 import { evidence } from './0005-evidence.ts';
 import { storyFiles } from './0006-story-files.ts';
-import { memories } from './0007-memories.ts';
+import { leases } from './0007-leases.ts';
+import { memories } from './0008-memories.ts';
 
 export interface Migration {
   /** From 1, without gaps. A migration that was released is never edited. */
@@ -14,4 +15,13 @@ export interface Migration {
   up(transaction: QueryExecutorProvider): Promise<void>;
 }
 
-export const migrations: readonly Migration[] = [initial, effects, approvals, budgets, evidence, storyFiles, memories];
+export const migrations: readonly Migration[] = [
+  initial,
+  effects,
+  approvals,
+  budgets,
+  evidence,
+  storyFiles,
+  leases,
+  memories,
+];

@@ -19,7 +19,7 @@ const index = `CREATE INDEX memory_words ON memory USING gin (words)`;
 
 /** What agents note for those after them. */
 export const memories: Migration = {
-  version: 7,
+  version: 8,
   name: 'memories',
   up: async (transaction) => {
     for (const statement of [memory, index]) await sql.raw(statement).execute(transaction);
