@@ -7,16 +7,29 @@ type Closing = Pick<
   'prepareWorkspace' | 'inspectChange' | 'commitStory' | 'removeWorkspace' | 'recoverToolCall'
 >;
 
+export interface LivingProcesses {
+  readonly endAll: (workspaceId: string) => Promise<void>;
+}
+
+/** Ends what runs in a story's workspace between its calls. Resolves when it is over. */
+export async function endProcesses(
+  processes: readonly LivingProcesses[],
+  { runId, storyId }: { readonly runId: string; readonly storyId?: string | undefined },
+): Promise<void> {
+  if (storyId === undefined) return;
+  const workspace = workspaceId(runId, storyId);
+  await Promise.all(processes.map(({ endAll }) => endAll(workspace)));
+}
+
 /** The activities as they are, but before they begin nothing of the attempt runs in its workspace any more. */
 export function withProcessesEnded<Activities extends Closing>(
-  processes: readonly { readonly endAll: (workspaceId: string) => Promise<void> }[],
+  processes: readonly LivingProcesses[],
   activities: Activities,
 ): Activities {
   const first =
     <Input extends Pick<AttemptRef, 'runId' | 'storyId'>, Result>(activity: (input: Input) => Promise<Result>) =>
     async (input: Input): Promise<Result> => {
-      const workspace = workspaceId(input.runId, input.storyId);
-      await Promise.all(processes.map(({ endAll }) => endAll(workspace)));
+      await endProcesses(processes, input);
       return activity(input);
     };
   return {

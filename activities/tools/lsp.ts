@@ -255,7 +255,7 @@ function diagnosticLines(path: string, found: readonly Diagnostic[]): string {
   return bounded(lines, found.length);
 }
 
-const afterEditWaitMs = 1500;
+const afterEditWaitMs = 3000;
 const maxFilesAfterEdit = 5;
 const maxErrorsAfterEdit = 10;
 

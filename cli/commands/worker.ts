@@ -13,6 +13,9 @@ export function command(): Command {
         '  codetether worker\n' +
         '  CODETETHER_DATA_DIR=/var/lib/codetether codetether worker     another host, with clones and worktrees of its own\n' +
         '  CODETETHER_WORKER_SLOTS=4 codetether worker                   at most 4 tools and gates at a time\n' +
+        '  CODETETHER_TOOL_PROFILE=full codetether worker                agents are told of all tools\n' +
+        '  CODETETHER_WEB_HOSTS=docs.python.org codetether worker        hosts that agents may ask without a question\n' +
+        '\nSettings for the tools and the web: docs/tools.md.\n' +
         '\nExit codes: 0 ended, 1 error.\n\nMore: docs/hosts.md, codetether hosts',
     )
     .action(async () => {

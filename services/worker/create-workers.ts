@@ -14,7 +14,7 @@ import { createModelActivities } from '../../activities/model/model-activities.t
 import { createLauncher } from '../../activities/process/launcher.ts';
 import { createLongLivedProcesses } from '../../activities/process/long-lived.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
-import { withProcessesEnded } from '../../activities/process/with-processes-ended.ts';
+import { endProcesses, withProcessesEnded } from '../../activities/process/with-processes-ended.ts';
 import { createProgressActivities } from '../../activities/progress/create-progress-activities.ts';
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
@@ -76,6 +76,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     processDir: options.processDir,
     path: variable(options.environment, 'PATH') ?? '',
   });
+  const living = [longLived, languageServers];
   const registry = createToolRegistry({
     processes: longLived,
     memories: store,
@@ -114,7 +115,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   };
   const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
   const host = leases.hold(
-    withProcessesEnded([longLived, languageServers], {
+    withProcessesEnded(living, {
       ...withEffectLedger(hostStore, createWorkspaceActivities(onHost)),
       ...createHousekeepingActivities(onHost),
       ...withDiskQuota(
@@ -127,7 +128,10 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
       ...createSessionActivities({ store: hostStore, hostId, skills, runHooks }),
     }),
     {
-      leaseLost: (lost) => leaveBehind(onHost, lost),
+      leaseLost: async (lost) => {
+        await endProcesses(living, lost);
+        await leaveBehind(onHost, lost);
+      },
       remoteAway: (runId, message) => tellRemoteAway(store, { runId, message, now: new Date() }),
     },
   );

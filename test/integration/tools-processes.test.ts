@@ -11,6 +11,9 @@ import type { ToolOutcome } from '../../activities/tools/tool.ts';
 import { workspaceId } from '../../domain/run/ids.ts';
 import { makeToolWorkspace, type ToolWorkspace } from '../support/tool-workspace.ts';
 
+/** In the arguments of processes, of this run of the tests alone. */
+const marker = `tools-processes-${process.pid}`;
+
 let workspace: ToolWorkspace;
 let processes: LongLivedProcesses;
 
@@ -21,7 +24,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await processes.endAll('run:US-1');
-  expect(running('tools-processes-marker')).toBe(false);
+  expect(running(marker)).toBe(false);
   workspace.remove();
 });
 
@@ -87,19 +90,17 @@ test('the output between two looks is cut in its middle, and the cut is said', a
 });
 
 test('ending one ends all that it has started', async () => {
-  const id = idOf(
-    await exec('sh -c "sleep 61; true tools-processes-marker" & sh -c "sleep 62; true tools-processes-marker"'),
-  );
-  expect(running('tools-processes-marker')).toBe(true);
+  const id = idOf(await exec(`sh -c "sleep 61; true ${marker}" & sh -c "sleep 62; true ${marker}"`));
+  expect(running(marker)).toBe(true);
   expect((await stdin(id, { terminate: true })).output).toBe(`session ${id} was ended`);
-  expect(running('tools-processes-marker')).toBe(false);
+  expect(running(marker)).toBe(false);
 });
 
 test('a call that is cancelled ends its process', async () => {
-  const waiting = exec('sh -c "sleep 63; true tools-processes-marker"', { yield_time_ms: 30_000 });
+  const waiting = exec(`sh -c "sleep 63; true ${marker}"`, { yield_time_ms: 30_000 });
   setTimeout(() => workspace.abort.abort(new Error('the run was cancelled')), 500);
   await expect(waiting).rejects.toThrow('the run was cancelled');
-  expect(running('tools-processes-marker')).toBe(false);
+  expect(running(marker)).toBe(false);
 });
 
 test('nothing runs in a workspace any more when its attempt is looked at, committed, removed or recovered', async () => {
@@ -107,7 +108,7 @@ test('nothing runs in a workspace any more when its attempt is looked at, commit
   const id = workspaceId('r', 'US-1');
   const seen: boolean[] = [];
   const look = async () => {
-    seen.push(running('tools-processes-marker'));
+    seen.push(running(marker));
     return undefined as never;
   };
   const names = ['prepareWorkspace', 'inspectChange', 'commitStory', 'removeWorkspace', 'recoverToolCall'] as const;
@@ -117,10 +118,10 @@ test('nothing runs in a workspace any more when its attempt is looked at, commit
     (input: object) => Promise<void>
   >;
   for (const name of names) {
-    const command = 'sh -c "sleep 64; true tools-processes-marker"';
+    const command = `sh -c "sleep 64; true ${marker}"`;
     await processes.start(id, { command, cwd: workspace.root, env: {} });
     await delay(200);
-    expect(running('tools-processes-marker')).toBe(true);
+    expect(running(marker)).toBe(true);
     await activities[name]?.(attempt);
   }
   expect(seen).toEqual([false, false, false, false, false]);
@@ -129,18 +130,18 @@ test('nothing runs in a workspace any more when its attempt is looked at, commit
 test('a process that nobody looks at is ended, and one of a killed worker too', async () => {
   const idle = open({ idleMs: 300 });
   const id = await idle.start('run:US-1', {
-    command: 'sh -c "sleep 65; true tools-processes-marker"',
+    command: `sh -c "sleep 65; true ${marker}"`,
     cwd: workspace.root,
     env: {},
   });
-  await expect.poll(() => running('tools-processes-marker')).toBe(true);
-  await expect.poll(() => running('tools-processes-marker'), { timeout: 3000 }).toBe(false);
+  await expect.poll(() => running(marker)).toBe(true);
+  await expect.poll(() => running(marker), { timeout: 3000 }).toBe(false);
   await expect.poll(() => idle.list('run:US-1')).toEqual([]);
   expect(await idle.end('run:US-1', id ?? 0)).toBe(false);
 
-  const lost = await exec('sh -c "sleep 66; true tools-processes-marker"');
+  const lost = await exec(`sh -c "sleep 66; true ${marker}"`);
   expect(await killLeftovers(workspace.processes.processDir)).toBeGreaterThan(0);
-  expect(running('tools-processes-marker')).toBe(false);
+  expect(running(marker)).toBe(false);
   expect((await stdin(idOf(lost))).output).toContain('ended by SIGKILL');
 });
 
