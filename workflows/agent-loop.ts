@@ -7,16 +7,26 @@ import {
 } from '@temporalio/workflow';
 import { activityError } from './failure.ts';
 import type { Approver } from './approval.ts';
-import type { AttemptRef, ModelStepResult, ToolCallInput, ToolCallRef } from '../domain/contracts/activities.ts';
-import { addUsage } from '../domain/run/budget.ts';
-import type { BudgetName, Usage } from '../domain/run/budget.ts';
+import type {
+  AttemptRef,
+  ModelStepResult,
+  SpawnedAgent,
+  ToolCallInput,
+  ToolCallRef,
+} from '../domain/contracts/activities.ts';
+import type { OnAsk } from '../domain/run/approval.ts';
+import { addUsage, maxAgentDepth, maxAgentsAtOnce } from '../domain/run/budget.ts';
+import type { BudgetName, BudgetShare, Usage } from '../domain/run/budget.ts';
+import { agentDepth } from '../domain/run/ids.ts';
 import { changesNothing } from '../domain/run/risk.ts';
 import type { AgentRules } from '../domain/session/agents.ts';
+import { rulesOf } from './agent-rules.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
 import { askAtBudgetLine, mayGoOn, unlessStopped } from './control.ts';
 import type { Control } from './control.ts';
 import { model, projections } from './policies.ts';
 import type { Host } from './policies.ts';
+import { runSubAgent } from './start-sub-agent.ts';
 
 export interface AgentLoop extends AgentRules {
   readonly attempt: AttemptRef;
@@ -30,10 +40,21 @@ export interface AgentLoop extends AgentRules {
   readonly host: Host;
   readonly control: Control;
   readonly approver: Approver;
+  /** What the agent and those that have started it may spend; default: what the run's caps leave. */
+  readonly shares?: readonly BudgetShare[];
+  /** What agents that it starts are given. */
+  readonly agents: AgentMeans;
   /** Commands of the user's or the project's around tool calls. */
   readonly hooks?: ToolHooks;
   /** Shown in the engine's UI while the loop runs. */
   readonly onStep: (step: number, what: string) => void;
+}
+
+export interface AgentMeans {
+  readonly hostId: string;
+  readonly isShared?: boolean;
+  readonly onAsk: OnAsk;
+  readonly askTimeoutMs: number;
 }
 
 export interface ToolHooks {
@@ -142,13 +163,10 @@ function modelStep(loop: AgentLoop, step: number): Promise<ModelStepResult> {
       model: loop.model,
       ...(loop.fallbackModel === undefined ? {} : { fallbackModel: loop.fallbackModel }),
       ...rulesOf(loop),
+      ...(loop.shares === undefined ? {} : { shares: loop.shares }),
       ...(loop.firstStep === undefined ? {} : { firstStep: loop.firstStep }),
     },
   ]);
-}
-
-export function rulesOf({ readsOnly, tools }: AgentRules): AgentRules {
-  return { ...(readsOnly === true ? { readsOnly } : {}), ...(tools === undefined ? {} : { tools }) };
 }
 
 /** Calls in the order asked for; neighbours that change nothing run side by side. */
@@ -156,7 +174,9 @@ function parallelGroups(calls: readonly ToolCallRef[]): ToolCallRef[][] {
   const groups: ToolCallRef[][] = [];
   for (const call of calls) {
     const last = groups.at(-1);
-    if (last?.[0] !== undefined && changesNothing(call.risk) && changesNothing(last[0].risk)) last.push(call);
+    const isQuiet = last?.[0] !== undefined && changesNothing(call.risk) && changesNothing(last[0].risk);
+    const agents = last?.filter(({ spawns }) => spawns !== undefined).length ?? 0;
+    if (isQuiet && (call.spawns === undefined || agents < maxAgentsAtOnce)) last?.push(call);
     else groups.push([call]);
   }
   return groups;
@@ -206,9 +226,26 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
       return 0;
     }
   }
+  if (call.spawns !== undefined) {
+    const refused = refusalOf(loop, call.spawns);
+    if (refused === undefined) await runSubAgent(loop, step, { id: call.id, spawns: call.spawns });
+    else await denyToolCall(loop, { input, reason: refused, summary: options.summary });
+    return 0;
+  }
   const repeats = await runAllowedCall(loop, call, { input, options });
   await loop.hooks?.after(step, call);
   return repeats;
+}
+
+/** Why no agent may be started; undefined: it may. */
+function refusalOf(loop: AgentLoop, { readsOnly }: SpawnedAgent): string | undefined {
+  if (agentDepth(loop.sessionId) >= maxAgentDepth)
+    return `budget-exceeded (depth): agents ${maxAgentDepth} deep are the last; do it yourself`;
+  if (loop.readsOnly === true && !readsOnly) return 'you only read, and an agent that you start, too: agent explore';
+  // Its calls would run without them.
+  return loop.hooks === undefined
+    ? undefined
+    : 'there are hooks in this session, which an agent of its own would not run';
 }
 
 async function denyToolCall(

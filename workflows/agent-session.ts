@@ -20,7 +20,8 @@ import { noUsage } from '../domain/run/budget.ts';
 import type { RunOutcome } from '../domain/run/events.ts';
 import { sessionAgentId } from '../domain/run/ids.ts';
 import { isHooked, mostHookRounds } from '../domain/session/hook-points.ts';
-import { rulesOf, runAgentLoop } from './agent-loop.ts';
+import { runAgentLoop } from './agent-loop.ts';
+import { rulesOf } from './agent-rules.ts';
 import type { AgentLoopEnd, ToolHooks } from './agent-loop.ts';
 import { listenToAnswers } from './approval.ts';
 import type { Approver } from './approval.ts';
@@ -215,7 +216,8 @@ class AgentSession {
         host: this.#host,
         control: this.#control,
         approver: this.#approver,
-        hooks: this.#toolHooks(turn),
+        ...(message.hooks === undefined ? {} : { hooks: this.#toolHooks(turn) }),
+        agents: { hostId: this.#input.hostId, onAsk: message.onAsk, askTimeoutMs: message.askTimeoutMs },
         onStep: (step, what) =>
           setCurrentDetails(`**turn ${turn.turn}**, step ${step - turn.firstStep + 1} of ${message.maxSteps}: ${what}`),
       },

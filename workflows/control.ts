@@ -23,19 +23,28 @@ export interface Control {
   stopping: boolean;
   /** What people want the agent to know before its next step, oldest first. */
   nudges: Nudge[];
+  /** Workflows that are to hear of it, too. */
+  readonly children: Set<{ signal(name: string): Promise<void> }>;
 }
 
 /** Registers the handlers; call it before the first await. */
 export function listenToParent(): Control {
-  const control: Control = { paused: false, stopping: false, nudges: [] };
-  setHandler(pauseSignal, () => {
+  const control: Control = { paused: false, stopping: false, nudges: [], children: new Set() };
+  const passOn = async (name: string): Promise<void> => {
+    // A child that has just ended cannot be signalled, and need not be.
+    for (const child of control.children) await child.signal(name).catch(() => undefined);
+  };
+  setHandler(pauseSignal, async () => {
     control.paused = true;
+    await passOn(childSignals.pause);
   });
-  setHandler(resumeSignal, () => {
+  setHandler(resumeSignal, async () => {
     control.paused = false;
+    await passOn(childSignals.resume);
   });
-  setHandler(stopSignal, () => {
+  setHandler(stopSignal, async () => {
     control.stopping = true;
+    await passOn(childSignals.stop);
   });
   setHandler(nudgeSignal, (nudge) => {
     control.nudges.push(nudge);

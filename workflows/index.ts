@@ -4,3 +4,4 @@ export { cleanUp } from './clean-up.ts';
 export { ralphRollback } from './ralph-rollback.ts';
 export { ralphRun } from './ralph-run.ts';
 export { ralphStory } from './ralph-story.ts';
+export { subAgent } from './sub-agent.ts';

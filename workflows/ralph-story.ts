@@ -83,6 +83,12 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
         host,
         control,
         approver,
+        agents: {
+          hostId: input.hostId,
+          ...(input.isShared === undefined ? {} : { isShared: input.isShared }),
+          onAsk: input.onAsk,
+          askTimeoutMs: input.askTimeoutMs,
+        },
         onStep: (step, what) => show(`step ${step} of ${input.maxSteps}: ${what}`),
       },
       state,

@@ -40,13 +40,14 @@ export async function reserve(call: PreparedCall, { store, input, key, signal }:
       tokens: call.mostInputTokens + maxOutputTokens,
       usd: highestCostUsd({ inputTokens: call.mostInputTokens, outputTokens: maxOutputTokens }, call.price),
       price: call.price,
+      ...(input.shares === undefined ? {} : { shares: input.shares }),
     });
     if (answer.kind === 'answered' || answer.kind === 'budget-line') return answer;
     if (answer.kind === 'reserved') {
       // An earlier try may have got less than is asked for now; its reservation is what this one has.
       return { kind: 'reserved', maxOutputTokens: Math.min(maxOutputTokens, answer.tokens - call.mostInputTokens) };
     }
-    if (answer.budget === 'max-total-steps') return answer;
+    if (answer.budget === 'max-total-steps' || answer.budget === 'agent-share') return answer;
     const room = await roomFor(call, store, input.runId);
     // Others may take what was seen to be left; then it is looked at again.
     const fitting = Math.min(room.outputTokens, maxOutputTokens - 1);

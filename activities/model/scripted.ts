@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../domain/errors.ts';
 import type { ModelPrice } from '../../domain/model/prices.ts';
 import { scriptTurn } from '../../domain/model/script.ts';
 import type { ModelScript, ScriptTurn } from '../../domain/model/script.ts';
+import { agentDepth } from '../../domain/run/ids.ts';
 import { estimateTokens } from '../../domain/model/tokens.ts';
 import { rowTokens } from '../../domain/session/derive-context.ts';
 import { callFailure } from './call-failure.ts';
@@ -35,7 +36,12 @@ export async function prepareScriptedCall(
     return messages.reduce((sum, row) => sum + rowTokens(row), 0);
   };
   if (options.summaryTokens !== undefined) return await scriptedSummary(script, readTokens);
-  const turn = scriptTurn(script, { ...input, step: input.step - (input.firstStep ?? 1) + 1 });
+  const turn = scriptTurn(script, {
+    ...input,
+    // Agents that agents start are a story of their own.
+    ...(agentDepth(input.sessionId) === 0 ? {} : { storyId: `${input.storyId}:agent` }),
+    step: input.step - (input.firstStep ?? 1) + 1,
+  });
   if (turn === undefined) throw exhausted(path, input);
   const answer = fillIn(turn, input);
   const outputTokens =

@@ -22,7 +22,7 @@ export function createCheckAnswer(
     if (!checked.ok && tell) {
       const text = `Your answer does not follow the JSON schema that was asked for: ${checked.problem}. Answer again with the JSON alone.\n\nThe schema: ${schema}`;
       await store.appendSessionEvents(sessionId, [
-        { key: `${sessionId}:${step}:repair`, kind: 'user', body: { text } },
+        { key: `${sessionId}:${step}:repair`, kind: 'user', body: { text, aside: true } },
       ]);
     }
     return checked;

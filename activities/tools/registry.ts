@@ -7,6 +7,7 @@ import type { LanguageServers } from '../lsp/language-servers.ts';
 import type { GuardedFetch } from '../network/guarded-fetch.ts';
 import type { WebSearch } from '../network/web-search.ts';
 import type { LongLivedProcesses } from '../process/long-lived.ts';
+import { createAgentTool } from './agent.ts';
 import { createApplyPatchTool } from './apply-patch.ts';
 import { createBashTool } from './bash.ts';
 import { createContextTools } from './context-tools.ts';
@@ -109,6 +110,7 @@ function workspaceTools(): readonly Tool[] {
     createTodoWriteTool(),
     createTodoReadTool(),
     createSkillTool(),
+    createAgentTool(),
     ...createGoalTools(),
     ...createContextTools(),
   ];

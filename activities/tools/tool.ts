@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
+import type { SpawnedAgent, ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
 import type { RunCommand } from '../process/run-command.ts';
@@ -59,7 +59,7 @@ export interface Tool {
   readonly call: (rawArguments: unknown, context: ToolContext) => Promise<ToolOutcome>;
 }
 
-export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask'>;
+export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns'>;
 
 export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly name: string;
@@ -68,6 +68,8 @@ export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly riskOf?: (input: z.output<z.ZodObject<Shape>>) => ToolRisk;
   /** Default: nobody is asked. */
   readonly ask?: (input: z.output<z.ZodObject<Shape>>) => ToolCallRef['ask'];
+  /** Default: a host runs it. */
+  readonly spawns?: (input: z.output<z.ZodObject<Shape>>) => SpawnedAgent;
   readonly description: string;
   readonly input: z.ZodObject<Shape>;
   /** What follows the tool's name in its label. */
@@ -100,6 +102,7 @@ export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclara
         risk: declaration.riskOf?.(read.value) ?? risk,
         label: cleanLine(`${name} ${declaration.label(read.value)}`, maxLabelLength),
         ...(ask === undefined ? {} : { ask }),
+        ...(declaration.spawns === undefined ? {} : { spawns: declaration.spawns(read.value) }),
       };
     },
     call: async (rawArguments, context) => {

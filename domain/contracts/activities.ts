@@ -10,7 +10,7 @@ import type { Nudge, ReloadRequest, ReloadResult, WorkspaceStart } from './ralph
 import type { SessionMessage } from './session.ts';
 import type { Approval, ApprovalSettlement } from '../run/approval.ts';
 import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
-import type { BudgetLine, BudgetName, CapsChange, Usage } from '../run/budget.ts';
+import type { BudgetLine, BudgetName, BudgetShare, CapsChange, Usage } from '../run/budget.ts';
 import type { ProgressVerdict } from '../run/progress.ts';
 import type { HeldStory } from '../ralph/overlap.ts';
 import type { AgentRules } from '../session/agents.ts';
@@ -45,6 +45,8 @@ export interface ModelStepInput extends AttemptRef, AgentRules {
   readonly model: string;
   /** Answers in its place after three refused tries. */
   readonly fallbackModel?: string;
+  /** What the agent and those that it was started by may spend of the run's money. */
+  readonly shares?: readonly BudgetShare[];
 }
 
 /**
@@ -61,6 +63,17 @@ export interface ToolCallRef {
   readonly label: string;
   /** A person is to be asked before it runs. */
   readonly ask?: AskReason | undefined;
+  /** It is not run by a host: another agent does what it asks for, and its answer is the result. */
+  readonly spawns?: SpawnedAgent | undefined;
+}
+
+/** What an agent that another one starts may use. */
+export interface SpawnedAgent {
+  readonly readsOnly: boolean;
+  /** Model calls. */
+  readonly maxSteps: number;
+  /** Its share of the run's money, with all that it starts itself; absent: what the run's caps leave. */
+  readonly maxCostUsd?: number | undefined;
 }
 
 export interface AskReason {
@@ -343,6 +356,24 @@ export interface SessionActivities {
   openTurn(input: SessionMessage & { readonly sessionId: string }): Promise<OpenTurnResult>;
 }
 
+/** An agent that another one has started. */
+export interface AgentRef extends AttemptRef {
+  /** Its transcript. */
+  readonly sessionId: string;
+  /** The call that has started it. */
+  readonly parentSessionId: string;
+  readonly step: number;
+  readonly callId: string;
+}
+
+export interface CloseAgentInput extends AgentRef {
+  readonly readsOnly: boolean;
+  /** `finished`: its newest answer is the call's result. */
+  readonly end: 'finished' | 'max-steps' | 'looping' | 'budget-exceeded' | 'stopped' | 'failed';
+  readonly message: string;
+  readonly durationMs: number;
+}
+
 export interface EndTurnInput {
   readonly sessionId: string;
   readonly messageId: string;
@@ -361,6 +392,10 @@ export type CheckAnswerResult = { readonly ok: true } | { readonly ok: false; re
 export interface SessionProjections {
   /** Writes `turn-ended` with the answer, and the run's state. Twice: written once. */
   endTurn(input: EndTurnInput): Promise<void>;
+  /** Writes the started agent's transcript: who it is, and the task that the call names. Twice: rows that are there stay. */
+  openAgent(input: AgentRef & { readonly readsOnly: boolean }): Promise<void>;
+  /** Writes its answer, or why there is none, as the result of the call that has started it. Twice: written once. */
+  closeAgent(input: CloseAgentInput): Promise<void>;
   /** Whether the newest answer follows the JSON schema in the blob. @param tell the model is told what is wrong, once a step */
   checkAnswer(input: {
     readonly sessionId: string;

@@ -1,5 +1,7 @@
 /** Workflow inputs and message names of agent sessions. Wire format: fields are only added. */
 import type { OnAsk } from '../run/approval.ts';
+import type { BudgetShare } from '../run/budget.ts';
+import type { AgentRef } from './activities.ts';
 import type { AgentRules } from '../session/agents.ts';
 
 /** The workflow's id is the session's; it ends when nothing was asked of it for a while, and is started again by the next message. */
@@ -62,6 +64,23 @@ export interface TurnState {
   /** How often its hooks have asked for one more round. */
   readonly rounds?: number;
 }
+
+/** An agent that another one has started; its workflow's id is that of its transcript. */
+export interface SubAgentInput extends AgentRules {
+  readonly agent: AgentRef;
+  readonly hostId: string;
+  readonly isShared?: boolean;
+  readonly model: string;
+  readonly fallbackModel?: string;
+  readonly maxSteps: number;
+  readonly onAsk: OnAsk;
+  readonly askTimeoutMs: number;
+  readonly shares: readonly BudgetShare[];
+  /** Set by continue-as-new only. */
+  readonly resume?: { readonly step: number; readonly startedAtMs: number };
+}
+
+export const subAgentType = 'subAgent';
 
 export const sessionUpdates = {
   /** Argument: {@link SessionMessage}; queues it and answers how many are before it. */

@@ -4,7 +4,15 @@
  */
 import type { Approval, ApprovalSettlement, ApprovalState } from '../run/approval.ts';
 import type { ModelPrice } from '../model/prices.ts';
-import type { BudgetCaps, BudgetLedger, BudgetLine, BudgetName, CapsChange, Usage } from '../run/budget.ts';
+import type {
+  BudgetCaps,
+  BudgetLedger,
+  BudgetLine,
+  BudgetName,
+  BudgetShare,
+  CapsChange,
+  Usage,
+} from '../run/budget.ts';
 import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
 import type { ContextPolicy } from '../session/context-policy.ts';
@@ -327,6 +335,8 @@ export interface ModelCallReservation {
   readonly tokens: number;
   readonly usd: number;
   readonly price: ModelPrice;
+  /** Hard, like the run's caps. */
+  readonly shares?: readonly BudgetShare[];
 }
 
 export type ReserveResult =

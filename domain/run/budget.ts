@@ -40,8 +40,22 @@ export function budgetCaps(options: {
   return { maxCostUsd, maxTokens, maxTotalSteps };
 }
 
-/** Which cap stopped a run; the name of the flag that raises it. */
-export type BudgetName = 'max-cost' | 'max-tokens' | 'max-total-steps';
+/** Which cap stopped a run: the name of the flag that raises it, or `agent-share` for that of an agent which another one has started. */
+export type BudgetName = 'max-cost' | 'max-tokens' | 'max-total-steps' | 'agent-share';
+
+/**
+ * What an agent and all that it starts may spend of their run's money; what they spend counts for the run, too. Their transcripts
+ * have this session id, or one that begins with it and `:agent:`.
+ */
+export interface BudgetShare {
+  readonly sessionId: string;
+  readonly maxCostUsd: number;
+}
+
+/** Agents that are started by agents that are started by one of a story or a session are the last. */
+export const maxAgentDepth = 2;
+/** Agents that one starts side by side. */
+export const maxAgentsAtOnce = 4;
 
 /** What a person may change of a run's caps while it goes on or when it goes on again; absent: as it is. */
 export interface CapsChange {

@@ -42,6 +42,16 @@ export function workspaceId(runId: string, storyId: string): string {
   return `${runId}:${storyId}`;
 }
 
+/** Workflow id and transcript of an agent that a tool call has started. */
+export function agentSessionId(parentSessionId: string, callId: string): string {
+  return `${parentSessionId}:agent:${callId}`;
+}
+
+/** How many agents have started one another down to this one; 0 for that of a story or a session. */
+export function agentDepth(sessionId: string): number {
+  return sessionId.split(':agent:').length - 1;
+}
+
 /** Idempotency key of the model call of one step. */
 export function modelCallKey(sessionId: string, step: number): string {
   return `${sessionId}:${step}`;

@@ -8,7 +8,8 @@ import type {
   ReserveResult,
 } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { brokenCap, budgetLineKey, reachedLine } from '../../domain/run/budget.ts';
+import { brokenCap, budgetLineKey, nanoDollars, reachedLine } from '../../domain/run/budget.ts';
+import type { BudgetShare } from '../../domain/run/budget.ts';
 import { jsonText } from './json.ts';
 import { numericDollars } from './money.ts';
 import { readSpending } from './model-spending.ts';
@@ -29,6 +30,7 @@ const StoredAnswer = z.object({
       risk: z.enum(['read', 'network', 'write', 'shell']),
       label: z.string(),
       ask: z.object({ why: z.string(), isSafe: z.boolean() }).optional(),
+      spawns: z.object({ readsOnly: z.boolean(), maxSteps: z.number(), maxCostUsd: z.number().optional() }).optional(),
     }),
   ),
   usage: z.object({
@@ -91,6 +93,9 @@ async function reserve(database: Queries, call: ModelCallReservation): Promise<R
   }
   const budget = brokenCap(storedCaps(run.options), ledgerOf(run), call);
   if (budget !== null) return { kind: 'budget-exceeded', budget };
+  for (const share of call.shares ?? []) {
+    if (!(await fitsShare(database, call, share))) return { kind: 'budget-exceeded', budget: 'agent-share' };
+  }
   const line = reachedLine(storedLine(run.options), ledgerOf(run));
   if (line !== null && !(await hasRunEvent(database, call.runId, budgetLineKey(line))))
     return { kind: 'budget-line', line };
@@ -115,6 +120,18 @@ async function reserve(database: Queries, call: ModelCallReservation): Promise<R
     .where('run_id', '=', call.runId)
     .execute();
   return { kind: 'reserved', tokens: call.tokens };
+}
+
+/** Under the run's row lock, like all that is reserved. */
+async function fitsShare(database: Queries, call: ModelCallReservation, share: BudgetShare): Promise<boolean> {
+  const { sessionId, maxCostUsd } = share;
+  const { usd } = await database
+    .selectFrom('model_call')
+    .select(sql<number>`coalesce(sum(reserved_usd + cost_usd), 0)`.as('usd'))
+    .where('run_id', '=', call.runId)
+    .where(sql<boolean>`session_id = ${sessionId} OR starts_with(session_id, ${`${sessionId}:agent:`})`)
+    .executeTakeFirstOrThrow();
+  return nanoDollars(usd) + nanoDollars(call.usd) <= nanoDollars(maxCostUsd);
 }
 
 /** An answer whose reservation was given back meanwhile is spent all the same. */

@@ -18,6 +18,7 @@ import { endProcesses, withProcessesEnded } from '../../activities/process/with-
 import { createProgressActivities } from '../../activities/progress/create-progress-activities.ts';
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
+import { createAgentCalls } from '../../activities/session/agent-calls.ts';
 import { createCheckAnswer } from '../../activities/session/check-answer.ts';
 import { createRunHooks } from '../../activities/session/run-hooks.ts';
 import { createSessionActivities } from '../../activities/session/create-session-activities.ts';
@@ -112,6 +113,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     reloadPrd: (input) => store.reloadPrd(input),
     endTurn: (input) => store.endTurn(input),
     checkAnswer: createCheckAnswer(store),
+    ...createAgentCalls(store),
   };
   const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
   const host = leases.hold(

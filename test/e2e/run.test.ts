@@ -262,3 +262,24 @@ test('a session is forked, undone, redone, renamed and deleted, and no row is lo
   const forkedAgain = await stack.cli(['run', '--fork', fork, 'once more'], { cwd: path });
   expect(forkedAgain.code, forkedAgain.stderr).toBe(0);
 }, 60_000);
+
+test('an agent starts others, whose worker is lost, and goes on with their answers', async () => {
+  const { path } = await workplace([]);
+  const script = join(path, '..', 'agents.json');
+  const agent = (task: string) => ({ name: 'agent', args: { task, agent: 'explore' } });
+  const turns = [{ text: '', tools: [agent('look at a'), agent('look at b')] }, { text: 'Both have looked.' }];
+  const own = [
+    { text: '', delayMs: 3_000, tools: [{ name: 'list', args: { path: '.' } }] },
+    { text: 'Nothing there.' },
+  ];
+  const stories = { main: { attempts: [{ turns }] }, 'main:agent': { attempts: [{ turns: own }] } };
+  await writeFile(script, JSON.stringify({ version: 1, stories }));
+  const run = stack.start(['run', 'look', '--model', `scripted/${script}`], { cwd: path });
+  await delay(1_500);
+  await kill('worker');
+  const ended = await run.result;
+  expect(ended.code, ended.stderr).toBe(0);
+  expect(ended.stdout).toBe('Both have looked.\n');
+  const { stdout } = await stack.cli(['sessions', 'show', '--json'], { cwd: path });
+  expect(stdout.match(/"output":"Nothing there\."/g)).toHaveLength(2);
+}, 120_000);

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRunCommand } from '../../activities/process/run-command.ts';
+import { createAgentCalls } from '../../activities/session/agent-calls.ts';
 import { createSessionActivities } from '../../activities/session/create-session-activities.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { createGit } from '../../activities/workspace/git.ts';
 import type { EndTurnInput } from '../../domain/contracts/activities.ts';
-import { sessionAgentId } from '../../domain/run/ids.ts';
+import { agentSessionId, sessionAgentId } from '../../domain/run/ids.ts';
 import type { RequestedToolCall } from '../../domain/session/transcript.ts';
 import { createStore, openDatabase } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
@@ -219,6 +220,53 @@ test('an agent that only reads can be made to change nothing, by no call', async
   await answered(1, [{ id: 'w', name: 'write', args: { path: 'a.txt', content: 'a' } }]);
   expect(await tools.toolCall({ ...call(1, 'w'), readsOnly: true })).toMatchObject({ ok: false });
   expect(existsSync(path.join(folder, 'a.txt'))).toBe(false);
+});
+
+test('an agent that a call has started knows its task, and answers as the result of the call, once', async () => {
+  await open();
+  await turn('a');
+  await answered(1, [{ id: 'g', name: 'agent', args: { task: 'count the files' } }]);
+  const calls = createAgentCalls(store);
+  const agentId = agentSessionId(sessionId, 'g');
+  const agent = { ...call(1, 'g'), sessionId: agentId, parentSessionId: sessionId, readsOnly: true };
+  await calls.openAgent(agent);
+  await calls.openAgent(agent);
+  const rows = await store.readSession(agentId);
+  expect(rows.map(({ kind }) => kind)).toEqual(['system', 'user']);
+  expect(JSON.stringify(rows[1]?.body)).toMatch(/tools that read, and no other.*count the files/);
+  await store.appendSessionEvents(agentId, [
+    { key: 'x', kind: 'assistant', body: { text: 'There are 7.', toolCalls: [] } },
+  ]);
+  for (const end of ['finished', 'failed'] as const)
+    await calls.closeAgent({ ...agent, end, message: '', durationMs: 5 });
+  const results = (await store.readSession(sessionId)).filter(({ kind }) => kind === 'tool-result');
+  expect(results.map(({ body }) => body)).toEqual([{ callId: 'g', tool: 'agent', ok: true, output: 'There are 7.' }]);
+  expect((await kinds()).filter((kind) => kind === 'tool-ended')).toHaveLength(1);
+});
+
+test("an agent's share is hard for it and for all that it starts, and what they spend counts for the session", async () => {
+  await open();
+  await turn('a');
+  const child = agentSessionId(sessionId, 'g');
+  const grandchild = agentSessionId(child, 'h');
+  const reserve = async (id: string, step: number, usd: number) =>
+    await store.reserveModelCall({
+      key: `${id}:${step}`,
+      runId: sessionId,
+      storyId: sessionAgentId,
+      sessionId: id,
+      model: 'scripted/x',
+      tokens: 10,
+      usd,
+      price: { inputUsd: 1, cachedInputUsd: 1, cacheWriteUsd: 1, outputUsd: 1, source: 'script' },
+      ...(id === sessionId ? {} : { shares: [{ sessionId: child, maxCostUsd: 1 }] }),
+    });
+  expect(await reserve(child, 1, 0.6)).toMatchObject({ kind: 'reserved' });
+  expect(await reserve(grandchild, 1, 0.5)).toEqual({ kind: 'budget-exceeded', budget: 'agent-share' });
+  const [one, other] = await Promise.all([reserve(grandchild, 2, 0.4), reserve(child, 2, 0.4)]);
+  expect([one.kind, other.kind].toSorted()).toEqual(['budget-exceeded', 'reserved']);
+  expect(await reserve(sessionId, 9, 5)).toMatchObject({ kind: 'reserved' });
+  expect((await store.getSessionRun(sessionId))?.ledger.reservedUsd).toBeCloseTo(6, 9);
 });
 
 test('the API takes a message once, keeps its text out of the engine, and remembers the model', async () => {

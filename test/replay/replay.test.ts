@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { workflowTypes } from '../../domain/contracts/ralph.ts';
-import { agentSessionType } from '../../domain/contracts/session.ts';
+import { agentSessionType, subAgentType } from '../../domain/contracts/session.ts';
 
 const historiesDir = new URL('./histories/', import.meta.url);
 const names = readdirSync(historiesDir);
@@ -28,7 +28,7 @@ describe('the workflows as they are now replay what was recorded', async () => {
     await Worker.runReplayHistory({ workflowBundle, replayName: name }, history, workflowId);
   });
 
-  test.each([...Object.values(workflowTypes), agentSessionType])('there are histories of %s', (type) => {
+  test.each([...Object.values(workflowTypes), agentSessionType, subAgentType])('there are histories of %s', (type) => {
     expect(names.filter((name) => name.startsWith(`${type}-`)).length).toBeGreaterThan(0);
   });
 

@@ -16,6 +16,7 @@ import type {
   ToolCallInput,
 } from '../../domain/contracts/activities.ts';
 import type { HookEvent } from '../../domain/session/hook-points.ts';
+import type { BudgetShare } from '../../domain/run/budget.ts';
 import type { CheckVerdict } from '../../domain/run/events.ts';
 import type { ReloadResult, WorkspaceStart } from '../../domain/contracts/ralph.ts';
 import { spreadOut } from '../../domain/ralph/overlap.ts';
@@ -40,6 +41,8 @@ export interface Behaviour {
     attempt: number;
     step: number;
     readsOnly?: boolean;
+    sessionId: string;
+    shares: readonly BudgetShare[] | undefined;
     tools?: readonly string[];
   }) => ModelStepResult | Promise<ModelStepResult>;
   readonly tool?: (call: ToolCallInput) => Promise<void>;
@@ -163,7 +166,7 @@ export class FakeWorld {
         return { path: `/w/${storyId}`, base: 'base' };
       },
       openSession: async () => undefined,
-      modelStep: async ({ storyId, attempt, step, readsOnly, tools }) => {
+      modelStep: async ({ storyId, attempt, step, readsOnly, tools, sessionId, shares }) => {
         note(`model ${storyId}:${attempt}:${step}`);
         this.steps = Math.max(this.steps, step);
         return (
@@ -171,6 +174,8 @@ export class FakeWorld {
             storyId,
             attempt,
             step,
+            sessionId,
+            shares,
             ...(readsOnly === undefined ? {} : { readsOnly }),
             ...(tools === undefined ? {} : { tools }),
           })) ?? (step === 1 ? answers.write : answers.finished)
@@ -284,6 +289,10 @@ export class FakeWorld {
           takeOver,
         };
       },
+      openAgent: async ({ sessionId, readsOnly }) =>
+        void note(`agent ${sessionId.replace(/^[^:]+:[^:]+/, '')}${readsOnly ? ' reads' : ''}`),
+      closeAgent: async ({ sessionId, end, message }) =>
+        void note(`agent ${sessionId.replace(/^[^:]+:[^:]+/, '')} ${end}${message === '' ? '' : ` ${message}`}`),
       readyStories: async ({ inFlight, limit }) => this.#ready(new Set(inFlight), limit),
       reloadPrd: async (input) => {
         note(`reload ${input.prd} in flight: ${input.inFlight.join(' ')}`);

@@ -53,6 +53,7 @@ test('the tools are what the model was told of: a change here changes every prom
     ['todowrite', 'read'],
     ['todoread', 'read'],
     ['skill', 'read'],
+    ['agent', 'shell'],
     ['create_goal', 'read'],
     ['get_goal', 'read'],
     ['update_goal', 'read'],
