@@ -155,13 +155,9 @@ test('an agent of a file is told its words, also when it takes over in a session
   await turn('c', { agent: 'reviewer', agentPrompt });
   await turn('d', { agent: 'reviewer', agentPrompt });
   const texts = (await store.readSession(sessionId)).map(({ body }) => ('text' in body ? body.text : ''));
-  expect(texts[0]).toContain('Be strict.');
-  expect(texts.slice(1)).toEqual([
-    'do it',
-    'From this message on you are the agent build. You do the work: you have all tools.\n\ndo it',
-    'From this message on you are the agent reviewer. Be strict.\n\ndo it',
-    'do it',
-  ]);
+  const asReviewer = 'From here on you are the agent reviewer. Be strict.';
+  const asBuilder = expect.stringContaining('From here on you are the agent build.');
+  expect(texts.slice(1)).toEqual([asReviewer, 'do it', asBuilder, 'do it', asReviewer, 'do it', 'do it']);
 });
 
 test('a call of a tool that is not on the list of an agent is refused', async () => {

@@ -170,7 +170,7 @@ describe('what goes back to the model that gave it', () => {
 describe('a request', () => {
   it('asks for no more output than the cap leaves room for', async () => {
     const { url, requests } = await serve(claudeDone);
-    const store = createFakeModelStore({ caps: { maxTokens: 22_000 }, spent: { inputTokens: 15_000 } });
+    const store = createFakeModelStore({ caps: { maxTokens: 26_000 }, spent: { inputTokens: 15_000 } });
     await startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { store }).step();
     const { max_tokens } = bodyOf(requests()[0]);
     expect(max_tokens).toBeGreaterThan(256);
@@ -187,12 +187,15 @@ describe('a request', () => {
       'read',
       'write',
       'edit',
+      'multiedit',
       'bash',
       'glob',
       'grep',
       'list',
       'todowrite',
       'skill',
+      'session_recall',
+      'context_browse',
     ]);
     expect(tools.every((tool) => tool.input_schema.type === 'object')).toBe(true);
     expect(request?.headers['x-api-key']).toBe('sk-test-0123456789');

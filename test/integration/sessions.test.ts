@@ -161,8 +161,8 @@ test('an agent that becomes another one is told so, once, before the message', a
   }
   await turn('d', 'd');
   const said = (await store.readSession(sessionId)).flatMap((row) => (row.kind === 'user' ? [row.body.text] : []));
-  const planning = expect.stringContaining('you plan and change nothing');
-  expect(said).toEqual(['do it', planning, 'b', 'c', expect.stringContaining('may change files again'), 'd']);
+  const planning = expect.stringContaining('You plan and change nothing');
+  expect(said).toEqual(['do it', planning, 'b', 'c', expect.stringContaining('may change files'), 'd']);
 });
 
 test('a forked session begins with the rows of the other, and with its system prompt', async () => {
