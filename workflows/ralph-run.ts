@@ -268,6 +268,25 @@ class RalphRun {
     await this.#end({ outcome: 'budget-exceeded', message });
   }
 
+  /** Nothing starts before a person has seen what is about to be done; once an execution. */
+  async #askPlan(): Promise<void> {
+    this.#asking = true;
+    const { branch, options } = this.#input;
+    const { passed, total } = this.#board;
+    const cap =
+      options.maxCostUsd === null ? 'without a cap on its cost' : `for $${options.maxCostUsd.toFixed(2)} at most`;
+    const { answer, note } = await this.#approver.ask({
+      kind: 'plan',
+      storyId: '',
+      question: `work on ${total - passed} of ${total} stories, on ${branch}, with ${options.model}, ${cap}?`,
+      choices: ['start', 'stop'],
+      isSafe: false,
+    });
+    this.#asking = false;
+    if (answer === 'start') return await this.#resumeAll();
+    await this.#end({ outcome: 'stopped', message: `the plan was not approved${note === '' ? '' : `: ${note}`}` });
+  }
+
   /** From the next call on, and for the rest of the run; the caps that are not named stay. */
   async #setCaps(change: CapsChange): Promise<RunStatus> {
     const options = { ...this.#input.options, ...change };
@@ -404,7 +423,10 @@ class RalphRun {
   }
 
   async #work(): Promise<void> {
-    if (this.#input.resume === undefined) this.#inBackground(() => this.#baseline(this.#input.gates));
+    if (this.#input.resume === undefined) {
+      this.#inBackground(() => this.#baseline(this.#input.gates));
+      if (this.#input.options.askPlan === true) this.#inBackground(() => this.#askPlan());
+    }
     for (;;) {
       const seen = this.#changes;
       if (this.#mayStart()) {

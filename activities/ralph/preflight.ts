@@ -121,6 +121,7 @@ function optionsOf(
     ...(maxDiskBytes === undefined ? {} : { maxDiskBytes }),
     onAsk: request.onAsk ?? 'deny',
     ...(request.askAtPercent === undefined ? {} : { askAtPercent: request.askAtPercent }),
+    ...(request.askPlan === undefined ? {} : { askPlan: request.askPlan }),
     ...(request.askMerge === undefined ? {} : { askMerge: request.askMerge }),
     askTimeoutMs: request.askTimeoutMs ?? defaultAskTimeoutMs,
     ...(request.remote === undefined ? {} : { remote: request.remote }),
@@ -132,9 +133,10 @@ function requireAbsolute(field: string, path: string): void {
   throw new CodetetherError('request-invalid', undefined, { problems: [`${field}: must be an absolute path`] });
 }
 
-function requireAskable({ askAtPercent, askMerge, maxCostUsd, onAsk }: Request): void {
+function requireAskable({ askAtPercent, askPlan, askMerge, maxCostUsd, onAsk }: Request): void {
   const problems = [
     ...(askAtPercent !== undefined && maxCostUsd === undefined ? ['askAtPercent: needs maxCostUsd'] : []),
+    ...(askPlan === true && onAsk === 'deny' ? ['askPlan: nothing would be started with onAsk deny'] : []),
     ...(askMerge === true && onAsk === 'deny' ? ['askMerge: nothing would be merged with onAsk deny'] : []),
   ];
   if (problems.length > 0) throw new CodetetherError('request-invalid', undefined, { problems });

@@ -104,6 +104,7 @@ function runCommand(): Command {
       ).choices(onAskPolicies),
     )
     .option('--ask-at <percent>', 'ask whether to go on when so much of --max-cost is spent, e.g. 80', percentage)
+    .option('--ask-plan', 'ask before the first story is worked on')
     .option('--ask-merge', 'ask before a story is merged')
     .option('--ask-timeout <time>', 'how long a person is waited for; default: 24h', timeSpan)
     .option('--remote <path|url>', 'share the run with other hosts through this bare repository; see docs/hosts.md')

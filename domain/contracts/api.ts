@@ -39,6 +39,8 @@ export const StartRunRequest = z.strictObject({
   onAsk: z.enum(onAskPolicies).optional(),
   /** Percent of `maxCostUsd` at which a person is asked whether the run is to go on. */
   askAtPercent: z.number().min(1).max(99).optional(),
+  /** Ask a person before the first story is worked on. */
+  askPlan: z.boolean().optional(),
   /** Ask a person before a story is merged. */
   askMerge: z.boolean().optional(),
   askTimeoutMs: positive.optional(),

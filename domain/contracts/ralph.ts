@@ -27,6 +27,8 @@ export interface RalphOptions {
   readonly onAsk?: OnAsk | undefined;
   /** Percent of `maxCostUsd` at which a person is asked whether the run is to go on. */
   readonly askAtPercent?: number | undefined;
+  /** A person is asked before an execution starts its first attempt. */
+  readonly askPlan?: boolean | undefined;
   /** A person is asked before a story is merged. */
   readonly askMerge?: boolean | undefined;
   /** How long a person is waited for. */

@@ -1,6 +1,6 @@
 /** What a person is asked before a run goes on, and what happens when nobody answers. */
 
-export const approvalKinds = ['tool-risk', 'quota', 'budget-line', 'merge'] as const;
+export const approvalKinds = ['tool-risk', 'quota', 'budget-line', 'merge', 'plan'] as const;
 export type ApprovalKind = (typeof approvalKinds)[number];
 
 export const approvalStates = ['pending', 'answered', 'expired'] as const;

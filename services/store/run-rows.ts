@@ -26,6 +26,7 @@ const StoredOptions: z.ZodType<RalphOptions> = z.object({
   onAsk: z.enum(onAskPolicies).optional(),
   maxDiskBytes: z.number().optional(),
   askAtPercent: z.number().optional(),
+  askPlan: z.boolean().optional(),
   askMerge: z.boolean().optional(),
   askTimeoutMs: z.number().optional(),
   remote: z.string().optional(),

@@ -116,6 +116,20 @@ test('a script is told by exit code 6 that a merge waits for a person, and goes 
   expect([bad.code, bad.stderr.includes('[usage]')]).toEqual([2, true]);
 }, 120_000);
 
+test('the plan waits for a person before any model is asked', async () => {
+  const { path, model } = await makeRepository({ name: 'asks-plan', stories: [story('US-1')], seconds: 0 });
+  const flags = ['--ask-plan', '--detach-on-ask', '--json'];
+  const left = await stack.cli(['ralph', 'run', '--model', model, ...flags], { cwd: path });
+  expect(left.code, left.stderr).toBe(6);
+  const { approvals } = JSON.parse(left.stdout) as { approvals: { id: string; question: string }[] };
+  expect(approvals[0]?.question).toMatch(
+    /^work on 1 of 1 stories, on feature\/asks-plan, with scripted\/.*without a cap on its cost\?$/,
+  );
+  expect((await stack.cli(['approve', approvals[0]?.id ?? ''])).code).toBe(0);
+  const ended = await stack.cli(['ralph', 'attach', 'asks-plan', '--json'], { cwd: path });
+  expect(ended.code, ended.stderr).toBe(0);
+}, 120_000);
+
 test('a story that failed passes after the run was started again with a hint', async () => {
   const stories = [story('US-1'), { ...story('US-2'), depends_on: ['US-1'] }];
   const gate = 'test ! -e US-1.txt || test -e US-9.txt';

@@ -231,6 +231,31 @@ test('a run that waits at the line can be stopped and cancelled', async () => {
   }
 });
 
+test('with ask-plan no model is asked before a person has seen the plan; without an answer the run is stopped', async () => {
+  const world = new FakeWorld([{ id: 'A' }, { id: 'B' }]);
+  const result = await bench.run(
+    world,
+    { onAsk: 'wait', askPlan: true, maxCostUsd: 5 },
+    async (run) => {
+      const plan = await asked(world);
+      expect(plan).toMatchObject({
+        storyId: '',
+        kind: 'plan',
+        question: 'work on 2 of 2 stories, on feature/f, with scripted/x, for $5.00 at most?',
+      });
+      expect(world.log.filter((line) => line.startsWith('model'))).toEqual([]);
+      await give(plan, 'start');
+      return await run.result;
+    },
+    'ask-plan',
+  );
+  expect(result).toEqual({ outcome: 'completed', passed: 2, total: 2 });
+  const other = new FakeWorld([{ id: 'A' }]);
+  const stopped = await bench.run(other, { onAsk: 'deny', askPlan: true }, (run) => run.result);
+  expect(stopped.outcome).toBe('stopped');
+  expect(other.log.filter((line) => line.startsWith('model'))).toEqual([]);
+});
+
 test('a story is merged once a person has approved it; a denial goes to its next attempt', async () => {
   const world = new FakeWorld([{ id: 'A' }]);
   const result = await bench.run(

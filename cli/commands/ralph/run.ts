@@ -37,6 +37,7 @@ export interface RunOptions {
   readonly maxDisk?: number;
   readonly onAsk?: OnAsk;
   readonly askAt?: number;
+  readonly askPlan?: boolean;
   readonly askMerge?: boolean;
   readonly detachOnAsk?: boolean;
   readonly askTimeout?: number;
@@ -103,14 +104,18 @@ export async function run(options: RunOptions): Promise<number> {
 }
 
 /** Somebody is there to answer. */
-function asksForAnswers({ askAt, askMerge, detachOnAsk }: RunOptions): boolean {
-  return askAt !== undefined || askMerge === true || detachOnAsk === true;
+function asksForAnswers({ askAt, askPlan, askMerge, detachOnAsk }: RunOptions): boolean {
+  return askAt !== undefined || askPlan === true || askMerge === true || detachOnAsk === true;
 }
 
-function requireAskable({ askAt, askMerge, maxCost, onAsk }: RunOptions): void {
+function requireAskable({ askAt, askPlan, askMerge, maxCost, onAsk }: RunOptions): void {
   if (askAt !== undefined && maxCost === undefined)
     throw new CodetetherError('usage', '--ask-at is a share of --max-cost', {
       next: 'Add --max-cost, e.g. --max-cost 5.',
+    });
+  if (askPlan === true && onAsk === 'deny')
+    throw new CodetetherError('usage', 'with --ask-plan and --on-ask deny nothing would be started', {
+      next: 'Leave out one of the two.',
     });
   if (askMerge === true && onAsk === 'deny')
     throw new CodetetherError('usage', 'with --ask-merge and --on-ask deny nothing would be merged', {
@@ -183,6 +188,7 @@ function requestOf(
     ...(maxDisk === undefined ? {} : { maxDiskBytes: maxDisk }),
     ...(askTimeout === undefined ? {} : { askTimeoutMs: askTimeout }),
     ...(askAt === undefined ? {} : { askAtPercent: askAt }),
+    ...(options.askPlan === true ? { askPlan: true } : {}),
     ...(options.askMerge === true ? { askMerge: true } : {}),
     // The API does not know this command's folder.
     ...(remote === undefined ? {} : { remote: isRemoteUrl(remote) ? remote : resolve(cwd, remote) }),
