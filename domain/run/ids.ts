@@ -30,6 +30,12 @@ export function sessionRunId(id: string): string {
   return `session:${id}`;
 }
 
+/** The run that a workflow works for: `ralph:<repository>:<prd>`, `session:<id>`. */
+export function runIdOf(workflowId: string): string {
+  const parts = workflowId.startsWith(sessionRunId('')) ? 2 : 3;
+  return workflowId.split(':').slice(0, parts).join(':');
+}
+
 /** Stands where work on a PRD has the id of a story: a session has one agent, and its turns are counted like attempts. */
 export const sessionAgentId = 'main';
 

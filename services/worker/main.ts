@@ -92,7 +92,7 @@ async function recover(config: Config, store: PostgresStore, leftovers: readonly
   const { client, connection } = openTemporal({ address: config.temporalAddress, namespace: config.temporalNamespace });
   try {
     await recoverInFlight(client, config.temporalNamespace, leftovers);
-    const runs = Map.groupBy(leftovers, ({ workflowId }) => workflowId.split(':').slice(0, 3).join(':'));
+    const runs = Map.groupBy(leftovers, ({ workflowId }) => runIdOf(workflowId));
     for (const [runId, lost] of runs) {
       const key = `worker-recovered:${process.pid}:${Date.now()}`;
       await store.appendRunEvents(runId, [{ key, kind: 'worker-recovered', body: { interrupted: lost.length } }]);

@@ -8,7 +8,7 @@ import { createSessionActivities } from '../../activities/session/create-session
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { createGit } from '../../activities/workspace/git.ts';
 import type { EndTurnInput } from '../../domain/contracts/activities.ts';
-import { agentSessionId, sessionAgentId } from '../../domain/run/ids.ts';
+import { agentSessionId, runIdOf, sessionAgentId } from '../../domain/run/ids.ts';
 import type { RequestedToolCall } from '../../domain/session/transcript.ts';
 import { createStore, openDatabase } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
@@ -105,6 +105,19 @@ async function answered(step: number, calls: readonly RequestedToolCall[], text 
     runEvents: [],
   });
 }
+
+test('a session is no run of a PRD, whatever its id begins with', async () => {
+  await open();
+  expect(await store.findRunIds(sessionId)).toEqual([]);
+  expect(await store.findRunIds(sessionId.replace('session:', ''))).toEqual([]);
+  expect((await store.listRuns({ limit: 100 })).map(({ runId }) => runId)).not.toContain(sessionId);
+  const agent = agentSessionId(sessionId, 'g');
+  expect([runIdOf(sessionId), runIdOf(agent), runIdOf('ralph:a:b:US-1:2')]).toEqual([
+    sessionId,
+    sessionId,
+    'ralph:a:b',
+  ]);
+});
 
 test('a message opens one turn, however often it is opened, and is answered once', async () => {
   await open();
