@@ -129,7 +129,7 @@ async function fitsShare(database: Queries, call: ModelCallReservation, share: B
     .selectFrom('model_call')
     .select(sql<number>`coalesce(sum(reserved_usd + cost_usd), 0)`.as('usd'))
     .where('run_id', '=', call.runId)
-    .where(sql<boolean>`session_id = ${sessionId} OR starts_with(session_id, ${`${sessionId}:agent:`})`)
+    .where(sql<boolean>`(session_id = ${sessionId} OR starts_with(session_id, ${`${sessionId}:agent:`}))`)
     .executeTakeFirstOrThrow();
   return nanoDollars(usd) + nanoDollars(call.usd) <= nanoDollars(maxCostUsd);
 }

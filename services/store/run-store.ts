@@ -114,7 +114,7 @@ async function findRunIds(database: Queries, part: string): Promise<readonly str
     .selectFrom('run')
     .select(['run_id', lastPart.as('last_part')])
     .where('kind', '=', 'ralph')
-    .where(sql<boolean>`starts_with(run_id, ${text}) OR starts_with(${lastPart}, ${text})`)
+    .where(sql<boolean>`(starts_with(run_id, ${text}) OR starts_with(${lastPart}, ${text}))`)
     .orderBy(sql`run_id = ${text}`, 'desc')
     .orderBy(sql`${lastPart} = ${text}`, 'desc')
     .orderBy('started_at', 'desc')

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
 import { cleanUpId, workflowTypes } from '../../domain/contracts/ralph.ts';
 import type { CleanUpInput } from '../../domain/contracts/ralph.ts';
-import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
+import { hostQueue, runIdOf, taskQueues } from '../../domain/run/ids.ts';
 import { toProblem } from '../../domain/errors.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
