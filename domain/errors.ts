@@ -86,6 +86,15 @@ export const errorCatalogue = {
     next: 'List what there is with codetether ralph list.',
   },
   'ambiguous-id': usage('The shortened id fits more than one.', 'Give more of the id.'),
+  unauthenticated: {
+    retryable: false,
+    exit: 2,
+    http: 401,
+    grpc: 16,
+    jsonrpc: -32007,
+    summary: 'There is no credential, or it does not hold (any more).',
+    next: 'Send Authorization: Bearer <token>; codetether token create makes one.',
+  },
   'permission-denied': {
     retryable: false,
     exit: 2,

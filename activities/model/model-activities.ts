@@ -4,7 +4,7 @@ import { asCodetetherError, CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { Usage } from '../../domain/run/budget.ts';
 import { conversationTokens } from '../../domain/model/windows.ts';
-import { modelCallKey, sessionRunId, summaryKey } from '../../domain/run/ids.ts';
+import { isSessionRunId, modelCallKey, summaryKey } from '../../domain/run/ids.ts';
 import type { ContextWindow, WantedSummary } from '../../domain/session/derive-context.ts';
 import { summaryPrompt } from '../../domain/session/summary-prompt.ts';
 import { mayUse } from '../../domain/session/agents.ts';
@@ -243,7 +243,7 @@ async function summarise(
 }
 
 function toolsFor(input: ModelStepInput, tools: ToolCatalogue): readonly ToolDefinition[] {
-  const all = input.runId.startsWith(sessionRunId('')) ? tools.sessionDefinitions : tools.definitions;
+  const all = isSessionRunId(input.runId) ? tools.sessionDefinitions : tools.definitions;
   return all.filter((tool) => mayUse(input, tool));
 }
 

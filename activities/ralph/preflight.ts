@@ -19,6 +19,8 @@ import { progressPath, readPrdFile } from './prd-file.ts';
 
 export interface PreflightDeps {
   readonly hostId: string;
+  /** Whose run it will be; default: the local stack's. */
+  readonly tenant?: string;
   /** Throws `model-unknown`, `provider-key-missing`, `script-invalid`. */
   readonly checkModel: (model: string) => Promise<void>;
   readonly git: Git;
@@ -65,7 +67,7 @@ export async function preflightRalph(
   await requireSpace(repository.top, deps.freeBytes ?? freeBytesOf);
   return {
     plan: {
-      runId: ralphRunId(repository.key, branch),
+      runId: ralphRunId(repository.key, branch, deps.tenant),
       repoPath: repository.top,
       prdPath: request.prdPath,
       branch,

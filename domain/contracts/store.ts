@@ -2,6 +2,8 @@
  * What activities, API and worker need of PostgreSQL; implemented once, in `services/store`.
  * All methods throw `database-unreachable` (retryable) when the database does not answer.
  */
+import type { Permission } from '../access/permissions.ts';
+import type { Json } from '../errors.ts';
 import type { Approval, ApprovalSettlement, ApprovalState } from '../run/approval.ts';
 import type { ModelPrice } from '../model/prices.ts';
 import type {
@@ -608,7 +610,56 @@ export interface MemoryStore {
   deleteMemory(repository: string, memoryId: string): Promise<boolean>;
 }
 
-export type Store = ApprovalStore &
+/** A key without its secret, of which only the SHA-256 is kept. */
+export interface ApiKeyRecord {
+  readonly keyId: string;
+  readonly name: string;
+  readonly permissions: readonly Permission[];
+  /** The principal that made it. */
+  readonly createdBy: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  /** To the minute. */
+  readonly lastUsedAt: Date | null;
+  readonly revokedAt: Date | null;
+}
+
+export interface AuditEntry {
+  readonly principal: string;
+  /** `POST /v1/tokens`, an A2A method, `tokens/call` … */
+  readonly action: string;
+  readonly outcome: 'done' | 'denied';
+  readonly detail: { readonly [key: string]: Json };
+}
+
+/** Entries of a tenant are numbered from 1; each one's hash covers its own content and the hash before it. */
+export interface AuditRecord extends AuditEntry {
+  readonly seq: number;
+  readonly at: Date;
+  /** SHA-256, hex. */
+  readonly hash: string;
+}
+
+export interface AccessStore {
+  addApiKey(
+    key: Omit<ApiKeyRecord, 'createdAt' | 'lastUsedAt' | 'revokedAt'> & { readonly secretHash: Buffer },
+  ): Promise<ApiKeyRecord>;
+  /** Newest first. */
+  listApiKeys(): Promise<readonly ApiKeyRecord[]>;
+  /** Also those that hold no more. */
+  findApiKey(keyId: string): Promise<(ApiKeyRecord & { readonly secretHash: Buffer }) | undefined>;
+  noteApiKeyUse(keyId: string): Promise<void>;
+  /** Twice is once. @param at when it ends to hold; an earlier end stays. Throws `not-found`. */
+  revokeApiKey(keyId: string, at: Date): Promise<ApiKeyRecord>;
+  appendAudit(entry: AuditEntry): Promise<void>;
+  /** Newest first. @param before only those with a smaller seq */
+  readAudit(page: { readonly before?: number | undefined; readonly limit: number }): Promise<readonly AuditRecord[]>;
+  /** The first entry whose hash does not fit what it says or what is before it; undefined when all do. */
+  verifyAudit(): Promise<number | undefined>;
+}
+
+export type Store = AccessStore &
+  ApprovalStore &
   RunStore &
   SessionRunStore &
   SessionStore &

@@ -16,24 +16,50 @@ export function slug(text: string): string {
   return plain === '' ? 'x' : plain;
 }
 
+/** Whose runs have ids without a tenant: that of the local stack. */
+export const defaultTenant = 'default';
+
+/** A tenant's name: a part of ids, keys and addresses. */
+export const tenantPattern = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
+
+/** `<kind>:`, and `@<tenant>:` behind it for another than the default one, so that ids are unique in an engine that tenants share. */
+function idPrefix(kind: string, tenant: string): string {
+  return tenant === defaultTenant ? `${kind}:` : `${kind}:@${tenant}:`;
+}
+
+/** Whose work a workflow does; its id says so. */
+export function tenantOf(workflowId: string): string {
+  return /^[^:]+:@([^:]+):/.exec(workflowId)?.[1] ?? defaultTenant;
+}
+
 /**
  * `ralph:<repository>:<prd>`, e.g. `ralph:todo-cli-1f2e3d:due-dates`.
  * @param repositoryKey folder name plus six hex digits of the repository's path, so that two clones differ
  * @param branch the run branch; a leading `feature/` is dropped
  */
-export function ralphRunId(repositoryKey: string, branch: string): string {
-  return `ralph:${repositoryKey}:${slug(branch.replace(/^feature\//, ''))}`;
+export function ralphRunId(repositoryKey: string, branch: string, tenant = defaultTenant): string {
+  return `${idPrefix('ralph', tenant)}${repositoryKey}:${slug(branch.replace(/^feature\//, ''))}`;
+}
+
+/** The repository's key in the id of a run of a PRD. */
+export function repositoryOf(runId: string): string {
+  return runId.split(':').at(-2) ?? runId;
 }
 
 /** Id of a session's run, its workflow and its transcript. */
-export function sessionRunId(id: string): string {
-  return `session:${id}`;
+export function sessionRunId(id: string, tenant = defaultTenant): string {
+  return `${idPrefix('session', tenant)}${id}`;
 }
 
 /** The run that a workflow works for: `ralph:<repository>:<prd>`, `session:<id>`. */
 export function runIdOf(workflowId: string): string {
-  const parts = workflowId.startsWith(sessionRunId('')) ? 2 : 3;
+  const own = isSessionRunId(workflowId) ? 2 : 3;
+  const parts = tenantOf(workflowId) === defaultTenant ? own : own + 1;
   return workflowId.split(':').slice(0, parts).join(':');
+}
+
+export function isSessionRunId(runId: string): boolean {
+  return runId.startsWith('session:');
 }
 
 /** Stands where work on a PRD has the id of a story: a session has one agent, and its turns are counted like attempts. */

@@ -12,6 +12,7 @@ import { answerWithProblems } from './problems.ts';
 import { reloadRoutes } from './reload-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { tokenRoutes } from './token-routes.ts';
 import { storyRoutes } from './story-routes.ts';
 import { systemRoutes } from './system-routes.ts';
 
@@ -30,7 +31,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerWithProblems(app);
-  requirePermissions(app, deps.authenticate);
+  requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });
   app.addHook('onRequest', async (request) => {
     if (request.url.startsWith('/v1/')) await waitUntilPrepared(deps);
   });
@@ -41,6 +42,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(storyRoutes(deps));
   await app.register(rollbackRoutes(deps));
   await app.register(sessionRoutes(deps));
+  await app.register(tokenRoutes(deps));
   await app.register(reloadRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));
   return app;

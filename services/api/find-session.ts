@@ -1,21 +1,21 @@
 import type { SessionRun } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { sessionRunId } from '../../domain/run/ids.ts';
+import { isSessionRunId, sessionRunId } from '../../domain/run/ids.ts';
 import { isActive } from '../../domain/run/status.ts';
+import { currentTenant } from '../store/current-tenant.ts';
 import type { ApiDeps } from './deps.ts';
 
 /** A row may be ahead of the engine for this long: it is written before the message is handed over. */
 const startingMs = 30_000;
 const readMs = 1_000;
-/** Of people's sessions. */
-const prefix = sessionRunId('');
 
 /**
  * The session that `part` names: an id, with or without `session:`, or the beginning of one.
  * @throws `not-found`, `ambiguous-id` with the candidates
  */
 export async function findSession(deps: Pick<ApiDeps, 'store' | 'engine'>, part: string): Promise<SessionRun> {
-  const ids = await deps.store.findSessionIds(part.startsWith(prefix) ? part : `${prefix}${part}`);
+  const id = isSessionRunId(part) ? part : sessionRunId(part, currentTenant());
+  const ids = await deps.store.findSessionIds(id);
   const [sessionId] = ids;
   const session = sessionId === undefined ? undefined : await deps.store.getSessionRun(sessionId);
   if (session === undefined) {

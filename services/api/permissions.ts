@@ -1,16 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { permissions } from '../../domain/access/permissions.ts';
+import type { Permission, Principal } from '../../domain/access/permissions.ts';
+import type { AuditEntry } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { defaultTenant } from '../../domain/run/ids.ts';
+import { inTenant } from '../store/current-tenant.ts';
 
-export const permissions = ['runs:read', 'runs:write', 'hosts:read', 'approvals:read', 'approvals:answer'] as const;
-export type Permission = (typeof permissions)[number];
-
-/** Who asks. */
-export interface Principal {
-  readonly id: string;
-  readonly permissions: ReadonlySet<Permission>;
-}
-
-/** @returns who asks; throws when that cannot be told */
+/** @returns who asks. @throws `unauthenticated` when that cannot be told */
 export type Authenticate = (request: FastifyRequest) => Promise<Principal>;
 
 declare module 'fastify' {
@@ -18,17 +14,39 @@ declare module 'fastify' {
     /** What a principal needs for this route. A route without it does not start, except the public ones. */
     readonly permission?: Permission;
   }
+  interface FastifyRequest {
+    /** Null on a public route. */
+    principal: Principal | null;
+  }
 }
 
 const publicRoutes: ReadonlySet<string> = new Set(['/health', '/ready']);
 
+const local: Principal = { id: 'local', tenant: defaultTenant, permissions: new Set(permissions) };
+
 /**
  * The peer of the local socket: its file can be opened by its owner only, which is the check.
  */
-export const authenticateLocal: Authenticate = async () => ({ id: 'local', permissions: new Set(permissions) });
+export const authenticateLocal: Authenticate = async () => local;
 
-/** Default deny: from now on a route that declares no permission is a start-up error, and every request is checked. */
-export function requirePermissions(app: FastifyInstance, authenticate: Authenticate): void {
+/** Of a request to a route that declares a permission. */
+export function principalOf({ principal }: FastifyRequest): Principal {
+  if (principal === null) throw new CodetetherError('unauthenticated');
+  return principal;
+}
+
+/**
+ * Default deny: from now on a route that declares no permission is a start-up error, every request is checked, and what it does
+ * is done with the rows of its principal's tenant.
+ */
+export function requirePermissions(
+  app: FastifyInstance,
+  options: {
+    readonly authenticate: Authenticate;
+    readonly appendAudit: (entry: AuditEntry) => Promise<void>;
+  },
+): void {
+  app.decorateRequest('principal', null);
   app.addHook('onRoute', (route) => {
     if (route.config?.permission === undefined && !publicRoutes.has(route.url)) {
       throw new Error(`the route ${String(route.method)} ${route.url} declares no permission`);
@@ -37,9 +55,17 @@ export function requirePermissions(app: FastifyInstance, authenticate: Authentic
   app.addHook('onRequest', async (request) => {
     const { permission } = request.routeOptions.config;
     if (permission === undefined) return;
-    const principal = await authenticate(request);
-    if (!principal.permissions.has(permission)) {
-      throw new CodetetherError('permission-denied', `${principal.id} may not do that: it needs ${permission}`);
-    }
+    const principal = await options.authenticate(request);
+    request.principal = principal;
+    if (principal.permissions.has(permission)) return;
+    const action = `${request.method} ${request.routeOptions.url ?? ''}`;
+    const entry = { principal: principal.id, action, outcome: 'denied', detail: { needs: permission } } as const;
+    await inTenant(principal.tenant, async () => await options.appendAudit(entry));
+    throw new CodetetherError('permission-denied', `${principal.id} may not do that: it needs ${permission}`);
+  });
+  // The last hook before the handler, so that no reading of a body comes in between.
+  app.addHook('preHandler', (request, _reply, done) => {
+    if (request.principal === null) done();
+    else inTenant(request.principal.tenant, done);
   });
 }

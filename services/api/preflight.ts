@@ -5,6 +5,8 @@ import { modelSettings } from '../config/model-settings.ts';
 import { createExtensionReader } from '../config/extensions.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
+import { defaultTenant } from '../../domain/run/ids.ts';
+import { currentTenant } from '../store/current-tenant.ts';
 import type { ApiDeps } from './deps.ts';
 
 /** The checks before a run follows its edited PRD. */
@@ -35,6 +37,7 @@ export function createPreflight(options: {
       import('../../activities/workspace/git.ts'),
     ]);
     return await preflightRalph(request, {
+      tenant: currentTenant() ?? defaultTenant,
       hostId,
       git: createGit({ env: environment, processDir: join(config.dataDir, 'processes', 'api') }),
       searchPath: environment['PATH'] ?? '',

@@ -19,6 +19,7 @@ export function answerWithProblems(app: FastifyInstance): void {
 
 async function sendProblem(reply: FastifyReply, error: CodetetherError): Promise<FastifyReply> {
   const problem = toProblem(error);
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="codetether"');
   return await reply
     .code(problem.status)
     .header('content-type', 'application/problem+json')

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { ensureHostId } from '../config/host-id.ts';
 import { packageVersion } from '../config/version.ts';
+import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { authenticateLocal } from './permissions.ts';
@@ -30,7 +31,12 @@ export async function serveApi(options: {
   const address = required(config.temporalAddress, 'TEMPORAL_ADDRESS');
   const namespace = config.temporalNamespace;
   const hostId = await ensureHostId(config.dataDir);
-  const store = createStore({ databaseUrl, applicationName: 'codetether-api' });
+  const store = createStore({
+    databaseUrl,
+    ownerUrl: config.databaseOwnerUrl?.reveal(),
+    applicationName: 'codetether-api',
+    tenant: currentTenant,
+  });
   const engine = createTemporalEngine({ address, namespace });
   const stopping = new AbortController();
   const prepared = store.prepare({ signal: stopping.signal }).catch((error: unknown) => {

@@ -25,6 +25,7 @@ import { effectiveTranscript } from '../../domain/session/transcript.ts';
 import { blocksOf, keepBefore, turnsOf } from '../../domain/session/turns.ts';
 import { hookPoints } from '../../domain/session/hooks.ts';
 import type { TurnHooks } from '../../domain/session/hooks.ts';
+import { currentTenant } from '../store/current-tenant.ts';
 import type { ApiDeps } from './deps.ts';
 import { resolveMessage } from './resolve-message.ts';
 import { findSession, reconcileSession } from './find-session.ts';
@@ -56,7 +57,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         const folder = await requireFolder(request.body.folder);
         const { model, defaultModel, text, ...rest } = request.body;
         const session = {
-          sessionId: sessionRunId(randomUUID()),
+          sessionId: sessionRunId(randomUUID(), currentTenant()),
           folder,
           hostId: deps.hostId,
           title: titleOf(text),
@@ -146,7 +147,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
           dropTurns === 0
             ? ((await store.getSession(parent.sessionId))?.headSeq ?? 0)
             : await keptSeq(parent, dropTurns);
-        const sessionId = sessionRunId(randomUUID());
+        const sessionId = sessionRunId(randomUUID(), currentTenant());
         await store.forkSessionRun({ sessionId: parent.sessionId, seq }, { sessionId, title });
         const forked = await findSession(deps, sessionId);
         return await reply.code(201).send(sessionView(forked, ui));

@@ -20,7 +20,7 @@ import type { CleanUpInput, RalphRollbackInput, RalphRunInput, ReloadResult } fr
 import { agentSessionType, sessionUpdates } from '../../domain/contracts/session.ts';
 import type { AgentSessionInput, SessionMessage } from '../../domain/contracts/session.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { taskQueues } from '../../domain/run/ids.ts';
+import { repositoryOf, taskQueues, tenantOf } from '../../domain/run/ids.ts';
 import { engineError, grpcStatus } from '../temporal/engine-errors.ts';
 import { openTemporal, probeTemporal } from '../temporal/connect.ts';
 import type { TemporalAddress } from '../temporal/connect.ts';
@@ -44,9 +44,7 @@ export interface TemporalEngine extends RunEngine {
 }
 
 /** Connects on the first call and again after every restart of the engine. */
-export function createTemporalEngine(
-  options: TemporalAddress & { readonly tenant?: string; readonly updateTimeoutMs?: number },
-): TemporalEngine {
+export function createTemporalEngine(options: TemporalAddress & { readonly updateTimeoutMs?: number }): TemporalEngine {
   const updateMs = options.updateTimeoutMs ?? defaultUpdateMs;
   const access = openTemporal(options);
   const { client, connection } = access;
@@ -110,7 +108,7 @@ export function createTemporalEngine(
         args: [input],
         typedSearchAttributes: [
           keyword('CodetetherKind', 'session'),
-          keyword('CodetetherTenant', options.tenant ?? 'default'),
+          keyword('CodetetherTenant', tenantOf(input.sessionId)),
           keyword('CodetetherHost', input.hostId),
         ],
         staticSummary: input.sessionId,
@@ -164,7 +162,7 @@ export function createTemporalEngine(
       try {
         return await startOnce(workflowTypes.ralphRun, input, {
           memo: { execution: input.execution },
-          typedSearchAttributes: startAttributes(input, options.tenant ?? 'default'),
+          typedSearchAttributes: startAttributes(input),
           staticSummary: `${input.project} · ${input.feature}`.slice(0, summaryCharacters).toWellFormed(),
           staticDetails: startDetails(input),
         });
@@ -238,12 +236,12 @@ function engineRun(description: WorkflowExecutionDescription): EngineRun {
   }
 }
 
-function startAttributes(input: RalphRunInput, tenant: string) {
+function startAttributes(input: RalphRunInput) {
   return [
     keyword('CodetetherKind', 'ralph'),
-    keyword('CodetetherRepo', input.runId.split(':')[1] ?? input.runId),
+    keyword('CodetetherRepo', repositoryOf(input.runId)),
     keyword('CodetetherStatus', 'running'),
-    keyword('CodetetherTenant', tenant),
+    keyword('CodetetherTenant', tenantOf(input.runId)),
     keyword('CodetetherHost', input.hostId),
   ];
 }

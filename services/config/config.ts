@@ -46,6 +46,8 @@ const Config = z.strictObject({
   apiSocket: text,
   /** Set: no embedded PostgreSQL is started. */
   databaseUrl: databaseAddress.optional(),
+  /** As the owner of the tables, for migrations; default: as `databaseUrl`, whose role owns them then. */
+  databaseOwnerUrl: databaseAddress.optional(),
   /** Set: no embedded Temporal is started. */
   temporalAddress: hostAndPort.optional(),
   temporalNamespace: text.default('default'),
@@ -91,6 +93,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   cacheDir: [],
   apiSocket: ['CODETETHER_API_SOCKET'],
   databaseUrl: ['DATABASE_URL'],
+  databaseOwnerUrl: ['DATABASE_OWNER_URL'],
   temporalAddress: ['TEMPORAL_ADDRESS'],
   temporalNamespace: ['TEMPORAL_NAMESPACE'],
   temporalUiUrl: ['CODETETHER_TEMPORAL_UI_URL'],
@@ -126,7 +129,7 @@ const secretKeys: readonly string[] = [
   'openaiCompatibleApiKey',
   'searchApiKey',
 ];
-const hiddenKeys: readonly string[] = [...secretKeys, 'databaseUrl'];
+const hiddenKeys: readonly string[] = [...secretKeys, 'databaseUrl', 'databaseOwnerUrl'];
 
 export type ConfigFlags = { readonly [key in Key]?: string | number | undefined };
 

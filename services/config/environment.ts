@@ -18,6 +18,7 @@ export function variable(environment: Environment, name: string): string | undef
 /** Variables that say which servers the local stack consists of; they cannot change while it runs. */
 export const stackVariables = [
   'DATABASE_URL',
+  'DATABASE_OWNER_URL',
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',
   'CODETETHER_POSTGRES_PORT',

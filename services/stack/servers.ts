@@ -15,6 +15,7 @@ import {
   databaseUrl,
   ensureCredentials,
   initializeCluster,
+  ownerDatabaseUrl,
   postgresCommand,
   readLockFile,
   removeLockFile,
@@ -80,13 +81,21 @@ export async function describeServers(options: ServersOptions): Promise<Servers>
     externalEngine === undefined
       ? `http://127.0.0.1:${ports.temporalUi}`
       : (variable(environment, 'CODETETHER_TEMPORAL_UI_URL') ?? null);
+  const databaseAddresses = (): { readonly [name: string]: string } => {
+    if (externalDatabase !== undefined) return { DATABASE_URL: externalDatabase };
+    const { password, ownerPassword } = credentials;
+    return {
+      DATABASE_URL: databaseUrl({ port: ports.postgres, password }),
+      DATABASE_OWNER_URL: ownerDatabaseUrl({ port: ports.postgres, ownerPassword }),
+    };
+  };
   const serverEnvironment = (): { readonly [name: string]: string } => {
     const uiUrl = temporalUiUrl();
     return {
       CODETETHER_DATA_DIR: dataDir,
       CODETETHER_API_SOCKET: apiSocketPath(dataDir),
       CODETETHER_STACK_BUILD: options.build,
-      DATABASE_URL: externalDatabase ?? databaseUrl({ port: ports.postgres, password: credentials.password }),
+      ...databaseAddresses(),
       TEMPORAL_ADDRESS: temporalAddress(),
       TEMPORAL_NAMESPACE: namespace,
       ...(uiUrl === null ? {} : { CODETETHER_TEMPORAL_UI_URL: uiUrl }),

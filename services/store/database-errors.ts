@@ -34,6 +34,12 @@ export function databaseError(error: unknown): unknown {
 
 function serverError(error: DatabaseError): unknown {
   const state = error.code ?? '';
+  if (state === '42501') {
+    return new CodetetherError('config-invalid', `the database's role may not do that: ${error.message}`, {
+      next: 'Set DATABASE_OWNER_URL to the owner of the tables, or run codetether migrate as it.',
+      cause: error,
+    });
+  }
   if (state === '53100') return new CodetetherError('disk-full', undefined, { cause: error });
   if (state === 'P0002') return new CodetetherError('not-found', error.message, { cause: error });
   if (state.startsWith('08') || unreachableStates.has(state)) return unreachable(error, error.message);

@@ -9,10 +9,14 @@ import type { Database } from './schema.ts';
 const migrationLock = 7_236_011_409;
 
 /**
- * Brings the schema up to date; one query when it is. Safe in any number of processes at once. All missing
- * migrations are applied or none. A database that a newer release has migrated further is left as it is.
+ * Brings the schema up to date, as the owner of its tables; one query when it is. Safe in any number of processes at once. All
+ * missing migrations are applied or none. A database that a newer release has migrated further is left as it is.
+ * @param options.application the role that works with the rows; it gets no more than that
  */
-export async function migrate(database: Kysely<Database>, list: readonly Migration[] = migrations): Promise<void> {
+export async function migrate(
+  database: Kysely<Database>,
+  { application, list = migrations }: { readonly application?: string; readonly list?: readonly Migration[] } = {},
+): Promise<void> {
   const newest = Math.max(0, ...list.map((migration) => migration.version));
   if ((await appliedVersion(database)) >= newest) return;
   await database.transaction().execute(async (transaction) => {
@@ -30,7 +34,23 @@ export async function migrate(database: Kysely<Database>, list: readonly Migrati
         transaction,
       );
     }
+    if (application !== undefined && application !== '') await admit(transaction, application);
   });
+}
+
+const appendOnly = ['audit', 'run_event', 'session_event'];
+
+async function admit(database: Kysely<Database>, application: string): Promise<void> {
+  const { rows } = await sql<{ isOwner: boolean }>`SELECT current_user = ${application} AS "isOwner"`.execute(database);
+  if (rows[0]?.isOwner === true) return;
+  const role = sql.id(application);
+  await sql`GRANT USAGE ON SCHEMA public TO ${role}`.execute(database);
+  await sql`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${role}`.execute(database);
+  await sql`REVOKE INSERT, UPDATE, DELETE ON schema_migration FROM ${role}`.execute(database);
+  await sql`REVOKE UPDATE, DELETE ON ${sql.join(appendOnly.map((table) => sql.table(table)))} FROM ${role}`.execute(
+    database,
+  );
+  await sql`GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ${role}`.execute(database);
 }
 
 async function appliedVersion(database: Kysely<Database>): Promise<number> {

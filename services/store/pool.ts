@@ -1,13 +1,16 @@
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import { Pool, types } from 'pg';
 import type { ClientConfig, CustomTypesConfig, PoolClient } from 'pg';
+import { defaultTenant } from '../../domain/run/ids.ts';
 import { databaseError } from './database-errors.ts';
 
 export interface DatabaseOptions {
-  /** `postgresql://user:password@host:port/database`; the role should not be a superuser, see `docs/api.md`. */
+  /** `postgresql://user:password@host:port/database`; a role that row level security holds for, see `docs/api.md`. */
   readonly databaseUrl: string;
-  /** Whose rows the connections see and write. */
-  readonly tenant?: string;
+  /** As the owner of the tables, for migrations; default: as above. */
+  readonly ownerUrl?: string | undefined;
+  /** Whose rows are seen and written; a function is asked for each transaction, `undefined` of it is nobody. */
+  readonly tenant?: string | (() => string | undefined);
   readonly maxConnections?: number;
   /** Shown in `pg_stat_activity`. */
   readonly applicationName?: string;
@@ -29,13 +32,17 @@ export function connectionConfig(options: DatabaseOptions): ClientConfig {
   const { connectionString, ownOptions } = splitOptions(options.databaseUrl);
   return {
     connectionString,
-    options: [...ownOptions, `-c codetether.tenant=${options.tenant ?? 'default'}`].join(' '),
+    options: [...ownOptions, `-c codetether.tenant=${fixedTenant(options)}`].join(' '),
     application_name: options.applicationName ?? 'codetether',
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
     idle_in_transaction_session_timeout: idleInTransactionMs,
     types: typeParsers,
   };
+}
+
+function fixedTenant({ tenant = defaultTenant }: DatabaseOptions): string {
+  return typeof tenant === 'string' ? tenant : '';
 }
 
 /** `options=` of the URL would replace ours, so they are joined. */
@@ -63,15 +70,31 @@ export function createPool(options: DatabaseOptions): Pool {
   return pool;
 }
 
-/** The pool as kysely uses it, with every error on its way out made one of the catalogue. */
-export function guardedPool(pool: Pool): PostgresPool {
+/**
+ * The pool as kysely uses it: every connection that it gives out is the tenant's of that moment, and every error on its way out is one
+ * of the catalogue.
+ */
+export function guardedPool(pool: Pool, { tenant }: Pick<DatabaseOptions, 'tenant'> = {}): PostgresPool {
   const guarded = new WeakMap<PoolClient, PostgresPoolClient>();
+  const tenants = new WeakMap<PoolClient, string>();
   return {
     options: pool.options,
     connect: async () => {
+      // Before anything is waited for: whose turn it is then may be another's.
+      const wanted = typeof tenant === 'function' ? (tenant() ?? '') : undefined;
       const client = await pool.connect().catch(rethrow);
       const known = guarded.get(client) ?? guardedClient(client);
       guarded.set(client, known);
+      if (wanted !== undefined && tenants.get(client) !== wanted) {
+        tenants.delete(client);
+        try {
+          await client.query(`SELECT set_config('codetether.tenant', $1, false)`, [wanted]);
+        } catch (error) {
+          client.release(true);
+          rethrow(error);
+        }
+        tenants.set(client, wanted);
+      }
       return known;
     },
     end: async () => await pool.end(),

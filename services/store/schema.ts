@@ -22,6 +22,8 @@ export interface Database {
   lease: LeaseTable;
   approval: ApprovalTable;
   memory: MemoryTable;
+  api_key: ApiKeyTable;
+  audit: AuditTable;
 }
 
 /** JSON goes in as text (see `json.ts`) and comes out as unknown: whoever reads it parses it. */
@@ -239,4 +241,26 @@ interface MemoryTable {
   session_id: string;
   created_at: Time;
   words: string;
+}
+
+export interface ApiKeyTable {
+  key_id: string;
+  name: string;
+  secret_hash: Buffer;
+  permissions: string[];
+  created_by: string;
+  created_at: Time;
+  expires_at: Date | null;
+  last_used_at: Date | null;
+  revoked_at: Date | null;
+}
+
+export interface AuditTable {
+  seq: number;
+  at: Date;
+  principal: string;
+  action: string;
+  outcome: 'done' | 'denied';
+  detail: Json;
+  hash: Buffer;
 }

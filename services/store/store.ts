@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Lease } from '../../domain/contracts/activities.ts';
 import type { Store } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { createAccessStore } from './access-store.ts';
 import { createApprovalStore } from './approval-store.ts';
 import { createBlobStore } from './blob-store.ts';
 import { createCheckStore } from './check-store.ts';
@@ -66,7 +67,7 @@ export function createStore(options: DatabaseOptions): PostgresStore {
         await requireLease(transaction, lease);
         return await work(storeMethods(transaction));
       }),
-    prepare: async (waiting = {}) => await prepare(database, waiting),
+    prepare: async (waiting = {}) => await prepare(options, waiting),
     exclusively: createExclusively(database),
     ping: async () => {
       await sql`SELECT 1`.execute(database);
@@ -91,28 +92,36 @@ function storeMethods(database: Kysely<Database>): StoreMethods {
     ...createHostStore(database),
     ...createLeaseStore(database),
     ...createMemoryStore(database),
+    ...createAccessStore(database),
   };
 }
 
 /** The typed connection pool alone, for tools that look behind the store. */
 export function openDatabase(options: DatabaseOptions): Kysely<Database> {
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: guardedPool(createPool(options)) }) });
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: guardedPool(createPool(options), options) }) });
 }
 
+/** As the owner of the tables, on a connection that ends with it. */
 async function prepare(
-  database: Kysely<Database>,
-  options: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  { databaseUrl, ownerUrl, ...options }: DatabaseOptions,
+  waiting: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
 ): Promise<void> {
-  const deadline = Date.now() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
-  for (;;) {
-    options.signal?.throwIfAborted();
-    try {
-      await migrate(database);
-      return;
-    } catch (error) {
-      const unreachable = error instanceof CodetetherError && error.entry.retryable;
-      if (!unreachable || Date.now() + retryDelayMs > deadline) throw error;
+  const owner = openDatabase({ ...options, databaseUrl: ownerUrl ?? databaseUrl, tenant: '', maxConnections: 1 });
+  const application = decodeURIComponent(URL.parse(databaseUrl)?.username ?? '');
+  const deadline = Date.now() + (waiting.timeoutMs ?? Number.POSITIVE_INFINITY);
+  try {
+    for (;;) {
+      waiting.signal?.throwIfAborted();
+      try {
+        await migrate(owner, { application });
+        return;
+      } catch (error) {
+        const unreachable = error instanceof CodetetherError && error.entry.retryable;
+        if (!unreachable || Date.now() + retryDelayMs > deadline) throw error;
+      }
+      await delay(retryDelayMs, undefined, waiting.signal === undefined ? {} : { signal: waiting.signal });
     }
-    await delay(retryDelayMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
+  } finally {
+    await owner.destroy();
   }
 }

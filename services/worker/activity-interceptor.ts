@@ -2,22 +2,25 @@ import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
 import type { ActivityInboundCallsInterceptor } from '@temporalio/worker';
 import { CodetetherError, toProblem } from '../../domain/errors.ts';
+import { tenantOf } from '../../domain/run/ids.ts';
+import { inTenant } from '../store/current-tenant.ts';
 import type { InFlightJournal } from './in-flight-journal.ts';
 
 const heartbeatIntervalMs = 1_000;
 const maxPayloadBytes = 16 * 1024;
 
 /**
- * Around every activity: heartbeats from a timer, an entry in the journal while it runs, payloads bounded, errors
+ * Around every activity: the rows of its workflow's tenant and no others, heartbeats from a timer, an entry in the journal while it runs, payloads bounded, errors
  * turned into failures that carry the catalogue's code and say whether trying again helps.
  */
 export function interceptActivity(context: Context, journal: InFlightJournal): ActivityInboundCallsInterceptor {
   const { info } = context;
   return {
     async execute(input, next) {
+      const tenant = tenantOf(info.workflowExecution?.workflowId ?? '');
       const run = async () => {
         checkSize(info.activityType, 'arguments', input.args);
-        const result = await next(input);
+        const result = await inTenant(tenant, async () => await next(input));
         checkSize(info.activityType, 'result', result);
         return result;
       };

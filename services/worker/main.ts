@@ -7,13 +7,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
 import { cleanUpId, workflowTypes } from '../../domain/contracts/ralph.ts';
 import type { CleanUpInput } from '../../domain/contracts/ralph.ts';
-import { hostQueue, runIdOf, taskQueues } from '../../domain/run/ids.ts';
+import { defaultTenant, hostQueue, runIdOf, taskQueues, tenantOf } from '../../domain/run/ids.ts';
 import { toProblem } from '../../domain/errors.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import { processEnvironment, variable } from '../config/environment.ts';
 import { ensureHostId } from '../config/host-id.ts';
 import { packageVersion } from '../config/version.ts';
+import { currentTenant, inTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import type { PostgresStore } from '../store/store.ts';
 import { openTemporal } from '../temporal/connect.ts';
@@ -39,7 +40,13 @@ async function main(): Promise<void> {
   const processDir = join(config.dataDir, 'worker', 'processes');
   const journal = new InFlightJournal(join(config.dataDir, 'worker', 'in-flight'));
   const leftovers = journal.takeLeftovers();
-  const store = createStore({ databaseUrl: config.databaseUrl.reveal(), applicationName: 'codetether worker' });
+  const store = createStore({
+    databaseUrl: config.databaseUrl.reveal(),
+    ownerUrl: config.databaseOwnerUrl?.reveal(),
+    applicationName: 'codetether worker',
+    // What the worker does for itself (its host's row) is the local stack's.
+    tenant: () => currentTenant() ?? defaultTenant,
+  });
   const [hostId, , connection] = await Promise.all([
     ensureHostId(config.dataDir),
     // What a killed worker was running must not write into a worktree any more when its call is looked at again.
@@ -95,7 +102,8 @@ async function recover(config: Config, store: PostgresStore, leftovers: readonly
     const runs = Map.groupBy(leftovers, ({ workflowId }) => runIdOf(workflowId));
     for (const [runId, lost] of runs) {
       const key = `worker-recovered:${process.pid}:${Date.now()}`;
-      await store.appendRunEvents(runId, [{ key, kind: 'worker-recovered', body: { interrupted: lost.length } }]);
+      const event = { key, kind: 'worker-recovered', body: { interrupted: lost.length } } as const;
+      await inTenant(tenantOf(runId), async () => await store.appendRunEvents(runId, [event]));
     }
   } catch (error) {
     logger.warn('what the last worker was doing waits for its time-outs', { problem: toProblem(error).title });

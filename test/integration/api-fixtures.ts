@@ -144,18 +144,11 @@ export const noExtensions: ApiDeps['extensions'] = async (project) => ({
   problems: [],
 });
 
-/** The API on a socket of its own, with the given store and an engine in memory; preflight says what `plans` holds. */
-export async function startApi(
-  store: PostgresStore,
-  options: { readonly plans?: ReadonlyMap<string, RunPlan> } & Partial<ApiDeps> = {},
-): Promise<TestApi> {
-  const folder = await mkdtemp(join(tmpdir(), 'codetether-api-'));
-  const socketPath = join(folder, 'api.sock');
-  const engine = fakeEngine();
-  const { plans, ...overrides } = options;
-  const deps: ApiDeps = {
+/** With an engine in memory; preflight says what `plans` holds. */
+export function apiDeps(store: PostgresStore, plans?: ReadonlyMap<string, RunPlan>) {
+  return {
     store,
-    engine,
+    engine: fakeEngine(),
     preflight: async (request) => ({ plan: plans?.get(request.prdPath) ?? plan(), warnings: ['mind the gap'] }),
     checkModel: async () => undefined,
     extensions: noExtensions,
@@ -169,8 +162,20 @@ export async function startApi(
     ui: { uiUrl: 'http://127.0.0.1:8233/', namespace: 'default' },
     version: '1.2.3',
     prepared: Promise.resolve(),
-    ...overrides,
-  };
+  } satisfies ApiDeps;
+}
+
+/** The API on a socket of its own, with the given store. */
+export async function startApi(
+  store: PostgresStore,
+  options: { readonly plans?: ReadonlyMap<string, RunPlan> } & Partial<ApiDeps> = {},
+): Promise<TestApi> {
+  const folder = await mkdtemp(join(tmpdir(), 'codetether-api-'));
+  const socketPath = join(folder, 'api.sock');
+  const { plans, ...overrides } = options;
+  const own = apiDeps(store, plans);
+  const { engine } = own;
+  const deps: ApiDeps = { ...own, ...overrides };
   const listen = async (): Promise<FastifyInstance> => {
     const listening = await createApp(deps);
     await listenOnSocket(listening, socketPath);

@@ -121,14 +121,14 @@ test('a failure of ours is internal, without a stack', async () => {
 
 test('a route without a permission is a start-up error', async () => {
   const app = fastify();
-  requirePermissions(app, authenticateLocal);
+  requirePermissions(app, { authenticate: authenticateLocal, appendAudit: async () => undefined });
   expect(() => app.get('/v1/open', () => 'x')).toThrow('the route GET /v1/open declares no permission');
   await app.close();
 });
 
 test('a principal gets only what it may', async () => {
   const limited = await startApi(store, {
-    authenticate: async () => ({ id: 'reader', permissions: new Set(['runs:read'] as const) }),
+    authenticate: async () => ({ id: 'reader', tenant: 'default', permissions: new Set(['runs:read'] as const) }),
   });
   expect((await limited.client.listRuns()).runs).toEqual([]);
   await expect(limited.client.hosts()).rejects.toMatchObject({

@@ -8,7 +8,9 @@ import { plan } from './store-fixtures.ts';
 
 test('eight processes that migrate an empty database at once leave one schema', async () => {
   const database = await createEmptyDatabase();
-  const stores = Array.from({ length: 8 }, () => createStore({ databaseUrl: database.url }));
+  const stores = Array.from({ length: 8 }, () =>
+    createStore({ databaseUrl: database.url, ownerUrl: database.ownerUrl }),
+  );
   await Promise.all(stores.map(async (store) => await store.prepare()));
   expect(await stores[0]?.openRun(plan())).toBe(1);
   const queries = openDatabase({ databaseUrl: database.url });
@@ -20,7 +22,7 @@ test('eight processes that migrate an empty database at once leave one schema', 
 
 test('a migration that fails leaves nothing behind and can be tried again', async () => {
   const database = await createEmptyDatabase();
-  const queries = openDatabase({ databaseUrl: database.url });
+  const queries = openDatabase({ databaseUrl: database.ownerUrl });
   const broken = {
     version: 2,
     name: 'broken',
@@ -28,12 +30,30 @@ test('a migration that fails leaves nothing behind and can be tried again', asyn
       throw new Error('broken');
     },
   };
-  await expect(migrate(queries, [...migrations, broken])).rejects.toThrow('broken');
+  await expect(migrate(queries, { list: [...migrations, broken] })).rejects.toThrow('broken');
   const tables = await sql`SELECT 1 FROM pg_class WHERE relname = 'run'`.execute(queries);
   expect(tables.rows).toEqual([]);
   await migrate(queries);
   await migrate(queries);
   await queries.destroy();
+  await database.drop();
+});
+
+test('the application’s role cannot change the schema, and is told whose work that is', async () => {
+  const database = await createEmptyDatabase();
+  const alone = createStore({ databaseUrl: database.url });
+  await expect(alone.prepare()).rejects.toMatchObject({
+    code: 'config-invalid',
+    next: expect.stringContaining('DATABASE_OWNER_URL'),
+  });
+  const both = createStore({ databaseUrl: database.url, ownerUrl: database.ownerUrl });
+  await both.prepare();
+  await alone.prepare();
+  expect(await alone.openRun(plan())).toBe(1);
+  const queries = openDatabase({ databaseUrl: database.url });
+  await expect(sql`ALTER TABLE run NO FORCE ROW LEVEL SECURITY`.execute(queries)).rejects.toThrow('must be owner');
+  await expect(sql`CREATE TABLE own (id integer)`.execute(queries)).rejects.toMatchObject({ code: 'config-invalid' });
+  await Promise.all([alone.close(), both.close(), queries.destroy()]);
   await database.drop();
 });
 

@@ -40,7 +40,7 @@ test('every table of the application forces row level security with a policy tha
           NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'tenant_id' AND attnotnull) AS nullable
         FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'schema_migration'`),
   );
-  expect(tables.rows.length).toBe(14);
+  expect(tables.rows.length).toBe(16);
   for (const table of tables.rows) expect(table).toMatchObject({ forced: true, policies: 1, nullable: false });
 });
 
@@ -53,11 +53,20 @@ test('the role of the application is not above row level security', async () => 
 
 test('without a tenant there are no rows to see, change or delete', async () => {
   await withoutTenant(async (client) => {
-    for (const table of ['run', 'story', 'run_event']) {
+    for (const table of ['run', 'story', 'workspace']) {
       expect((await client.query(`SELECT * FROM ${table}`)).rows).toEqual([]);
       expect((await client.query(`DELETE FROM ${table}`)).rowCount).toBe(0);
     }
     expect((await client.query(`UPDATE run SET status = 'error'`)).rowCount).toBe(0);
+  });
+});
+
+test('what is append-only cannot be changed or deleted by the application’s role', async () => {
+  await withoutTenant(async (client) => {
+    for (const table of ['run_event', 'session_event', 'audit']) {
+      await expect(client.query(`DELETE FROM ${table}`)).rejects.toThrow('permission denied');
+      await expect(client.query(`UPDATE ${table} SET tenant_id = 'mine'`)).rejects.toThrow('permission denied');
+    }
   });
 });
 

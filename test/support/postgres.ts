@@ -16,12 +16,16 @@ declare module 'vitest' {
     readonly postgresAdminUrl: string;
     /** As the application role, to the migrated database that others are copied from. Nobody may stay connected to it. */
     readonly postgresTemplateUrl: string;
+    /** As the owner of its tables. */
+    readonly postgresOwnerUrl: string;
   }
 }
 
 /** A server for one test file that does things to it; others share the run's. */
 export interface OwnPostgres {
   readonly url: string;
+  /** As the owner of the tables. */
+  readonly ownerUrl: string;
   /** As the superuser. */
   readonly adminUrl: string;
   /** Kills the server without a word, as a crash does, and waits until it is gone. */
@@ -37,10 +41,11 @@ let shared: OwnPostgres | undefined;
 /** vitest's global setup: one server for all test files, with a migrated template. */
 export async function setup(project: TestProject): Promise<void> {
   shared = await ownPostgres();
-  const store = createStore({ databaseUrl: shared.url });
+  const store = createStore({ databaseUrl: shared.url, ownerUrl: shared.ownerUrl });
   await store.prepare({ timeoutMs: 10_000 });
   await store.close();
   project.provide('postgresTemplateUrl', shared.url);
+  project.provide('postgresOwnerUrl', shared.ownerUrl);
   project.provide('postgresAdminUrl', adminUrlOf(shared));
 }
 
@@ -52,6 +57,8 @@ export async function teardown(): Promise<void> {
 export interface TestDatabase {
   /** As the application role. */
   readonly url: string;
+  /** As the owner of the tables. */
+  readonly ownerUrl: string;
   drop(): Promise<void>;
 }
 
@@ -67,10 +74,12 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
 
 async function createDatabase(template: string): Promise<TestDatabase> {
   const url = new URL(inject('postgresTemplateUrl'));
+  const ownerUrl = new URL(inject('postgresOwnerUrl'));
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await administer(`CREATE DATABASE ${name} TEMPLATE ${template} OWNER ${url.username} STRATEGY FILE_COPY`);
-  url.pathname = `/${name}`;
-  return { url: url.href, drop: async () => await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  await administer(`CREATE DATABASE ${name} TEMPLATE ${template} OWNER ${ownerUrl.username} STRATEGY FILE_COPY`);
+  for (const each of [url, ownerUrl]) each.pathname = `/${name}`;
+  const drop = async () => await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  return { url: url.href, ownerUrl: ownerUrl.href, drop };
 }
 
 export async function ownPostgres(): Promise<OwnPostgres> {
@@ -79,6 +88,7 @@ export async function ownPostgres(): Promise<OwnPostgres> {
   let server: PostgresServer = await startPostgres({ dataDir, port });
   return {
     url: server.url,
+    ownerUrl: server.ownerUrl,
     adminUrl: server.adminUrl,
     kill: async () => {
       process.kill(server.pid, 'SIGKILL');

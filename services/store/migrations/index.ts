@@ -8,6 +8,7 @@ import { storyFiles } from './0006-story-files.ts';
 import { leases } from './0007-leases.ts';
 import { sessions } from './0008-sessions.ts';
 import { sessionFolders } from './0009-session-folders.ts';
+import { access } from './0011-access.ts';
 import { memories } from './0010-memories.ts';
 
 export interface Migration {
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   sessions,
   sessionFolders,
   memories,
+  access,
 ];

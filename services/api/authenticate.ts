@@ -1,0 +1,50 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { parseApiKey } from '../../domain/access/api-key.ts';
+import type { Principal } from '../../domain/access/permissions.ts';
+import type { AccessStore } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { inTenant } from '../store/current-tenant.ts';
+import type { Authenticate } from './permissions.ts';
+
+export function secretHash(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
+
+/**
+ * By an API key, as `Authorization: Bearer <key>` or `X-API-Key: <key>`. Every failure looks the same to who asks.
+ * @throws `unauthenticated`
+ */
+export function authenticateByKey(store: Pick<AccessStore, 'findApiKey' | 'noteApiKeyUse'>): Authenticate {
+  return async (request) => {
+    const text = credentialOf(request);
+    const principal = text === undefined ? undefined : await principalOf(store, text);
+    if (principal !== undefined) return principal;
+    throw new CodetetherError('unauthenticated');
+  };
+}
+
+async function principalOf(
+  store: Pick<AccessStore, 'findApiKey' | 'noteApiKeyUse'>,
+  text: string,
+): Promise<Principal | undefined> {
+  const key = parseApiKey(text);
+  if (key === undefined) return undefined;
+  return await inTenant(key.tenant, async () => {
+    const found = await store.findApiKey(key.keyId);
+    const isRight = timingSafeEqual(secretHash(key.secret), found?.secretHash ?? Buffer.alloc(32));
+    if (found === undefined || !isRight) return undefined;
+    const now = new Date();
+    const ends = [found.expiresAt, found.revokedAt].filter((end) => end !== null);
+    if (ends.some((end) => end <= now)) return undefined;
+    await store.noteApiKeyUse(key.keyId);
+    return { id: `key:${key.keyId}`, tenant: key.tenant, permissions: new Set(found.permissions) };
+  });
+}
+
+function credentialOf({ headers }: FastifyRequest): string | undefined {
+  const [, bearer] = /^bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  if (bearer !== undefined) return bearer;
+  const own = headers['x-api-key'];
+  return typeof own === 'string' ? own : undefined;
+}

@@ -1,0 +1,168 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { permissions, roles } from '../../domain/access/permissions.ts';
+import { createApp } from '../../services/api/app.ts';
+import { authenticateByKey } from '../../services/api/authenticate.ts';
+import { authenticateLocal } from '../../services/api/permissions.ts';
+import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
+import { createStore, openDatabase } from '../../services/store/store.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import type { TestDatabase } from '../support/postgres.ts';
+import { apiDeps } from './api-fixtures.ts';
+import { plan } from './store-fixtures.ts';
+
+type App = Awaited<ReturnType<typeof createApp>>;
+
+let database: TestDatabase;
+let store: PostgresStore;
+/** As the owner of the machine speaks to it, and as everybody else does. */
+let local: App;
+let remote: App;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
+  local = await createApp({ ...apiDeps(store), authenticate: authenticateLocal });
+  remote = await createApp({ ...apiDeps(store), authenticate: authenticateByKey(store) });
+});
+afterAll(async () => {
+  await Promise.all([local.close(), remote.close()]);
+  await store.close();
+  await database.drop();
+});
+
+interface Token {
+  readonly tokenId: string;
+  readonly token: string;
+}
+
+async function createToken(body: object): Promise<Token> {
+  const response = await local.inject({ method: 'POST', url: '/v1/tokens', payload: body });
+  expect(response.statusCode, response.body).toBe(201);
+  return response.json();
+}
+
+const asked = async (url: string, token?: string, method: 'GET' | 'POST' | 'DELETE' = 'GET', payload?: object) =>
+  await remote.inject({
+    method,
+    url,
+    ...(payload === undefined ? {} : { payload }),
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+  });
+
+test('a token holds for what its role may, and for nothing else', async () => {
+  const { token } = await createToken({ name: 'reader', role: 'viewer' });
+  expect((await asked('/v1/runs', token)).statusCode).toBe(200);
+  const denied = await asked('/v1/tokens', token);
+  expect(denied.statusCode).toBe(403);
+  expect(denied.json()).toMatchObject({ code: 'permission-denied' });
+  const own = await remote.inject({ url: '/v1/runs', headers: { 'x-api-key': token } });
+  expect(own.statusCode).toBe(200);
+});
+
+test('no credential, a wrong one, and one that ended look the same', async () => {
+  const { token, tokenId } = await createToken({ name: 'short', role: 'viewer', expiresInMs: 1 });
+  const other = await createToken({ name: 'revoked', role: 'viewer' });
+  await local.inject({ method: 'DELETE', url: `/v1/tokens/${other.tokenId}` });
+  const answers = await Promise.all(
+    [
+      undefined,
+      '',
+      'ct_default_000000000000_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+      `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`,
+      token.replace('ct_default_', 'ct_other_'),
+      token,
+      other.token,
+      'eyJhbGciOiJub25lIn0.e30.',
+    ].map(async (credential) => await asked('/v1/runs', credential)),
+  );
+  for (const answer of answers) {
+    expect(answer.statusCode).toBe(401);
+    expect(answer.headers['www-authenticate']).toMatch(/^Bearer/);
+    expect(answer.body).toBe(answers[0]?.body);
+  }
+  expect(tokenId).toMatch(/^[0-9a-f]{12}$/);
+});
+
+test('a token is kept as a hash only, and its last use is noted', async () => {
+  const { token, tokenId } = await createToken({ name: 'used', role: 'viewer' });
+  await asked('/v1/runs', token);
+  const listed = await local.inject({ url: '/v1/tokens' });
+  const { tokens } = listed.json<{ tokens: { tokenId: string; lastUsedAt: string | null }[] }>();
+  expect(tokens.find((each) => each.tokenId === tokenId)?.lastUsedAt).not.toBeNull();
+  expect(listed.body).not.toContain(token);
+  const queries = openDatabase({ databaseUrl: database.url });
+  const rows = await sql<{ row: string }>`SELECT api_key::text AS row FROM api_key`.execute(queries);
+  await queries.destroy();
+  expect(JSON.stringify(rows.rows)).not.toContain(token.split('_').slice(3).join('_'));
+});
+
+test('a token that is rotated holds on beside the new one for as long as was said', async () => {
+  const { token, tokenId } = await createToken({ name: 'ci', role: 'operator' });
+  const rotated = await local.inject({
+    method: 'POST',
+    url: `/v1/tokens/${tokenId}/rotate`,
+    payload: { overlapMs: 60_000 },
+  });
+  const next = rotated.json<Token & { permissions: string[] }>();
+  expect(next.permissions).toEqual([...roles.operator]);
+  expect((await asked('/v1/runs', token)).statusCode).toBe(200);
+  expect((await asked('/v1/runs', next.token)).statusCode).toBe(200);
+  await local.inject({ method: 'POST', url: `/v1/tokens/${next.tokenId}/rotate`, payload: { overlapMs: 0 } });
+  expect((await asked('/v1/runs', next.token)).statusCode).toBe(401);
+});
+
+test('nobody gives a permission that he has not', async () => {
+  const { token } = await createToken({ name: 'maker', permissions: ['tokens:manage', 'runs:read'] });
+  const more = await asked('/v1/tokens', token, 'POST', { name: 'x', role: 'admin' });
+  expect(more.statusCode).toBe(403);
+  expect(more.json().title).toContain('runs:write');
+  expect((await asked('/v1/tokens', token, 'POST', { name: 'x', permissions: ['runs:read'] })).statusCode).toBe(201);
+});
+
+test('what a token of another tenant asks for is not there', async () => {
+  await inTenant('default', async () => await store.openRun(plan()));
+  const secret = await inTenant('acme', async () => {
+    const app = await createApp({
+      ...apiDeps(store),
+      authenticate: async () => ({ id: 'local', tenant: 'acme', permissions: new Set(permissions) }),
+    });
+    const made = await app.inject({ method: 'POST', url: '/v1/tokens', payload: { name: 'a', role: 'admin' } });
+    await app.close();
+    return made.json<Token>();
+  });
+  expect(secret.token).toMatch(/^ct_acme_/);
+  const { token: own } = await createToken({ name: 'own', role: 'viewer' });
+  const url = `/v1/runs/${encodeURIComponent(plan().runId)}`;
+  expect((await asked(url, own)).statusCode).toBe(200);
+  const foreign = await asked(url, secret.token);
+  expect(foreign.statusCode).toBe(404);
+  expect((await asked('/v1/runs', secret.token)).json()).toEqual({ runs: [] });
+});
+
+test('a hundred requests of two tenants at once each see their own rows', async () => {
+  const ofAcme = await inTenant('acme', async () => (await store.listApiKeys()).length);
+  const seen = await Promise.all(
+    Array.from({ length: 100 }, async (_, index) => {
+      const tenant = index % 2 === 0 ? 'default' : 'acme';
+      const keys = await inTenant(tenant, async () => await store.listApiKeys());
+      return { tenant, keys: keys.length };
+    }),
+  );
+  for (const { tenant, keys } of seen) expect(keys === ofAcme).toBe(tenant === 'acme');
+  expect(await store.listApiKeys()).toEqual([]);
+});
+
+test('denials and tokens are in the audit, and a changed entry is found', async () => {
+  const audit = await local.inject({ url: '/v1/audit' });
+  const { entries } = audit.json<{ entries: { action: string; outcome: string; seq: number }[] }>();
+  expect(entries.map(({ action, outcome }) => `${action} ${outcome}`)).toEqual(
+    expect.arrayContaining(['GET /v1/tokens denied', 'tokens create done', 'tokens revoke done', 'tokens rotate done']),
+  );
+  expect((await local.inject({ url: '/v1/audit/check' })).json()).toEqual({ broken: null });
+  const owner = openDatabase({ databaseUrl: database.ownerUrl });
+  await sql`UPDATE audit SET principal = 'nobody' WHERE seq = 2`.execute(owner);
+  expect((await local.inject({ url: '/v1/audit/check' })).json()).toEqual({ broken: 2 });
+  await owner.destroy();
+});
