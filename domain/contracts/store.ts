@@ -642,12 +642,12 @@ export interface AuditRecord extends AuditEntry {
 
 export interface AccessStore {
   addApiKey(
-    key: Omit<ApiKeyRecord, 'createdAt' | 'lastUsedAt' | 'revokedAt'> & { readonly secretHash: Buffer },
+    key: Omit<ApiKeyRecord, 'createdAt' | 'lastUsedAt' | 'revokedAt'> & { readonly secretHash: Uint8Array },
   ): Promise<ApiKeyRecord>;
   /** Newest first. */
   listApiKeys(): Promise<readonly ApiKeyRecord[]>;
   /** Also those that hold no more. */
-  findApiKey(keyId: string): Promise<(ApiKeyRecord & { readonly secretHash: Buffer }) | undefined>;
+  findApiKey(keyId: string): Promise<(ApiKeyRecord & { readonly secretHash: Uint8Array }) | undefined>;
   noteApiKeyUse(keyId: string): Promise<void>;
   /** Twice is once. @param at when it ends to hold; an earlier end stays. Throws `not-found`. */
   revokeApiKey(keyId: string, at: Date): Promise<ApiKeyRecord>;

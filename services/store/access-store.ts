@@ -31,7 +31,7 @@ export function createAccessStore(database: Queries): AccessStore {
             permissions: [...permissions],
             created_by: createdBy,
             expires_at: expiresAt,
-            secret_hash: secretHash,
+            secret_hash: Buffer.from(secretHash),
           })
           .returning(keyColumns)
           .executeTakeFirstOrThrow(),
