@@ -2,7 +2,7 @@
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const secret =
-  /(^|_)(TOKEN|SECRET|PASSWORD|PASSPHRASE|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY|CREDENTIALS)$|^(ANTHROPIC|OPENAI|GOOGLE|GEMINI|TEMPORAL|CODETETHER)_|^(DATABASE_URL|PGPASSWORD|ANTHROPIC_API_KEY)$/i;
+  /(^|_)(TOKEN|SECRET|PASSWORD|PASSPHRASE|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY|CREDENTIALS)$|^(ANTHROPIC|OPENAI|GOOGLE|GEMINI|TEMPORAL|CODETETHER)_|^(DATABASE(_OWNER)?_URL|PGPASSWORD|ANTHROPIC_API_KEY)$/i;
 
 /** What an outer git command, test runner or npm script says about itself; wrong for a command of its own. */
 const outer =

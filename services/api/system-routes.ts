@@ -1,5 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { CleanupView, HealthView, HostListView, ReadyView, apiVersion } from '../../domain/contracts/api.ts';
+import { defaultTenant } from '../../domain/run/ids.ts';
+import { inTenant } from '../store/current-tenant.ts';
 import type { ApiDeps } from './deps.ts';
 import { hostView, isAlive } from './views.ts';
 
@@ -21,7 +23,7 @@ export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       const [database, engine, worker] = await Promise.all([
         isPrepared ? succeeds(deps.store.ping()) : false,
         succeeds(deps.engine.ping()),
-        isPrepared ? succeeds(aliveHost(deps)) : false,
+        isPrepared ? succeeds(inTenant(defaultTenant, async () => await aliveHost(deps))) : false,
       ]);
       const ready = database && engine && worker;
       return await reply.code(ready ? 200 : 503).send({ ready, database, engine, worker });

@@ -144,6 +144,7 @@ async function prepareStart(context: Context): Promise<() => Promise<void>> {
   }
   const settled: Record<string, string | undefined> = {
     DATABASE_URL: config.databaseUrl?.reveal(),
+    DATABASE_OWNER_URL: config.databaseOwnerUrl?.reveal(),
     TEMPORAL_ADDRESS: config.temporalAddress,
     TEMPORAL_NAMESPACE: config.temporalNamespace,
     CODETETHER_TEMPORAL_UI_URL: config.temporalUiUrl,
