@@ -104,6 +104,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'show the machines that work on runs',
     load: async () => await import('./commands/hosts.ts'),
   },
+  token: {
+    group: stack,
+    summary: 'make and revoke tokens for those who use the API from elsewhere',
+    load: async () => await import('./commands/token.ts'),
+  },
   worker: {
     group: processes,
     summary: 'run a worker in this terminal',
@@ -111,7 +116,7 @@ const commands: { readonly [name: string]: Entry } = {
   },
   serve: {
     group: processes,
-    summary: 'run the API in this terminal',
+    summary: 'serve the API to others, at an address',
     load: async () => await import('./commands/serve.ts'),
   },
 };

@@ -1,21 +1,31 @@
 import { Command } from 'commander';
+import type { ServeOptions } from './serve/run.ts';
+import { portNumber } from './serve/port-number.ts';
 
-/** `codetether serve`: the API in the foreground; the local stack starts its own. */
+/** `codetether serve`: the API for whoever has a token; the local stack serves its own user without it. */
 export function command(): Command {
   return new Command('serve')
-    .summary('run the API in the foreground')
+    .summary('serve the API to others')
     .description(
-      'Serves the API on the Unix socket of the data dir until it is told to end (SIGTERM). Needs DATABASE_URL and TEMPORAL_ADDRESS.',
+      'Serves the API over HTTP until it is told to end (SIGTERM, Ctrl-C). Whoever asks needs a token: codetether token create. Where DATABASE_URL and TEMPORAL_ADDRESS are set it serves those, and its own user on the Unix socket; else it starts the local stack and serves that. Any number of these processes serve as one.',
     )
+    .option('-p, --port <port>', 'where to listen; 0 takes any that is free', portNumber, 4096)
+    .option('--host <address>', 'which address to listen at', '127.0.0.1')
+    .option('--hostname <address>', 'the same')
+    .option('--tls-cert <file>', 'certificate chain in PEM; needed for addresses that other machines reach')
+    .option('--tls-key <file>', 'its private key in PEM')
+    .option('--allow-plain-http', 'serve other machines in clear: something in front does TLS')
     .addHelpText(
       'after',
       '\nExamples:\n' +
-        '  codetether serve\n' +
-        '  CODETETHER_API_SOCKET=/run/codetether/api.sock codetether serve\n' +
-        '  curl --unix-socket /run/codetether/api.sock http://localhost/health\n' +
-        '\nExit codes: 0 ended, 1 error.',
+        '  codetether serve                                             this machine, http://127.0.0.1:4096\n' +
+        '  codetether serve --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem\n' +
+        '  codetether token create --name laptop --role operator        a token for it\n' +
+        '  CODETETHER_SERVER=https://build-1:4096 CODETETHER_TOKEN=ct_… codetether ralph list\n' +
+        '\nExit codes: 0 ended, 1 error, 2 the command line is not right, 75 temporary failure.\n\nMore: docs/serving.md',
     )
-    .action(async () => {
-      await import('../../services/api/main.ts');
+    .action(async (options: ServeOptions) => {
+      const { serve } = await import('./serve/run.ts');
+      await serve(options);
     });
 }

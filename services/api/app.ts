@@ -23,6 +23,8 @@ const longestParameter = 500;
 /** The whole API without a listener. Closing it ends its event streams first. */
 export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app = fastify({
+    // Null is http.
+    https: deps.tls === undefined ? null : { ...deps.tls, minVersion: 'TLSv1.2' },
     logger: deps.log === true ? { level: 'info' } : false,
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { maxParamLength: longestParameter },

@@ -45,6 +45,8 @@ export interface ApiDeps {
   /** Resolves when the database has its schema. Requests wait for it a few seconds. */
   readonly prepared: Promise<void>;
   readonly log?: boolean;
+  /** PEM; absent: http. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** How often a silent event stream says that it is there. */
   readonly pingMs?: number;
 }

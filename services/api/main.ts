@@ -1,23 +1,8 @@
-/** The API process: serves until SIGTERM or SIGINT. Ends by itself only when it cannot be of use. */
+/** The API process of the local stack, on its socket. Ends by itself only when it cannot be of use. */
 import { asCodetetherError } from '../../domain/errors.ts';
 import { loadConfig } from '../config/config.ts';
 import { processEnvironment } from '../config/environment.ts';
-import { serveApi } from './serve.ts';
-
-/** Below the time that the local stack gives. */
-const closeMs = 4_000;
-
-async function run(): Promise<void> {
-  const environment = processEnvironment();
-  const server = await serveApi({ config: loadConfig({ environment }), environment });
-  const stop = (): void => {
-    setTimeout(() => process.exit(1), closeMs).unref();
-    server.close().then(() => process.exit(0), fail);
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-  await server.prepared;
-}
+import { serveUntilTold } from './process.ts';
 
 function fail(error: unknown): never {
   const known = asCodetetherError(error);
@@ -27,4 +12,10 @@ function fail(error: unknown): never {
   process.exit(known.entry.exit);
 }
 
-run().catch(fail);
+async function run(): Promise<void> {
+  const environment = processEnvironment();
+  const config = loadConfig({ environment });
+  await serveUntilTold({ config, environment, socket: config.apiSocket });
+}
+
+run().then(() => process.exit(0), fail);

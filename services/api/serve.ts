@@ -1,3 +1,5 @@
+import { isIPv4 } from 'node:net';
+import type { FastifyInstance } from 'fastify';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
@@ -6,12 +8,26 @@ import { packageVersion } from '../config/version.ts';
 import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
+import { authenticateByKey } from './authenticate.ts';
 import { authenticateLocal } from './permissions.ts';
 import { createEditedPrdReader, createPreflight } from './preflight.ts';
 import { listenOnSocket } from './socket.ts';
 import { createTemporalEngine } from './temporal-engine.ts';
 
+/** An address for everybody who has a token. */
+export interface HttpAddress {
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** PEM. Without it only loopback addresses are served. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  /** Serve in clear beyond this machine: something in front does TLS. */
+  readonly allowPlain?: boolean;
+}
+
 export interface ApiServer {
+  /** Where it is served beyond the socket. */
+  readonly url: string | null;
   /** Rejects when the database's schema cannot be brought up to date; never because it does not answer yet. */
   readonly prepared: Promise<void>;
   /** Ends event streams, answers what was asked, lets go of everything. */
@@ -19,14 +35,18 @@ export interface ApiServer {
 }
 
 /**
- * Serves the API on its Unix socket; `/health` answers at once, the rest when database and engine do.
- * @throws `config-invalid`, `port-taken` when another process serves the socket
+ * Serves the API on a Unix socket (for this user), at an address (for whoever has a token), or both; `/health` answers at once,
+ * the rest when database and engine do.
+ * @throws `config-invalid`, `port-taken` when another process serves the socket or the port
  */
 export async function serveApi(options: {
   readonly config: Config;
   readonly environment: Environment;
+  readonly socket?: string | undefined;
+  readonly http?: HttpAddress | undefined;
 }): Promise<ApiServer> {
-  const { config, environment } = options;
+  const { config, environment, socket, http } = options;
+  if (http !== undefined) requireSafe(http);
   const databaseUrl = required(config.databaseUrl, 'DATABASE_URL').reveal();
   const address = required(config.temporalAddress, 'TEMPORAL_ADDRESS');
   const namespace = config.temporalNamespace;
@@ -42,29 +62,65 @@ export async function serveApi(options: {
   const prepared = store.prepare({ signal: stopping.signal }).catch((error: unknown) => {
     if (!stopping.signal.aborted) throw error;
   });
-  const app = await createApp({
+  const deps = {
     store,
     engine,
     prepared,
     ...createPreflight({ config, environment, hostId }),
     readEditedPrd: createEditedPrdReader(environment),
-    authenticate: authenticateLocal,
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),
     log: true,
-  });
+  };
+  const apps: FastifyInstance[] = [];
   const close = async (): Promise<void> => {
     stopping.abort();
-    await app.close();
+    await Promise.all(apps.map(async (app) => await app.close()));
     await Promise.all([store.close(), engine.close()]);
   };
+  let url: string | null = null;
   try {
-    await listenOnSocket(app, config.apiSocket);
+    if (socket !== undefined) {
+      const app = await createApp({ ...deps, authenticate: authenticateLocal });
+      apps.push(app);
+      await listenOnSocket(app, socket);
+    }
+    if (http !== undefined) {
+      const app = await createApp({ ...deps, authenticate: authenticateByKey(store), tls: http.tls });
+      apps.push(app);
+      url = await listenOnPort(app, http);
+    }
   } catch (error) {
     await close();
     throw error;
   }
-  return { prepared, close };
+  return { url, prepared, close };
+}
+
+function requireSafe({ host, tls, allowPlain }: HttpAddress): void {
+  if (tls !== undefined || allowPlain === true || isLoopback(host)) return;
+  throw new CodetetherError('usage', `${host} can be reached from other machines, and tokens would travel in clear`, {
+    next: 'Give --tls-cert and --tls-key; or --allow-plain-http where something in front does TLS.',
+  });
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+async function listenOnPort(app: FastifyInstance, { host, port }: HttpAddress): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EADDRINUSE') {
+      throw new CodetetherError('port-taken', `another process listens at ${host}:${port}`, {
+        next: 'Choose another with --port, or 0 for any that is free.',
+        cause: error,
+      });
+    }
+    throw new CodetetherError('usage', `cannot listen at ${host}:${port}: ${String(error)}`, { cause: error });
+  }
 }
 
 function required<T>(value: T | undefined, variable: string): T {

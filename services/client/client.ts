@@ -1,5 +1,5 @@
 /**
- * The typed client of the API over its Unix socket. Loads nothing but Node's HTTP: answers are taken as the contract
+ * The typed client of the API, over its Unix socket or an address. Loads nothing but Node's HTTP: answers are taken as the contract
  * describes them, since server and client are of one release.
  */
 import type {
@@ -33,15 +33,25 @@ import type {
   StoryDetailView,
   StoryVerb,
 } from '../../domain/contracts/api.ts';
+import type {
+  CreateTokenRequest,
+  NewTokenView,
+  RotateTokenRequest,
+  TokenListView,
+  TokenView,
+} from '../../domain/contracts/access-api.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { runEvents } from './run-events.ts';
 import type { RunEventsOptions } from './run-events.ts';
 import { requestJson } from './request.ts';
+import type { ApiAddress } from './request.ts';
+
+export type { ApiAddress } from './request.ts';
 
 export type { RunEventsOptions } from './run-events.ts';
 
 /**
- * Every other method throws `api-unreachable` when nobody answers at the socket and otherwise the error that the API gave;
+ * Every other method throws `api-unreachable` when nobody answers and otherwise the error that the API gave;
  * `runId` is any unique beginning of an id or of its last part.
  */
 export interface Client {
@@ -82,6 +92,10 @@ export interface Client {
   deleteSession(sessionId: string): Promise<SessionView>;
   /** Like `events`; ends when no turn is under way. */
   sessionEvents(sessionId: string, options?: RunEventsOptions): AsyncIterable<RunEvent>;
+  createToken(request: CreateTokenRequest): Promise<NewTokenView>;
+  listTokens(): Promise<TokenListView>;
+  rotateToken(tokenId: string, request: RotateTokenRequest): Promise<NewTokenView>;
+  revokeToken(tokenId: string): Promise<TokenView>;
   health(): Promise<HealthView>;
   ready(): Promise<ReadyView>;
   /**
@@ -96,45 +110,44 @@ const answerMs = 30_000;
 const startMs = 120_000;
 
 /** Connects with the first call; there is nothing to close. */
-export function createClient(options: { readonly socketPath: string }): Client {
-  const { socketPath } = options;
+export function createClient(address: ApiAddress): Client {
   const get = async <T>(path: string): Promise<T> =>
-    await requestJson<T>({ socketPath, method: 'GET', path, timeoutMs: answerMs });
+    await requestJson<T>({ address, method: 'GET', path, timeoutMs: answerMs });
   return {
     startRun: async (body) =>
-      await requestJson({ socketPath, method: 'POST', path: '/v1/runs', body, timeoutMs: startMs }),
+      await requestJson({ address, method: 'POST', path: '/v1/runs', body, timeoutMs: startMs }),
     listRuns: async ({ limit } = {}) => await get(limit === undefined ? '/v1/runs' : `/v1/runs?limit=${limit}`),
     getRun: async (runId) => await get(runPath(runId)),
     getStory: async (runId, storyId) => await get(`${runPath(runId)}/story/${encodeURIComponent(storyId)}`),
     getCheckLog: async (runId, storyId, hash) =>
       await get(`${runPath(runId)}/story/${encodeURIComponent(storyId)}/logs/${hash}`),
     steer: async (runId, verb) =>
-      await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/${verb}`, timeoutMs: answerMs }),
+      await requestJson({ address, method: 'POST', path: `${runPath(runId)}/${verb}`, timeoutMs: answerMs }),
     reload: async (runId, body) =>
-      await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/reload`, body, timeoutMs: startMs }),
+      await requestJson({ address, method: 'POST', path: `${runPath(runId)}/reload`, body, timeoutMs: startMs }),
     rollBack: async (runId, storyId, body) => {
       const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/rollback`;
-      return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: answerMs });
+      return await requestJson({ address, method: 'POST', path, body, timeoutMs: answerMs });
     },
     tellStory: async (runId, storyId, verb, text) => {
       const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/${verb}`;
-      return await requestJson({ socketPath, method: 'POST', path, body: { text }, timeoutMs: startMs });
+      return await requestJson({ address, method: 'POST', path, body: { text }, timeoutMs: startMs });
     },
     listApprovals: async () => await get('/v1/approvals'),
     answerApproval: async (id, body) => {
       const path = `/v1/approvals/${encodeURIComponent(id)}`;
-      return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: answerMs });
+      return await requestJson({ address, method: 'POST', path, body, timeoutMs: answerMs });
     },
     resume: async (runId, body) =>
-      await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/resume`, body, timeoutMs: startMs }),
+      await requestJson({ address, method: 'POST', path: `${runPath(runId)}/resume`, body, timeoutMs: startMs }),
     cleanUp: async (apply) =>
-      await requestJson({ socketPath, method: apply ? 'POST' : 'GET', path: '/v1/cleanup', timeoutMs: startMs }),
+      await requestJson({ address, method: apply ? 'POST' : 'GET', path: '/v1/cleanup', timeoutMs: startMs }),
     hosts: async () => await get('/v1/hosts'),
     startSession: async (body) =>
-      await requestJson({ socketPath, method: 'POST', path: '/v1/sessions', body, timeoutMs: startMs }),
+      await requestJson({ address, method: 'POST', path: '/v1/sessions', body, timeoutMs: startMs }),
     sendMessage: async (sessionId, body) => {
       const path = `${sessionPath(sessionId)}/messages`;
-      return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: startMs });
+      return await requestJson({ address, method: 'POST', path, body, timeoutMs: startMs });
     },
     listSessions: async ({ limit = 50, folder } = {}) =>
       await get(`/v1/sessions?limit=${limit}${folder === undefined ? '' : `&folder=${encodeURIComponent(folder)}`}`),
@@ -142,28 +155,28 @@ export function createClient(options: { readonly socketPath: string }): Client {
     transcript: async (sessionId) => await get(`${sessionPath(sessionId)}/transcript`),
     interrupt: async (sessionId) =>
       await requestJson({
-        socketPath,
+        address,
         method: 'POST',
         path: `${sessionPath(sessionId)}/interrupt`,
         timeoutMs: answerMs,
       }),
     steerSession: async (sessionId, text) => {
       const path = `${sessionPath(sessionId)}/steer`;
-      return await requestJson({ socketPath, method: 'POST', path, body: { text }, timeoutMs: answerMs });
+      return await requestJson({ address, method: 'POST', path, body: { text }, timeoutMs: answerMs });
     },
     undoTurns: async (sessionId, turns) =>
       await requestJson({
-        socketPath,
+        address,
         method: 'POST',
         path: `${sessionPath(sessionId)}/undo`,
         body: { turns },
         timeoutMs: answerMs,
       }),
     redoTurns: async (sessionId) =>
-      await requestJson({ socketPath, method: 'POST', path: `${sessionPath(sessionId)}/redo`, timeoutMs: answerMs }),
+      await requestJson({ address, method: 'POST', path: `${sessionPath(sessionId)}/redo`, timeoutMs: answerMs }),
     forkSession: async (sessionId, body) =>
       await requestJson({
-        socketPath,
+        address,
         method: 'POST',
         path: `${sessionPath(sessionId)}/fork`,
         body,
@@ -171,25 +184,38 @@ export function createClient(options: { readonly socketPath: string }): Client {
       }),
     renameSession: async (sessionId, title) =>
       await requestJson({
-        socketPath,
+        address,
         method: 'PATCH',
         path: sessionPath(sessionId),
         body: { title },
         timeoutMs: answerMs,
       }),
     deleteSession: async (sessionId) =>
-      await requestJson({ socketPath, method: 'DELETE', path: sessionPath(sessionId), timeoutMs: answerMs }),
+      await requestJson({ address, method: 'DELETE', path: sessionPath(sessionId), timeoutMs: answerMs }),
     sessionEvents: (sessionId, eventsOptions = {}) =>
-      runEvents(socketPath, `${sessionPath(sessionId)}/events`, eventsOptions),
+      runEvents(address, `${sessionPath(sessionId)}/events`, eventsOptions),
+    createToken: async (body) =>
+      await requestJson({ address, method: 'POST', path: '/v1/tokens', body, timeoutMs: answerMs }),
+    listTokens: async () => await get('/v1/tokens'),
+    rotateToken: async (tokenId, body) => {
+      const path = `${tokenPath(tokenId)}/rotate`;
+      return await requestJson({ address, method: 'POST', path, body, timeoutMs: answerMs });
+    },
+    revokeToken: async (tokenId) =>
+      await requestJson({ address, method: 'DELETE', path: tokenPath(tokenId), timeoutMs: answerMs }),
     health: async () => await get('/health'),
     ready: async () =>
-      await requestJson({ socketPath, method: 'GET', path: '/ready', timeoutMs: answerMs, alsoAccept: 503 }),
-    events: (runId, eventsOptions = {}) => runEvents(socketPath, `${runPath(runId)}/events`, eventsOptions),
+      await requestJson({ address, method: 'GET', path: '/ready', timeoutMs: answerMs, alsoAccept: 503 }),
+    events: (runId, eventsOptions = {}) => runEvents(address, `${runPath(runId)}/events`, eventsOptions),
   };
 }
 
 function runPath(runId: string): string {
   return `/v1/runs/${encodeURIComponent(runId)}`;
+}
+
+function tokenPath(tokenId: string): string {
+  return `/v1/tokens/${encodeURIComponent(tokenId)}`;
 }
 
 function sessionPath(sessionId: string): string {

@@ -1,4 +1,9 @@
-import type { IncomingMessage } from 'node:http';
+import type {
+  ClientRequest,
+  IncomingMessage,
+  OutgoingHttpHeaders,
+  RequestOptions as HttpRequestOptions,
+} from 'node:http';
 import { CodetetherError, fromProblem } from '../../domain/errors.ts';
 import type { Problem } from '../../domain/errors.ts';
 
@@ -8,8 +13,16 @@ import type { Problem } from '../../domain/errors.ts';
  */
 const { request: httpRequest } = process.getBuiltinModule('node:http');
 
+/** Where the API is: this user's socket, or an address for which a token is needed. */
+export type ApiAddress = { readonly socketPath: string } | { readonly url: string; readonly token: string | undefined };
+
+/** For people. */
+export function addressText(address: ApiAddress): string {
+  return 'url' in address ? address.url : address.socketPath;
+}
+
 export interface JsonRequest {
-  readonly socketPath: string;
+  readonly address: ApiAddress;
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
@@ -23,7 +36,7 @@ export interface JsonRequest {
 export async function requestJson<T>(request: JsonRequest): Promise<T> {
   const { alsoAccept } = request;
   const response = await openResponse({ ...request, headers: { accept: 'application/json' } });
-  const text = await readAll(response, request.socketPath);
+  const text = await readAll(response, request.address);
   if (isGood(response) || response.statusCode === alsoAccept) return parseJson(text, response) as T;
   throw answeredError(text, response);
 }
@@ -35,7 +48,7 @@ export interface OpenRequest extends Omit<JsonRequest, 'alsoAccept'> {
 
 /** The response once its head is there; its body is the caller's to read or destroy. @throws `api-unreachable` */
 export async function openResponse(request: OpenRequest): Promise<IncomingMessage> {
-  const { socketPath, method, path, timeoutMs, signal } = request;
+  const { address, method, path, timeoutMs, signal } = request;
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
   const headers = {
     ...request.headers,
@@ -44,28 +57,37 @@ export async function openResponse(request: OpenRequest): Promise<IncomingMessag
       : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
   };
   return await new Promise((resolve, reject) => {
-    const call = httpRequest({
-      socketPath,
-      method,
-      path,
-      headers,
-      agent: false,
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const call = open(address, { method, path, headers, agent: false, ...(signal === undefined ? {} : { signal }) });
     call.setTimeout(timeoutMs, () => call.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
     call.on('response', resolve);
-    call.on('error', (error) => reject(signal?.aborted === true ? error : unreachable(socketPath, error)));
+    call.on('error', (error) => reject(signal?.aborted === true ? error : unreachable(address, error)));
     call.end(body);
   });
 }
 
-export async function readAll(response: IncomingMessage, socketPath: string): Promise<string> {
+function open(
+  address: ApiAddress,
+  options: Omit<HttpRequestOptions, 'headers'> & { readonly headers: OutgoingHttpHeaders },
+): ClientRequest {
+  if ('socketPath' in address) return httpRequest({ ...options, socketPath: address.socketPath });
+  const { protocol, hostname, port, pathname } = new URL(address.url);
+  const headers = {
+    ...options.headers,
+    ...(address.token === undefined ? {} : { authorization: `Bearer ${address.token}` }),
+  };
+  const path = `${pathname.replace(/\/$/, '')}${options.path ?? '/'}`;
+  // Loaded only where the API is asked by TLS.
+  const request = protocol === 'https:' ? process.getBuiltinModule('node:https').request : httpRequest;
+  return request({ ...options, headers, path, protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port });
+}
+
+export async function readAll(response: IncomingMessage, address: ApiAddress): Promise<string> {
   response.setEncoding('utf8');
   let text = '';
   try {
     for await (const chunk of response) text += chunk;
   } catch (error) {
-    throw unreachable(socketPath, error);
+    throw unreachable(address, error);
   }
   return text;
 }
@@ -82,11 +104,15 @@ export function answeredError(text: string, response: IncomingMessage): Codeteth
   return new CodetetherError('internal', `the API answered ${response.statusCode ?? 0}: ${text.slice(0, 200)}`);
 }
 
-export function unreachable(socketPath: string, cause: unknown): CodetetherError {
+export function unreachable(address: ApiAddress, cause: unknown): CodetetherError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new CodetetherError('api-unreachable', `the codetether API does not answer at ${socketPath}: ${reason}`, {
-    cause,
-  });
+  return new CodetetherError(
+    'api-unreachable',
+    `the codetether API does not answer at ${addressText(address)}: ${reason}`,
+    {
+      cause,
+    },
+  );
 }
 
 function isProblem(answer: unknown): answer is Problem {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
+import type { ApiAddress } from './request.ts';
 import { answeredError, isGood, openResponse, readAll, unreachable } from './request.ts';
 import { eventStreamData } from './event-stream.ts';
 
@@ -22,7 +23,7 @@ const noContent = 204;
 
 /** See `Client.events`. */
 export async function* runEvents(
-  socketPath: string,
+  address: ApiAddress,
   path: string,
   options: RunEventsOptions,
 ): AsyncGenerator<RunEvent, void, undefined> {
@@ -33,7 +34,7 @@ export async function* runEvents(
   let delayMs = firstDelayMs;
   while (!isLeft()) {
     try {
-      const response = await openStream({ socketPath, path, seen, signal });
+      const response = await openStream({ address, path, seen, signal });
       if (!connected) onConnection?.(true);
       connected = true;
       if (response === undefined) return;
@@ -53,7 +54,7 @@ export async function* runEvents(
       if (seen > before) continue;
     } catch (error) {
       if (isLeft()) return;
-      const known = error instanceof CodetetherError ? error : unreachable(socketPath, error);
+      const known = error instanceof CodetetherError ? error : unreachable(address, error);
       if (!known.entry.retryable) throw known;
       if (connected) onConnection?.(false);
       connected = false;
@@ -65,14 +66,14 @@ export async function* runEvents(
 
 /** Undefined when there is nothing more to come. */
 async function openStream(options: {
-  readonly socketPath: string;
+  readonly address: ApiAddress;
   readonly path: string;
   readonly seen: number;
   readonly signal: AbortSignal | undefined;
 }): Promise<IncomingMessage | undefined> {
-  const { socketPath, path, seen, signal } = options;
+  const { address, path, seen, signal } = options;
   const response = await openResponse({
-    socketPath,
+    address,
     method: 'GET',
     path,
     signal,
@@ -84,5 +85,5 @@ async function openStream(options: {
     return undefined;
   }
   if (isGood(response)) return response;
-  throw answeredError(await readAll(response, socketPath), response);
+  throw answeredError(await readAll(response, address), response);
 }

@@ -60,7 +60,8 @@ async function listenOn(port: number): Promise<number> {
   });
 }
 
-async function readPorts(dataDir: string): Promise<FixedPorts> {
+/** Those that were chosen last. */
+export async function readPorts(dataDir: string): Promise<FixedPorts> {
   const text = await readFile(stackPaths(dataDir).portsFile, 'utf8').catch(() => '{}');
   let parsed: unknown;
   try {

@@ -1,6 +1,6 @@
 import { CodetetherError } from '../../../domain/errors.ts';
 import { createClient } from '../../../services/client/client.ts';
-import type { Client } from '../../../services/client/client.ts';
+import type { ApiAddress, Client } from '../../../services/client/client.ts';
 import { processEnvironment, variable } from '../../../services/config/environment.ts';
 import type { Environment } from '../../../services/config/environment.ts';
 import { apiSocketPath, locate } from '../../../services/config/paths.ts';
@@ -25,15 +25,31 @@ export function openContext(): Context {
     // Whoever read this has gone (a closed pipe or terminal): nothing more to say, and no reason to break.
     stream.on('error', () => undefined);
   }
-  const socketPath = variable(environment, 'CODETETHER_API_SOCKET') ?? apiSocketPath(dataDir);
-  return { environment, cwd: process.cwd(), dataDir, client: createClient({ socketPath }), stdin, stdout, stderr };
+  const client = createClient(apiAddress(environment, dataDir));
+  return { environment, cwd: process.cwd(), dataDir, client, stdin, stdout, stderr };
+}
+
+function apiAddress(environment: Environment, dataDir: string): ApiAddress {
+  const url = variable(environment, 'CODETETHER_SERVER');
+  if (url === undefined)
+    return { socketPath: variable(environment, 'CODETETHER_API_SOCKET') ?? apiSocketPath(dataDir) };
+  const parsed = URL.parse(url);
+  const isPlain = parsed?.protocol === 'http:';
+  const isHere = /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(parsed?.hostname ?? '');
+  if (parsed === null || !['http:', 'https:'].includes(parsed.protocol) || (isPlain && !isHere)) {
+    throw new CodetetherError('config-invalid', 'the server cannot be used', {
+      problems: ['CODETETHER_SERVER (environment): expected https://host[:port]; http only on this machine'],
+    });
+  }
+  return { url: parsed.href, token: variable(environment, 'CODETETHER_TOKEN') };
 }
 
 /**
- * Makes sure that the local stack runs, telling on stderr what is being set up.
+ * Makes sure that the local stack runs, telling on stderr what is being set up; does nothing where the API is another's.
  * @param settings `apply` for commands that start work, see `ensureStack`
  */
 export async function startStack(context: Context, settings: 'apply' | 'keep'): Promise<void> {
+  if (isElsewhere(context)) return;
   const [{ ensureStack }, { stepLines }] = await Promise.all([
     import('../../../services/stack/ensure-stack.ts'),
     import('../../output/steps.ts'),
@@ -46,6 +62,11 @@ export async function startStack(context: Context, settings: 'apply' | 'keep'): 
   }
 }
 
+/** Whether the API is that of a server which this user does not run. */
+function isElsewhere({ environment }: Pick<Context, 'environment'>): boolean {
+  return variable(environment, 'CODETETHER_SERVER') !== undefined;
+}
+
 /** The answer to a question that any running stack can answer; mends the stack when it is not whole. */
 export async function ask<T>(context: Context, question: (client: Client) => Promise<T>): Promise<T> {
   const isSupervised = supervisorAnswers(context);
@@ -56,6 +77,7 @@ export async function ask<T>(context: Context, question: (client: Client) => Pro
     return answer;
   } catch (error) {
     if (!(error instanceof CodetetherError) || !error.entry.retryable) throw error;
+    if (isElsewhere(context)) throw error;
     // The API may go on without the database or the engine: those come back as long as somebody restarts them.
     if (error.code !== 'api-unreachable' && (await isSupervised)) throw error;
     await startStack(context, 'keep');
@@ -69,7 +91,7 @@ export async function supervisorAnswers({
   dataDir,
 }: Pick<Context, 'environment' | 'dataDir'>): Promise<boolean> {
   // An API that is named by its socket may be anybody's, with no supervisor of ours.
-  if (variable(environment, 'CODETETHER_API_SOCKET') !== undefined) return true;
+  if (variable(environment, 'CODETETHER_API_SOCKET') !== undefined || isElsewhere({ environment })) return true;
   const { askSupervisor } = await import('../../../services/stack/control.ts');
   return (await askSupervisor(dataDir, { op: 'state' }, { timeoutMs: 2_000 })) !== undefined;
 }
