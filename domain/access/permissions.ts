@@ -35,4 +35,6 @@ export interface Principal {
   readonly id: string;
   readonly tenant: string;
   readonly permissions: ReadonlySet<Permission>;
+  /** This machine's own user, who may name any folder of it; others name named workspaces and what is in them. */
+  readonly isLocal: boolean;
 }

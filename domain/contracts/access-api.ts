@@ -1,4 +1,4 @@
-/** HTTP shapes of `/v1/tokens` and `/v1/audit`, see `api.ts`. */
+/** HTTP shapes of `/v1/tokens`, `/v1/workspaces` and `/v1/audit`, see `api.ts`. */
 import { z } from 'zod';
 import { permissions, roles } from '../access/permissions.ts';
 import type { Role } from '../access/permissions.ts';
@@ -60,6 +60,26 @@ export type NewTokenView = z.infer<typeof NewTokenView>;
 
 export const TokenListView = z.object({ tokens: z.array(TokenView) });
 export type TokenListView = z.infer<typeof TokenListView>;
+
+/** POST /v1/workspaces */
+export const NameWorkspaceRequest = z.strictObject({
+  name: z.string().regex(/^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/, 'expected small letters, digits, dots and dashes'),
+  /** Absolute, on the API's host. */
+  folder: z.string().min(1),
+});
+export type NameWorkspaceRequest = z.input<typeof NameWorkspaceRequest>;
+
+export const WorkspaceView = z.object({
+  name: z.string(),
+  folder: z.string(),
+  hostId: z.string(),
+  createdBy: z.string(),
+  createdAt: z.string(),
+});
+export type WorkspaceView = z.infer<typeof WorkspaceView>;
+
+export const WorkspaceListView = z.object({ workspaces: z.array(WorkspaceView) });
+export type WorkspaceListView = z.infer<typeof WorkspaceListView>;
 
 export const AuditView = z.object({
   entries: z.array(

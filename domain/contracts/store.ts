@@ -624,6 +624,15 @@ export interface ApiKeyRecord {
   readonly revokedAt: Date | null;
 }
 
+export interface NamedWorkspace {
+  readonly name: string;
+  readonly hostId: string;
+  /** Absolute, symbolic links resolved when it was named. */
+  readonly folder: string;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+}
+
 export interface AuditEntry {
   readonly principal: string;
   /** `POST /v1/tokens`, an A2A method, `tokens/call` … */
@@ -651,6 +660,12 @@ export interface AccessStore {
   noteApiKeyUse(keyId: string): Promise<void>;
   /** Twice is once. @param at when it ends to hold; an earlier end stays. Throws `not-found`. */
   revokeApiKey(keyId: string, at: Date): Promise<ApiKeyRecord>;
+  /** A name that is there already gets the new folder. */
+  nameWorkspace(workspace: Omit<NamedWorkspace, 'createdAt'>): Promise<NamedWorkspace>;
+  /** By name. */
+  listNamedWorkspaces(): Promise<readonly NamedWorkspace[]>;
+  /** False when there was none. */
+  forgetWorkspace(name: string): Promise<boolean>;
   appendAudit(entry: AuditEntry): Promise<void>;
   /** Newest first. @param before only those with a smaller seq */
   readAudit(page: { readonly before?: number | undefined; readonly limit: number }): Promise<readonly AuditRecord[]>;

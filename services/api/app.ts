@@ -12,6 +12,7 @@ import { answerWithProblems } from './problems.ts';
 import { reloadRoutes } from './reload-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { workspaceRoutes } from './workspace-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { storyRoutes } from './story-routes.ts';
 import { systemRoutes } from './system-routes.ts';
@@ -45,6 +46,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(rollbackRoutes(deps));
   await app.register(sessionRoutes(deps));
   await app.register(tokenRoutes(deps));
+  await app.register(workspaceRoutes(deps));
   await app.register(reloadRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));
   return app;

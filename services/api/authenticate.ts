@@ -38,7 +38,7 @@ async function principalOf(
     const ends = [found.expiresAt, found.revokedAt].filter((end) => end !== null);
     if (ends.some((end) => end <= now)) return undefined;
     await store.noteApiKeyUse(key.keyId);
-    return { id: `key:${key.keyId}`, tenant: key.tenant, permissions: new Set(found.permissions) };
+    return { id: `key:${key.keyId}`, tenant: key.tenant, permissions: new Set(found.permissions), isLocal: false };
   });
 }
 

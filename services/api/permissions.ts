@@ -22,7 +22,12 @@ declare module 'fastify' {
 
 const publicRoutes: ReadonlySet<string> = new Set(['/health', '/ready']);
 
-const local: Principal = { id: 'local', tenant: defaultTenant, permissions: new Set(permissions) };
+const local: Principal = {
+  id: 'local',
+  tenant: defaultTenant,
+  permissions: new Set(permissions),
+  isLocal: true,
+};
 
 /**
  * The peer of the local socket: its file can be opened by its owner only, which is the check.

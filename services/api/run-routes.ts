@@ -16,7 +16,9 @@ import {
 import type { CheckView } from '../../domain/contracts/api.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { isActive } from '../../domain/run/status.ts';
+import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
+import { principalOf } from './permissions.ts';
 import { attemptsOf } from './attempts.ts';
 import { findRun, reconcileRun } from './find-run.ts';
 import { startRalph } from './start-ralph.ts';
@@ -41,6 +43,9 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         schema: { body: StartRunRequest, response: { 200: StartRunResponse, 201: StartRunResponse } },
       },
       async (request, reply) => {
+        const { prdPath, repoPath, remote, model, fallbackModel } = request.body;
+        const named = { paths: [prdPath, repoPath, remote], models: [model, fallbackModel] };
+        await requireAllowed(deps, principalOf(request), named);
         const response = await startRalph(deps, request.body);
         return await reply.code(response.kind === 'started' ? 201 : 200).send(response);
       },

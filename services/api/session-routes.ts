@@ -26,7 +26,9 @@ import { blocksOf, keepBefore, turnsOf } from '../../domain/session/turns.ts';
 import { hookPoints } from '../../domain/session/hooks.ts';
 import type { TurnHooks } from '../../domain/session/hooks.ts';
 import { currentTenant } from '../store/current-tenant.ts';
+import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
+import { principalOf } from './permissions.ts';
 import { resolveMessage } from './resolve-message.ts';
 import { findSession, reconcileSession } from './find-session.ts';
 import { runUiUrl } from './views.ts';
@@ -54,17 +56,19 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         schema: { body: StartSessionRequest, response: { 201: MessageResponse } },
       },
       async (request, reply) => {
-        const folder = await requireFolder(request.body.folder);
-        const { model, defaultModel, text, ...rest } = request.body;
+        const { model, defaultModel, ...rest } = request.body;
+        const named = { paths: [rest.folder], models: [model, defaultModel, rest.fallbackModel] };
+        await requireAllowed(deps, principalOf(request), named);
+        const folder = await requireFolder(rest.folder);
         const session = {
           sessionId: sessionRunId(randomUUID(), currentTenant()),
           folder,
           hostId: deps.hostId,
-          title: titleOf(text),
+          title: titleOf(rest.text),
           model: model ?? defaultModel,
           agent: 'build',
         };
-        const message = { ...rest, text, ...(model === undefined ? {} : { model }) };
+        const message = { ...rest, ...(model === undefined ? {} : { model }) };
         return await reply.code(201).send(await say(session, message));
       },
     );
@@ -78,6 +82,9 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       },
       async (request) => {
         const session = await findSession(deps, request.params.sessionId);
+        const { model, fallbackModel } = request.body;
+        const named = { paths: [session.folder], models: [model, fallbackModel] };
+        await requireAllowed(deps, principalOf(request), named);
         await requireFolder(session.folder);
         return await say(session, request.body);
       },

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import type { AccessStore, ApiKeyRecord, AuditEntry, AuditRecord } from '../../domain/contracts/store.ts';
+import type {
+  AccessStore,
+  ApiKeyRecord,
+  AuditEntry,
+  AuditRecord,
+  NamedWorkspace,
+} from '../../domain/contracts/store.ts';
 import { isPermission } from '../../domain/access/permissions.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { cleanText, jsonText } from './json.ts';
@@ -65,6 +71,28 @@ export function createAccessStore(database: Queries): AccessStore {
         .executeTakeFirst();
       if (row === undefined) throw new CodetetherError('not-found', `there is no token ${keyId}`);
       return apiKeyRecord(row);
+    },
+    nameWorkspace: async ({ name, hostId, folder, createdBy }) =>
+      workspaceRecord(
+        await database
+          .insertInto('named_workspace')
+          .values({ name, host_id: hostId, folder, created_by: createdBy })
+          .onConflict((conflict) =>
+            conflict.constraint('named_workspace_pkey').doUpdateSet({ host_id: hostId, folder, created_by: createdBy }),
+          )
+          .returningAll()
+          .executeTakeFirstOrThrow(),
+      ),
+    listNamedWorkspaces: async () => {
+      const rows = await database.selectFrom('named_workspace').selectAll().orderBy('name').execute();
+      return rows.map(workspaceRecord);
+    },
+    forgetWorkspace: async (name) => {
+      const { numDeletedRows } = await database
+        .deleteFrom('named_workspace')
+        .where('name', '=', name)
+        .executeTakeFirst();
+      return numDeletedRows > 0n;
     },
     appendAudit: async (entry) => {
       await inTransaction(database, async (transaction) => {
@@ -158,6 +186,17 @@ function apiKeyRecord(row: {
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,
   };
+}
+
+function workspaceRecord(row: {
+  readonly name: string;
+  readonly host_id: string;
+  readonly folder: string;
+  readonly created_by: string;
+  readonly created_at: Date;
+}): NamedWorkspace {
+  const { name, host_id: hostId, folder, created_by: createdBy, created_at: createdAt } = row;
+  return { name, hostId, folder, createdBy, createdAt };
 }
 
 function auditRecord(row: {

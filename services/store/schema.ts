@@ -23,6 +23,7 @@ export interface Database {
   approval: ApprovalTable;
   memory: MemoryTable;
   api_key: ApiKeyTable;
+  named_workspace: NamedWorkspaceTable;
   audit: AuditTable;
 }
 
@@ -253,6 +254,14 @@ export interface ApiKeyTable {
   expires_at: Date | null;
   last_used_at: Date | null;
   revoked_at: Date | null;
+}
+
+export interface NamedWorkspaceTable {
+  name: string;
+  host_id: string;
+  folder: string;
+  created_by: string;
+  created_at: Time;
 }
 
 export interface AuditTable {

@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions, roles } from '../../domain/access/permissions.ts';
@@ -126,7 +129,7 @@ test('what a token of another tenant asks for is not there', async () => {
   const secret = await inTenant('acme', async () => {
     const app = await createApp({
       ...apiDeps(store),
-      authenticate: async () => ({ id: 'local', tenant: 'acme', permissions: new Set(permissions) }),
+      authenticate: async () => ({ id: 'local', tenant: 'acme', permissions: new Set(permissions), isLocal: false }),
     });
     const made = await app.inject({ method: 'POST', url: '/v1/tokens', payload: { name: 'a', role: 'admin' } });
     await app.close();
@@ -152,6 +155,32 @@ test('a hundred requests of two tenants at once each see their own rows', async 
   );
   for (const { tenant, keys } of seen) expect(keys === ofAcme).toBe(tenant === 'acme');
   expect(await store.listApiKeys()).toEqual([]);
+});
+
+test('who asks from elsewhere names folders, scripts and remotes of named workspaces only', async () => {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-access-')));
+  const [open, closed] = [join(folder, 'open'), join(folder, 'closed')];
+  for (const each of [open, closed]) await mkdir(each);
+  await symlink(closed, join(open, 'link'));
+  const { token } = await createToken({ name: 'far', role: 'operator' });
+  const start = async (at: string, model = 'openai/gpt-5', credential: string | undefined = token) =>
+    await asked('/v1/sessions', credential, 'POST', { folder: at, text: 'x', model });
+  expect((await start(open)).statusCode).toBe(403);
+  const named = { name: 'open', folder: open };
+  expect((await asked('/v1/workspaces', token, 'POST', named)).statusCode).toBe(403);
+  await local.inject({ method: 'POST', url: '/v1/workspaces', payload: named });
+  expect((await start(open)).statusCode).toBe(201);
+  for (const at of [closed, join(open, 'link'), join(open, '..', 'closed'), '/', join(closed, 'gone')]) {
+    expect((await start(at)).statusCode, at).toBe(403);
+  }
+  expect((await start(open, `scripted/${closed}/secret.json`)).statusCode).toBe(403);
+  expect((await start(open, 'scripted/relative.json')).statusCode).toBe(403);
+  const run = { kind: 'ralph', prdPath: join(open, 'prd.json'), model: 'openai/gpt-5' };
+  expect((await asked('/v1/runs', token, 'POST', { ...run, remote: closed })).statusCode).toBe(403);
+  expect((await asked('/v1/runs', token, 'POST', { ...run, prdPath: '/etc/passwd' })).statusCode).toBe(403);
+  await local.inject({ method: 'DELETE', url: '/v1/workspaces/open' });
+  expect((await start(open)).statusCode).toBe(403);
+  await rm(folder, { recursive: true });
 });
 
 test('denials and tokens are in the audit, and a changed entry is found', async () => {

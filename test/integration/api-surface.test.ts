@@ -128,7 +128,12 @@ test('a route without a permission is a start-up error', async () => {
 
 test('a principal gets only what it may', async () => {
   const limited = await startApi(store, {
-    authenticate: async () => ({ id: 'reader', tenant: 'default', permissions: new Set(['runs:read'] as const) }),
+    authenticate: async () => ({
+      id: 'reader',
+      tenant: 'default',
+      permissions: new Set(['runs:read'] as const),
+      isLocal: true,
+    }),
   });
   expect((await limited.client.listRuns()).runs).toEqual([]);
   await expect(limited.client.hosts()).rejects.toMatchObject({

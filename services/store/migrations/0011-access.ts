@@ -16,6 +16,16 @@ const apiKey = tenantTable(
     revoked_at timestamptz,
     PRIMARY KEY (tenant_id, key_id)`,
 );
+const namedWorkspace = tenantTable(
+  'named_workspace',
+  `
+    name text NOT NULL,
+    host_id text NOT NULL,
+    folder text NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, name)`,
+);
 const audit = tenantTable(
   'audit',
   `
@@ -29,11 +39,11 @@ const audit = tenantTable(
     PRIMARY KEY (tenant_id, seq)`,
 );
 
-/** Keys of principals, and what was done and denied. */
+/** Keys of principals, folders that they may name, and what was done and denied. */
 export const access: Migration = {
   version: 11,
   name: 'access',
   up: async (transaction) => {
-    for (const statement of [apiKey, audit]) await sql.raw(statement).execute(transaction);
+    for (const statement of [apiKey, namedWorkspace, audit]) await sql.raw(statement).execute(transaction);
   },
 };

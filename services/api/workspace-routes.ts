@@ -1,0 +1,70 @@
+import { realpath, stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { NameWorkspaceRequest, WorkspaceListView, WorkspaceView } from '../../domain/contracts/access-api.ts';
+import type { NamedWorkspace } from '../../domain/contracts/store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import type { ApiDeps } from './deps.ts';
+import { principalOf } from './permissions.ts';
+
+const WorkspaceParams = z.object({ name: z.string().min(1).max(100) });
+
+/** The folders of this host in which those who ask from elsewhere may have work done. */
+export function workspaceRoutes({ store, hostId }: Pick<ApiDeps, 'store' | 'hostId'>): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.post(
+      '/v1/workspaces',
+      {
+        config: { permission: 'workspaces:write' },
+        schema: { body: NameWorkspaceRequest, response: { 201: WorkspaceView } },
+      },
+      async (request, reply) => {
+        const { id } = principalOf(request);
+        const { name } = request.body;
+        const folder = await realFolder(request.body.folder);
+        const named = await store.nameWorkspace({ name, folder, hostId, createdBy: id });
+        await store.appendAudit({
+          principal: id,
+          action: 'workspaces name',
+          outcome: 'done',
+          detail: { name, folder, hostId },
+        });
+        return await reply.code(201).send(workspaceView(named));
+      },
+    );
+
+    app.get(
+      '/v1/workspaces',
+      { config: { permission: 'workspaces:read' }, schema: { response: { 200: WorkspaceListView } } },
+      async () => ({ workspaces: (await store.listNamedWorkspaces()).map(workspaceView) }),
+    );
+
+    app.delete(
+      '/v1/workspaces/:name',
+      {
+        config: { permission: 'workspaces:write' },
+        schema: { params: WorkspaceParams, response: { 204: z.null() } },
+      },
+      async (request, reply) => {
+        const { name } = request.params;
+        if (!(await store.forgetWorkspace(name)))
+          throw new CodetetherError('not-found', `there is no workspace ${name}`);
+        const { id } = principalOf(request);
+        await store.appendAudit({ principal: id, action: 'workspaces forget', outcome: 'done', detail: { name } });
+        return await reply.code(204).send(null);
+      },
+    );
+  };
+}
+
+async function realFolder(folder: string): Promise<string> {
+  if (!isAbsolute(folder)) throw new CodetetherError('request-invalid', `folder: ${folder} is not an absolute path`);
+  const real = await realpath(folder).catch(() => undefined);
+  if (real !== undefined && (await stat(real)).isDirectory()) return real;
+  throw new CodetetherError('request-invalid', `folder: ${folder} is no folder on this host`);
+}
+
+function workspaceView({ name, folder, hostId, createdBy, createdAt }: NamedWorkspace): WorkspaceView {
+  return { name, folder, hostId, createdBy, createdAt: createdAt.toISOString() };
+}
