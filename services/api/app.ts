@@ -34,6 +34,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerWithProblems(app);
+  if (deps.onRoute !== undefined) app.addHook('onRoute', deps.onRoute);
   requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });
   app.addHook('onRequest', async (request) => {
     if (request.url.startsWith('/v1/')) await waitUntilPrepared(deps);

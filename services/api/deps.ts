@@ -1,3 +1,4 @@
+import type { RouteOptions } from 'fastify';
 import type { z } from 'zod';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
@@ -45,6 +46,8 @@ export interface ApiDeps {
   /** Resolves when the database has its schema. Requests wait for it a few seconds. */
   readonly prepared: Promise<void>;
   readonly log?: boolean;
+  /** Told of each route as it is made. */
+  readonly onRoute?: (route: RouteOptions) => void;
   /** PEM; absent: http. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** How often a silent event stream says that it is there. */

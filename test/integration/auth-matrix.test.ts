@@ -1,0 +1,114 @@
+import type { HTTPMethods } from 'fastify';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { permissions } from '../../domain/access/permissions.ts';
+import type { Permission } from '../../domain/access/permissions.ts';
+import { createApp } from '../../services/api/app.ts';
+import { authenticateByKey } from '../../services/api/authenticate.ts';
+import { authenticateLocal } from '../../services/api/permissions.ts';
+import { currentTenant } from '../../services/store/current-tenant.ts';
+import { createStore } from '../../services/store/store.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import type { TestDatabase } from '../support/postgres.ts';
+import { apiDeps } from './api-fixtures.ts';
+
+type App = Awaited<ReturnType<typeof createApp>>;
+
+interface Route {
+  readonly method: HTTPMethods;
+  readonly url: string;
+  readonly permission: Permission | undefined;
+}
+
+let database: TestDatabase;
+let store: PostgresStore;
+let local: App;
+let remote: App;
+const routes: Route[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
+  local = await createApp({ ...apiDeps(store), authenticate: authenticateLocal });
+  remote = await createApp({
+    ...apiDeps(store),
+    authenticate: authenticateByKey(store),
+    onRoute: ({ method, url, config }) => {
+      for (const each of [method].flat()) {
+        if (each !== 'HEAD') routes.push({ method: each, url, permission: config?.permission });
+      }
+    },
+  });
+});
+afterAll(async () => {
+  await Promise.all([local.close(), remote.close()]);
+  await store.close();
+  await database.drop();
+});
+
+/** Any id that has the documented form. */
+const filled = (url: string) => url.replace(':tokenId', '000000000000').replaceAll(/:\w+/g, 'x'.repeat(64));
+
+async function token(wanted: readonly Permission[], expiresInMs?: number): Promise<string> {
+  const payload = { name: 'matrix', permissions: wanted, ...(expiresInMs === undefined ? {} : { expiresInMs }) };
+  const made = await local.inject({ method: 'POST', url: '/v1/tokens', payload });
+  expect(made.statusCode, made.body).toBe(201);
+  return made.json<{ token: string }>().token;
+}
+
+async function answers(credential: (route: Route) => Promise<string | undefined>) {
+  return await Promise.all(
+    routes.map(async (route) => {
+      const bearer = await credential(route);
+      const response = await remote.inject({
+        method: route.method,
+        url: filled(route.url),
+        headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
+        ...(['POST', 'PATCH', 'PUT'].includes(route.method as string) ? { payload: {} } : {}),
+      });
+      return { ...route, status: response.statusCode, body: response.body };
+    }),
+  );
+}
+
+test('there are routes, and all but health and readiness need a permission', () => {
+  expect(routes.length).toBeGreaterThan(30);
+  expect(routes.filter(({ permission }) => permission === undefined).map(({ url }) => url)).toEqual(
+    expect.arrayContaining(['/health', '/ready']),
+  );
+  expect(routes.filter(({ permission }) => permission === undefined)).toHaveLength(2);
+});
+
+test('no route answers without a credential, with a wrong one, or with one that ended', async () => {
+  const expired = await token(['runs:read'], 1);
+  const wrong = `${(await token([...permissions])).slice(0, -4)}AAAA`;
+  for (const credential of [undefined, wrong, expired, 'nonsense']) {
+    for (const { method, url, permission, status, body } of await answers(async () => credential)) {
+      const isPublic = permission === undefined;
+      expect(status === 401, `${String(method)} ${url}: ${status}`).toBe(!isPublic);
+      if (!isPublic) expect(JSON.parse(body)).toMatchObject({ code: 'unauthenticated' });
+    }
+  }
+});
+
+test('each route refuses a credential that has every permission but the one it needs', async () => {
+  const others = new Map<Permission, string>();
+  for (const each of permissions) {
+    others.set(each, await token(permissions.filter((permission) => permission !== each)));
+  }
+  const all = await answers(async ({ permission }) => (permission === undefined ? undefined : others.get(permission)));
+  for (const { method, url, permission, status } of all) {
+    expect(status === 403, `${String(method)} ${url}: ${status}`).toBe(permission !== undefined);
+  }
+});
+
+test('each route lets the permission that it needs through, and breaks on nothing', async () => {
+  const own = new Map<Permission, string>();
+  for (const each of permissions) own.set(each, await token([each]));
+  const all = await answers(async ({ permission }) => (permission === undefined ? undefined : own.get(permission)));
+  for (const { method, url, status, body } of all) {
+    if (url === '/ready') continue;
+    const isDenied = status === 403 && !body.includes('has not itself');
+    expect(isDenied || status === 401 || status >= 500, `${String(method)} ${url}: ${status} ${body}`).toBe(false);
+  }
+});
