@@ -109,6 +109,16 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'make and revoke tokens for those who use the API from elsewhere',
     load: async () => await import('./commands/token.ts'),
   },
+  workspaces: {
+    group: stack,
+    summary: 'folders in which those others may have work done',
+    load: async () => await import('./commands/workspaces.ts'),
+  },
+  audit: {
+    group: stack,
+    summary: 'what was done with tokens and workspaces, and what was denied',
+    load: async () => await import('./commands/audit.ts'),
+  },
   worker: {
     group: processes,
     summary: 'run a worker in this terminal',

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { roles } from '../../domain/access/permissions.ts';
 import { shortExitCodes, timeSpan, withHelpEnd } from './ralph/options.ts';
-import type { CreateOptions, ListOptions, RotateOptions } from './token/token.ts';
+import type { CreateOptions, ListOptions, RotateOptions } from './access/token.ts';
 
 const more = 'docs/serving.md';
 
@@ -45,7 +45,7 @@ function createCommand(): Command {
     exitCodes: shortExitCodes,
     more,
   }).action(async (options: CreateOptions) => {
-    process.exitCode = await (await import('./token/token.ts')).create(options);
+    process.exitCode = await (await import('./access/token.ts')).create(options);
   });
 }
 
@@ -56,7 +56,7 @@ function listCommand(): Command {
     .option('--json', 'as one JSON object');
   return withHelpEnd(list, { examples: [['codetether token list', 'all']], exitCodes: shortExitCodes, more }).action(
     async (options: ListOptions) => {
-      process.exitCode = await (await import('./token/token.ts')).list(options);
+      process.exitCode = await (await import('./access/token.ts')).list(options);
     },
   );
 }
@@ -73,7 +73,7 @@ function rotateCommand(): Command {
     exitCodes: shortExitCodes,
     more,
   }).action(async (id: string, options: RotateOptions) => {
-    process.exitCode = await (await import('./token/token.ts')).rotate(id, options);
+    process.exitCode = await (await import('./access/token.ts')).rotate(id, options);
   });
 }
 
@@ -88,6 +88,6 @@ function revokeCommand(): Command {
     exitCodes: shortExitCodes,
     more,
   }).action(async (id: string, options: ListOptions) => {
-    process.exitCode = await (await import('./token/token.ts')).revoke(id, options);
+    process.exitCode = await (await import('./access/token.ts')).revoke(id, options);
   });
 }

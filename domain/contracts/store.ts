@@ -664,8 +664,8 @@ export interface AccessStore {
   nameWorkspace(workspace: Omit<NamedWorkspace, 'createdAt'>): Promise<NamedWorkspace>;
   /** By name. */
   listNamedWorkspaces(): Promise<readonly NamedWorkspace[]>;
-  /** False when there was none. */
-  forgetWorkspace(name: string): Promise<boolean>;
+  /** @returns what it was; undefined when there was none */
+  forgetWorkspace(name: string): Promise<NamedWorkspace | undefined>;
   appendAudit(entry: AuditEntry): Promise<void>;
   /** Newest first. @param before only those with a smaller seq */
   readAudit(page: { readonly before?: number | undefined; readonly limit: number }): Promise<readonly AuditRecord[]>;

@@ -44,15 +44,15 @@ export function workspaceRoutes({ store, hostId }: Pick<ApiDeps, 'store' | 'host
       '/v1/workspaces/:name',
       {
         config: { permission: 'workspaces:write' },
-        schema: { params: WorkspaceParams, response: { 204: z.null() } },
+        schema: { params: WorkspaceParams, response: { 200: WorkspaceView } },
       },
-      async (request, reply) => {
+      async (request) => {
         const { name } = request.params;
-        if (!(await store.forgetWorkspace(name)))
-          throw new CodetetherError('not-found', `there is no workspace ${name}`);
+        const forgotten = await store.forgetWorkspace(name);
+        if (forgotten === undefined) throw new CodetetherError('not-found', `there is no workspace ${name}`);
         const { id } = principalOf(request);
         await store.appendAudit({ principal: id, action: 'workspaces forget', outcome: 'done', detail: { name } });
-        return await reply.code(204).send(null);
+        return workspaceView(forgotten);
       },
     );
   };

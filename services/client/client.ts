@@ -34,11 +34,16 @@ import type {
   StoryVerb,
 } from '../../domain/contracts/api.ts';
 import type {
+  AuditCheckView,
+  AuditView,
   CreateTokenRequest,
+  NameWorkspaceRequest,
   NewTokenView,
   RotateTokenRequest,
   TokenListView,
   TokenView,
+  WorkspaceListView,
+  WorkspaceView,
 } from '../../domain/contracts/access-api.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { runEvents } from './run-events.ts';
@@ -96,6 +101,12 @@ export interface Client {
   listTokens(): Promise<TokenListView>;
   rotateToken(tokenId: string, request: RotateTokenRequest): Promise<NewTokenView>;
   revokeToken(tokenId: string): Promise<TokenView>;
+  nameWorkspace(request: NameWorkspaceRequest): Promise<WorkspaceView>;
+  listWorkspaces(): Promise<WorkspaceListView>;
+  forgetWorkspace(name: string): Promise<WorkspaceView>;
+  /** Newest first. */
+  readAudit(page: { readonly limit: number }): Promise<AuditView>;
+  checkAudit(): Promise<AuditCheckView>;
   health(): Promise<HealthView>;
   ready(): Promise<ReadyView>;
   /**
@@ -203,6 +214,15 @@ export function createClient(address: ApiAddress): Client {
     },
     revokeToken: async (tokenId) =>
       await requestJson({ address, method: 'DELETE', path: tokenPath(tokenId), timeoutMs: answerMs }),
+    nameWorkspace: async (body) =>
+      await requestJson({ address, method: 'POST', path: '/v1/workspaces', body, timeoutMs: answerMs }),
+    listWorkspaces: async () => await get('/v1/workspaces'),
+    forgetWorkspace: async (name) => {
+      const path = `/v1/workspaces/${encodeURIComponent(name)}`;
+      return await requestJson({ address, method: 'DELETE', path, timeoutMs: answerMs });
+    },
+    readAudit: async ({ limit }) => await get(`/v1/audit?limit=${limit}`),
+    checkAudit: async () => await get('/v1/audit/check'),
     health: async () => await get('/health'),
     ready: async () =>
       await requestJson({ address, method: 'GET', path: '/ready', timeoutMs: answerMs, alsoAccept: 503 }),

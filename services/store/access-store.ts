@@ -88,11 +88,12 @@ export function createAccessStore(database: Queries): AccessStore {
       return rows.map(workspaceRecord);
     },
     forgetWorkspace: async (name) => {
-      const { numDeletedRows } = await database
+      const row = await database
         .deleteFrom('named_workspace')
         .where('name', '=', name)
+        .returningAll()
         .executeTakeFirst();
-      return numDeletedRows > 0n;
+      return row === undefined ? undefined : workspaceRecord(row);
     },
     appendAudit: async (entry) => {
       await inTransaction(database, async (transaction) => {
