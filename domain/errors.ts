@@ -205,6 +205,10 @@ export const errorCatalogue = {
     'A port that the local stack was told to use is taken.',
     'Free it, or let codetether choose: unset the setting.',
   ),
+  'issuer-unreachable': temporary(
+    'The issuer of access tokens does not answer, so nobody can be told who asks.',
+    'Check CODETETHER_OIDC_ISSUER and that server; tokens of codetether token create hold meanwhile.',
+  ),
   'disk-full': temporary('The disk is full.', 'Free some space; the run goes on by itself.'),
   'disk-quota': state(
     "The run's worktrees take more disk than they may.",

@@ -7,18 +7,26 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { inTenant } from '../store/current-tenant.ts';
 import type { Authenticate } from './permissions.ts';
 
+const looksLikeJwt = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
 export function secretHash(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
+/** Who holds an access token of another issuer; undefined for one that does not hold. */
+type VerifyToken = (token: string) => Promise<Principal | undefined>;
+
 /**
- * By an API key, as `Authorization: Bearer <key>` or `X-API-Key: <key>`. Every failure looks the same to who asks.
- * @throws `unauthenticated`
+ * By an API key, as `Authorization: Bearer <key>` or `X-API-Key: <key>`, or by an access token of an issuer. Every failure
+ * looks the same to who asks. @throws `unauthenticated`
  */
-export function authenticateByKey(store: Pick<AccessStore, 'findApiKey' | 'noteApiKeyUse'>): Authenticate {
+export function authenticateByToken(
+  store: Pick<AccessStore, 'findApiKey' | 'noteApiKeyUse'>,
+  verifyToken: VerifyToken = async () => undefined,
+): Authenticate {
   return async (request) => {
     const text = credentialOf(request);
-    const principal = text === undefined ? undefined : await principalOf(store, text);
+    const principal = text === undefined ? undefined : await principalOf(store, text, verifyToken);
     if (principal !== undefined) return principal;
     throw new CodetetherError('unauthenticated');
   };
@@ -27,9 +35,10 @@ export function authenticateByKey(store: Pick<AccessStore, 'findApiKey' | 'noteA
 async function principalOf(
   store: Pick<AccessStore, 'findApiKey' | 'noteApiKeyUse'>,
   text: string,
+  verifyToken: VerifyToken,
 ): Promise<Principal | undefined> {
   const key = parseApiKey(text);
-  if (key === undefined) return undefined;
+  if (key === undefined) return looksLikeJwt.test(text) ? await verifyToken(text) : undefined;
   return await inTenant(key.tenant, async () => {
     const found = await store.findApiKey(key.keyId);
     const isRight = timingSafeEqual(secretHash(key.secret), found?.secretHash ?? Buffer.alloc(32));

@@ -8,7 +8,7 @@ import { packageVersion } from '../config/version.ts';
 import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
-import { authenticateByKey } from './authenticate.ts';
+import { authenticateByToken } from './authenticate.ts';
 import { authenticateLocal } from './permissions.ts';
 import { createEditedPrdReader, createPreflight } from './preflight.ts';
 import { listenOnSocket } from './socket.ts';
@@ -86,7 +86,11 @@ export async function serveApi(options: {
       await listenOnSocket(app, socket);
     }
     if (http !== undefined) {
-      const app = await createApp({ ...deps, authenticate: authenticateByKey(store), tls: http.tls });
+      const app = await createApp({
+        ...deps,
+        authenticate: authenticateByToken(store, await tokenVerifier(config)),
+        tls: http.tls,
+      });
       apps.push(app);
       url = await listenOnPort(app, http);
     }
@@ -95,6 +99,14 @@ export async function serveApi(options: {
     throw error;
   }
   return { url, prepared, close };
+}
+
+/** Undefined where no issuer is set: then its library is not loaded either. */
+async function tokenVerifier({ oidcIssuer, oidcAudience, oidcTenantClaim }: Config) {
+  if (oidcIssuer === undefined) return undefined;
+  const { createOidcVerifier } = await import('./authenticate-oidc.ts');
+  const audience = required(oidcAudience, 'CODETETHER_OIDC_AUDIENCE');
+  return createOidcVerifier({ issuer: oidcIssuer, audience, tenantClaim: oidcTenantClaim });
 }
 
 function requireSafe({ host, tls, allowPlain }: HttpAddress): void {

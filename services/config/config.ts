@@ -71,6 +71,12 @@ const Config = z.strictObject({
   searchProvider: z.enum(searchProviders, `expected ${searchProviders.join(' or ')}`).optional(),
   searchUrl: webAddress.optional(),
   searchApiKey: secret.optional(),
+  /** OpenID Connect issuer whose access tokens the API takes, as the tokens name it. */
+  oidcIssuer: webAddress.optional(),
+  /** What those tokens name as their audience. */
+  oidcAudience: text.optional(),
+  /** Claim that names the tenant; default: everybody is of the local stack's. */
+  oidcTenantClaim: text.optional(),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
   /** Read with each message, see `extensions.ts`: changing it needs no restart. */
@@ -109,6 +115,9 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   searchProvider: ['CODETETHER_SEARCH_PROVIDER'],
   searchUrl: ['CODETETHER_SEARCH_URL'],
   searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
+  oidcIssuer: ['CODETETHER_OIDC_ISSUER'],
+  oidcAudience: ['CODETETHER_OIDC_AUDIENCE'],
+  oidcTenantClaim: ['CODETETHER_OIDC_TENANT_CLAIM'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   hooks: [],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],

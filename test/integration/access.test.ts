@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions, roles } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
-import { authenticateByKey } from '../../services/api/authenticate.ts';
+import { authenticateByToken } from '../../services/api/authenticate.ts';
 import { authenticateLocal } from '../../services/api/permissions.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
 import { createStore, openDatabase } from '../../services/store/store.ts';
@@ -27,7 +27,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   store = createStore({ databaseUrl: database.url, tenant: currentTenant });
   local = await createApp({ ...apiDeps(store), authenticate: authenticateLocal });
-  remote = await createApp({ ...apiDeps(store), authenticate: authenticateByKey(store) });
+  remote = await createApp({ ...apiDeps(store), authenticate: authenticateByToken(store) });
 });
 afterAll(async () => {
   await Promise.all([local.close(), remote.close()]);

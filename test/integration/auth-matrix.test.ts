@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions } from '../../domain/access/permissions.ts';
 import type { Permission } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
-import { authenticateByKey } from '../../services/api/authenticate.ts';
+import { authenticateByToken } from '../../services/api/authenticate.ts';
 import { authenticateLocal } from '../../services/api/permissions.ts';
 import { currentTenant } from '../../services/store/current-tenant.ts';
 import { createStore } from '../../services/store/store.ts';
@@ -32,7 +32,7 @@ beforeAll(async () => {
   local = await createApp({ ...apiDeps(store), authenticate: authenticateLocal });
   remote = await createApp({
     ...apiDeps(store),
-    authenticate: authenticateByKey(store),
+    authenticate: authenticateByToken(store),
     onRoute: ({ method, url, config }) => {
       for (const each of [method].flat()) {
         if (each !== 'HEAD') routes.push({ method: each, url, permission: config?.permission });
@@ -64,7 +64,7 @@ async function answers(credential: (route: Route) => Promise<string | undefined>
         method: route.method,
         url: filled(route.url),
         headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
-        ...(['POST', 'PATCH', 'PUT'].includes(route.method as string) ? { payload: {} } : {}),
+        ...(['POST', 'PATCH', 'PUT'].includes(route.method) ? { payload: {} } : {}),
       });
       return { ...route, status: response.statusCode, body: response.body };
     }),
