@@ -22,12 +22,18 @@ export interface RunningCli {
 
 export type StackProcess = 'supervisor' | 'postgres' | 'temporal' | 'worker' | 'api';
 
+interface StartOptions {
+  readonly cwd?: string;
+  /** Beside the stack's. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** A local stack of its own, used as a person would: through the built program. */
 export interface TestStack {
   readonly dataDir: string;
   readonly env: NodeJS.ProcessEnv;
-  start(args: readonly string[], options?: { readonly cwd?: string }): RunningCli;
-  cli(args: readonly string[], options?: { readonly cwd?: string }): Promise<CliResult>;
+  start(args: readonly string[], options?: StartOptions): RunningCli;
+  cli(args: readonly string[], options?: StartOptions): Promise<CliResult>;
   /** Of the processes that run now. */
   pids(): Promise<ReadonlyMap<StackProcess, number>>;
   /** Ends everything and removes the data dir and the folders of the file's repositories. */
@@ -48,10 +54,10 @@ export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<Test
   ]) {
     if (!(name in env)) delete environment[name];
   }
-  const start = (args: readonly string[], options: { readonly cwd?: string } = {}): RunningCli => {
+  const start = (args: readonly string[], options: StartOptions = {}): RunningCli => {
     const child = spawn(program, args, {
       cwd: options.cwd ?? root,
-      env: environment,
+      env: { ...environment, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const output = { stdout: '', stderr: '' };
@@ -63,7 +69,7 @@ export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<Test
     });
     return { pid: child.pid ?? 0, result };
   };
-  const cli = (args: readonly string[], options: { readonly cwd?: string } = {}) => start(args, options).result;
+  const cli = (args: readonly string[], options: StartOptions = {}) => start(args, options).result;
   return {
     dataDir,
     env: environment,

@@ -1,0 +1,119 @@
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
+import { createTestStack } from '../support/test-stack.ts';
+import type { RunningCli, TestStack } from '../support/test-stack.ts';
+
+const cert = fileURLToPath(new URL('../support/tls/cert.pem', import.meta.url));
+const key = fileURLToPath(new URL('../support/tls/key.pem', import.meta.url));
+
+let stack: TestStack;
+let port: number;
+let folder: string;
+let path: string;
+let token: string;
+const serving: RunningCli[] = [];
+
+/** TLS, so that the whole way is the one of another machine. */
+async function serve(): Promise<RunningCli> {
+  const server = stack.start(['serve', '--port', String(port), '--tls-cert', cert, '--tls-key', key]);
+  serving.push(server);
+  for (const deadline = Date.now() + 60_000; ; await delay(100)) {
+    const health = await elsewhere(['sessions', 'list']);
+    if (!health.stderr.includes('does not answer')) return server;
+    if (Date.now() > deadline) throw new Error(health.stderr);
+  }
+}
+
+const remote = (credential = token): NodeJS.ProcessEnv => ({
+  CODETETHER_SERVER: `https://127.0.0.1:${port}`,
+  CODETETHER_TOKEN: credential,
+  NODE_EXTRA_CA_CERTS: cert,
+  // Nothing of the stack's own user.
+  CODETETHER_DATA_DIR: join(folder, 'elsewhere'),
+});
+
+const elsewhere = async (args: readonly string[], credential?: string) =>
+  await stack.start(args, { cwd: path, env: remote(credential) }).result;
+
+beforeAll(async () => {
+  stack = await createTestStack();
+  port = await freePort();
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-serve-')));
+  path = join(folder, 'work');
+  await mkdir(path);
+  const made = await stack.cli(['token', 'create', '--name', 'laptop', '--role', 'operator']);
+  expect(made.code, made.stderr).toBe(0);
+  token = made.stdout.trim();
+  await serve();
+}, 120_000);
+afterAll(async () => {
+  for (const { pid } of serving) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  }
+  await stack.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function script(turns: readonly object[]): Promise<string> {
+  const file = join(path, 'script.json');
+  await writeFile(file, JSON.stringify({ version: 1, stories: { main: { attempts: [{ turns }] } } }));
+  return `scripted/${file}`;
+}
+
+test('a turn that is asked for with a token goes on while the address is lost, and its answer comes once', async () => {
+  const bash = { name: 'bash', args: { command: 'echo ran >> log.txt; sleep 4' } };
+  const model = await script([{ text: 'I look.', tools: [bash] }, { text: 'Looked.' }]);
+  const before = await elsewhere(['run', 'look', '--model', model]);
+  expect(before.code).toBe(2);
+  expect(before.stderr).toContain('is in no workspace that you may use');
+  expect((await stack.cli(['workspaces', 'add', path])).code).toBe(0);
+  const run = stack.start(['run', 'look', '--model', model], { cwd: path, env: remote() });
+  for (const deadline = Date.now() + 60_000; ; await delay(50)) {
+    if ((await readFile(join(path, 'log.txt'), 'utf8').catch(() => '')) !== '') break;
+    if (Date.now() > deadline) throw new Error((await run.result).stderr);
+  }
+  process.kill(serving.at(-1)?.pid ?? 0, 'SIGKILL');
+  await delay(500);
+  await serve();
+  const ended = await run.result;
+  expect(ended.code, ended.stderr).toBe(0);
+  expect(ended.stdout).toBe('Looked.\n');
+  expect(await readFile(join(path, 'log.txt'), 'utf8')).toBe('ran\n');
+}, 120_000);
+
+test('a revoked token, and none, are told as what they are', async () => {
+  const [tokenId = ''] = (await stack.cli(['token', 'list'])).stdout.split('\t');
+  expect((await elsewhere(['sessions', 'list'])).code).toBe(0);
+  expect((await stack.cli(['token', 'revoke', tokenId])).code).toBe(0);
+  for (const credential of [token, 'nonsense']) {
+    const refused = await elsewhere(['sessions', 'list'], credential);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('[unauthenticated]');
+    expect(refused.stderr).not.toContain(credential);
+  }
+  const { stdout } = await stack.cli(['audit']);
+  expect(stdout).toContain('tokens revoke');
+  expect((await stack.cli(['audit', '--check'])).stdout).toBe('every entry is as it was written\n');
+}, 60_000);
+
+test('what would serve or send a token in clear to other machines is refused', async () => {
+  const open = await stack.cli(['serve', '--host', '0.0.0.0', '--port', '0']);
+  expect([open.code, open.stderr]).toEqual([2, expect.stringContaining('--tls-cert')]);
+  const half = await stack.cli(['serve', '--port', '0', '--tls-cert', cert]);
+  expect(half.code).toBe(2);
+  const taken = await stack.cli(['serve', '--port', String(port)]);
+  expect([taken.code, taken.stderr]).toEqual([75, expect.stringContaining('[port-taken]')]);
+  const plain = await stack.start(['sessions', 'list'], {
+    env: { ...remote(), CODETETHER_SERVER: `http://192.0.2.1:${port}` },
+  }).result;
+  expect([plain.code, plain.stderr]).toEqual([2, expect.stringContaining('CODETETHER_SERVER')]);
+}, 60_000);
