@@ -177,6 +177,18 @@ export const errorCatalogue = {
     'The model provider cannot be reached.',
     'Check the network and the base URL; the call is tried again by itself.',
   ),
+  'provider-silent': temporary(
+    'The model provider sent nothing for too long.',
+    'Wait; the call is tried again by itself. For models that think for long, raise CODETETHER_STREAM_IDLE_TIMEOUT_SECS.',
+  ),
+  'provider-timeout': temporary(
+    'The answer of the model took longer than a step may take.',
+    'Wait; the call is tried again by itself. For slow models, raise CODETETHER_STEP_TIMEOUT_SECS.',
+  ),
+  'provider-answers-lost': internal(
+    'Answers of the model broke off too often in one step; each may have cost money.',
+    'Look at what stands between here and the provider (a proxy with a time limit?), then go on.',
+  ),
   'engine-unreachable': temporary('The Temporal engine does not answer.', 'codetether doctor'),
   'engine-missing': {
     ...temporary(

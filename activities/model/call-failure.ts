@@ -30,6 +30,8 @@ export interface CallFailureDetails {
   readonly mayHaveCost: boolean;
   /** It would take a shorter conversation. */
   readonly tooLong?: true;
+  /** An answer was on its way, and broke off: asking again may cost its price again. */
+  readonly isLost?: true;
 }
 
 /**
@@ -46,12 +48,18 @@ export function callFailure(
   if (details.status !== undefined) json['status'] = details.status;
   if (details.retryAfterMs !== undefined) json['retryAfterMs'] = details.retryAfterMs;
   if (details.tooLong === true) json['tooLong'] = true;
+  if (details.isLost === true) json['isLost'] = true;
   return new CodetetherError(code, message, { ...options, details: json });
 }
 
 /** True when the provider would take a shorter conversation. */
 export function isTooLongFor(error: unknown): error is CodetetherError {
   return error instanceof CodetetherError && error.details['tooLong'] === true;
+}
+
+/** True when an answer was on its way, and broke off. */
+export function isLostAnswer(error: unknown): boolean {
+  return error instanceof CodetetherError && error.details['isLost'] === true;
 }
 
 /** True when the reservation of the failed call may be given back. */
@@ -94,6 +102,7 @@ export function toCallFailure(error: unknown, state: CallState): CodetetherError
     ...(facts.status === undefined ? {} : { status: facts.status }),
     ...(wait === undefined ? {} : { retryAfterMs: wait }),
     ...(code === 'provider-rejected' && isTooLong(facts) ? { tooLong: true } : {}),
+    ...(mayHaveCost ? { isLost: true } : {}),
   };
   return callFailure(code, sentence(code, facts, words, state), details, adviceFor(code, facts, state));
 }

@@ -3,6 +3,8 @@ import type { ModelCallAnswer, ModelCallStore, RunStore, SessionStore } from '..
 import { asCodetetherError, CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { Usage } from '../../domain/run/budget.ts';
+import { defaultModelTimeouts } from '../../domain/model/timeouts.ts';
+import type { ModelTimeouts } from '../../domain/model/timeouts.ts';
 import { conversationTokens } from '../../domain/model/windows.ts';
 import { modelCallKey, sessionRunId, summaryKey } from '../../domain/run/ids.ts';
 import type { ContextWindow, WantedSummary } from '../../domain/session/derive-context.ts';
@@ -51,11 +53,10 @@ export interface ModelActivitiesDeps {
   readonly attemptNumber: () => number;
   /** Room for an answer, thinking not counted. */
   readonly maxOutputTokens?: number;
-  /** Silence of a provider for that long ends the call. */
-  readonly idleTimeoutMs?: number;
+  /** See {@link ModelTimeouts}; default: {@link defaultModelTimeouts}. */
+  readonly timeouts?: Partial<ModelTimeouts>;
 }
 
-const defaultIdleTimeoutMs = 120_000;
 const outputLineIntervalMs = 250;
 
 /** See {@link ModelActivities}. */
@@ -74,11 +75,12 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       if (received !== undefined) return await keep(received, deps);
 
       const tryNumber = deps.attemptNumber();
-      const refusals =
-        tryNumber === 1 ? 0 : await store.countRunEvents(asked.runId, { keyPrefix: refusalKey(key, '') });
+      const countRefusals = async (which: '' | 'lost-') =>
+        tryNumber === 1 ? 0 : await store.countRunEvents(asked.runId, { keyPrefix: refusalKey(key, which) });
+      const [refusals, lostAnswers] = await Promise.all([countRefusals(''), countRefusals('lost-')]);
       const input = { ...asked, model: modelAfter(refusals, asked) };
       const refusedBy = (error: unknown) =>
-        sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
+        sayRefused(store, error, { input: asked, key, refusals, lostAnswers, model: input.model, nowMs: Date.now() });
 
       const signal = deps.cancellationSignal();
       const started = sayStarted(store, input, key);
@@ -161,7 +163,8 @@ async function sayRefused(
   const refusal = toRefusal(error, context);
   if (refusal === undefined) return error;
   // Without the database the wait is not shown, and is the same.
-  await store.appendRunEvents(context.input.runId, [refusal.event]).catch(() => undefined);
+  if (refusal.event !== undefined)
+    await store.appendRunEvents(context.input.runId, [refusal.event]).catch(() => undefined);
   return refusal.error;
 }
 
@@ -253,7 +256,7 @@ async function prepare(
   scripts: ScriptReader,
 ): Promise<PreparedCall> {
   const { settings, tools } = deps;
-  const idleTimeoutMs = deps.idleTimeoutMs ?? defaultIdleTimeoutMs;
+  const { idleTimeoutMs, stepTimeoutMs } = { ...defaultModelTimeouts, ...deps.timeouts };
   const { provider, model, effort } = requireModelReference(options.input.model);
   if (provider === 'scripted') return await prepareScriptedCall(model, { scripts, idleTimeoutMs }, options);
   const answerTokens = options.summaryTokens ?? deps.maxOutputTokens ?? defaultAnswerTokens;
@@ -261,7 +264,7 @@ async function prepare(
   const offered = options.summaryTokens === undefined ? toolsFor(options.input, tools) : [];
   return await prepareRemoteCall(
     { provider, model, effort },
-    { settings, tools: offered, answerTokens, idleTimeoutMs, ownPrices },
+    { settings, tools: offered, answerTokens, idleTimeoutMs, stepTimeoutMs, ownPrices },
     options,
   );
 }

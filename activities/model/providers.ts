@@ -20,6 +20,7 @@ export interface RemoteOptions {
   /** Room for the answer, without thinking. */
   readonly answerTokens: number;
   readonly idleTimeoutMs: number;
+  readonly stepTimeoutMs: number;
   /** The user's own; they come before the table's. */
   readonly ownPrices: OwnPrices;
 }
@@ -30,7 +31,7 @@ const smallestAnswerTokens = 256;
 /** Prepares a call of a provider that is reached over HTTP. Loads no SDK before the call is sent. */
 export async function prepareRemoteCall(
   reference: ModelReference & { readonly provider: RemoteProvider },
-  { settings, tools, answerTokens, idleTimeoutMs, ownPrices }: RemoteOptions,
+  { settings, tools, answerTokens, idleTimeoutMs, stepTimeoutMs, ownPrices }: RemoteOptions,
   { readContext, lastUsage }: Pick<PrepareOptions, 'readContext' | 'lastUsage'>,
 ): Promise<PreparedCall> {
   const access = providerAccess(reference.provider, settings);
@@ -63,6 +64,7 @@ export async function prepareRemoteCall(
           effort: effortOptions(reference, options.maxOutputTokens),
           // Some providers send nothing at all while the model thinks.
           idleTimeoutMs: isThinkingHard ? idleTimeoutMs * 5 : idleTimeoutMs,
+          stepTimeoutMs,
           openModel: (fetch) => openModel(reference.model, access, fetch),
           described: {
             provider: access.provider,

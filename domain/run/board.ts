@@ -313,6 +313,8 @@ export const waitingReasons = {
   'rate-limit': 'rate limit',
   overloaded: 'overloaded',
   unreachable: 'unreachable',
+  silent: 'silent for too long',
+  timeout: 'too slow',
   'not-configured': 'no key or address',
 } as const satisfies Record<RunEventBody<'model-waiting'>['reason'], string>;
 

@@ -85,7 +85,7 @@ export const runEventBodies = {
   'model-waiting': z.object({
     step: count,
     provider: z.string(),
-    reason: z.enum(['rate-limit', 'overloaded', 'unreachable', 'not-configured']),
+    reason: z.enum(['rate-limit', 'overloaded', 'unreachable', 'silent', 'timeout', 'not-configured']),
     message: z.string(),
     /** RFC 3339. */
     until: z.string(),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { CodetetherError } from '../../domain/errors.ts';
+import { defaultModelTimeouts } from '../../domain/model/timeouts.ts';
 import { bytesOf } from '../../domain/text/bytes.ts';
 import { searchProviders, toolProfiles, webAccessPolicies } from '../../domain/session/tool-settings.ts';
 import { processEnvironment, variable } from './environment.ts';
@@ -27,6 +28,10 @@ const count = z.coerce
   .int('expected a whole number, 1 to 1024')
   .min(1, 'expected a whole number, 1 to 1024')
   .max(1024, 'expected a whole number, 1 to 1024');
+const seconds = (most: number) => {
+  const expected = `expected a number of seconds, 1 to ${most}`;
+  return z.coerce.number(expected).int(expected).min(1, expected).max(most, expected);
+};
 const hostNames = text
   .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
   .pipe(z.array(z.string().regex(/^(?:\*\.)?[\w.-]+$/, 'expected names of hosts, separated by commas')));
@@ -71,6 +76,10 @@ const Config = z.strictObject({
   searchApiKey: secret.optional(),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
+  /** Longest time of one model call, in seconds. */
+  stepTimeoutSecs: seconds(3600).default(defaultModelTimeouts.stepTimeoutMs / 1000),
+  /** A provider that sends nothing for so many seconds is hung up on; five times that with `:high` and `:max`. */
+  streamIdleTimeoutSecs: seconds(3600).default(defaultModelTimeouts.idleTimeoutMs / 1000),
   /** Read with each message, see `extensions.ts`: changing it needs no restart. */
   hooks: z.unknown().optional(),
   anthropicApiKey: secret.optional(),
@@ -106,6 +115,8 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   searchUrl: ['CODETETHER_SEARCH_URL'],
   searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
+  stepTimeoutSecs: ['CODETETHER_STEP_TIMEOUT_SECS'],
+  streamIdleTimeoutSecs: ['CODETETHER_STREAM_IDLE_TIMEOUT_SECS'],
   hooks: [],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],

@@ -41,7 +41,7 @@ import type { PostgresStore } from '../store/store.ts';
 import { interceptActivity } from './activity-interceptor.ts';
 import type { CrashPoints } from './crash-points.ts';
 import type { InFlightJournal } from './in-flight-journal.ts';
-import { modelSettings } from '../config/model-settings.ts';
+import { modelSettings, modelTimeouts } from '../config/model-settings.ts';
 import { webMeans } from './web-means.ts';
 
 export interface WorkersOptions {
@@ -97,6 +97,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     store,
     spool: createAnswerSpool(join(config.dataDir, 'worker', 'answers')),
     settings: modelSettings(config),
+    timeouts: modelTimeouts(config),
     ownPrices,
     tools: toolCatalogue(registry, config.toolProfile),
     cancellationSignal,

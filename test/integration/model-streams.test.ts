@@ -42,6 +42,30 @@ describe('answers that are not what they should be', () => {
     }
   });
 
+  it('is asked for again five times in one step when it breaks off, each said, then the step ends typed', async () => {
+    const { url, requests } = await serve((response) => writeEvents(response, [chat({ content: 'Hel' })]));
+    let attempt = 1;
+    const { failure, store } = startSession(url, 'openai-compatible/x', 'hello', { attemptNumber: () => attempt });
+    const codes: string[] = [];
+    for (; attempt <= 6; attempt++) codes.push((await failure()).code);
+    expect(codes).toEqual([...Array<string>(5).fill('provider-unreachable'), 'provider-answers-lost']);
+    const waits = store.runEvents.filter(({ kind }) => kind === 'model-waiting');
+    expect(waits).toHaveLength(5);
+    expect(waits.every(({ body }) => 'mayHaveCost' in body && body.mayHaveCost)).toBe(true);
+    expect(requests()).toHaveLength(6);
+    expect(store.reservations.size).toBe(1);
+  });
+
+  it('refusals that cost nothing do not count as broken off', async () => {
+    const { url } = await serve((response) => {
+      response.writeHead(500);
+      response.end('{}');
+    });
+    let attempt = 1;
+    const { failure } = startSession(url, 'openai-compatible/x', 'hello', { attemptNumber: () => attempt });
+    for (; attempt <= 8; attempt++) expect((await failure()).code).toBe('provider-unreachable');
+  });
+
   it('an empty answer is asked for again', async () => {
     const { url } = await serve(
       (response) => writeEvents(response, [claude.start, ...claude.end('end_turn')]),
@@ -147,8 +171,8 @@ describe('errors inside of a stream', () => {
 describe('a provider that is silent', () => {
   it('before its answer begins is given up', async () => {
     const { url } = await serve(() => undefined);
-    const error = await startSession(url, 'openai/gpt-5', 'hello', { idleTimeoutMs: 100 }).failure();
-    expect(error).toMatchObject({ code: 'provider-unreachable', details: { mayHaveCost: true } });
+    const error = await startSession(url, 'openai/gpt-5', 'hello', { timeouts: { idleTimeoutMs: 100 } }).failure();
+    expect(error).toMatchObject({ code: 'provider-silent', details: { mayHaveCost: true } });
     expect(error.message).toContain('before its answer began');
   });
 
@@ -157,8 +181,26 @@ describe('a provider that is silent', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(`event: message_start\ndata: ${JSON.stringify(claude.start)}\n\n`);
     });
-    const error = await startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { idleTimeoutMs: 100 }).failure();
+    const error = await startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', {
+      timeouts: { idleTimeoutMs: 100 },
+    }).failure();
     expect(error.message).toContain('in the middle of its answer');
+  });
+
+  it('longer than a step may take, although it sends something all the time, is given up', async () => {
+    const { url } = await serve((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const timer = setInterval(() => response.write('event: ping\ndata: {"type":"ping"}\n\n'), 20);
+      response.on('close', () => clearInterval(timer));
+    });
+    const timeouts = { idleTimeoutMs: 5_000, stepTimeoutMs: 150 };
+    const { failure, store } = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { timeouts });
+    expect(await failure()).toMatchObject({ code: 'provider-timeout', details: { mayHaveCost: true, isLost: true } });
+    expect(store.runEvents.at(-1)).toMatchObject({
+      kind: 'model-waiting',
+      body: { reason: 'timeout', mayHaveCost: true },
+    });
+    expect(store.reservations.size).toBe(1);
   });
 
   it('and cancelled is hung up on', async () => {
@@ -190,7 +232,7 @@ describe('a provider that is silent', () => {
         response.end();
       }, 50);
     });
-    const session = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { idleTimeoutMs: 150 });
+    const session = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { timeouts: { idleTimeoutMs: 150 } });
     await expect(session.step()).resolves.toMatchObject({ stop: 'finished' });
   });
 });

@@ -41,7 +41,7 @@ function activities({ store = createFakeModelStore(), tryNumber = 1, signal, idl
     cancellationSignal: () => signal ?? new AbortController().signal,
     attemptNumber: () => tryNumber,
     spool: createMemorySpool(),
-    ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+    ...(idleTimeoutMs === undefined ? {} : { timeouts: { idleTimeoutMs } }),
   });
 }
 
@@ -219,7 +219,7 @@ describe('faults', () => {
   it('a hanging provider is given up after the idle time-out', async () => {
     const path = await faulty('{ kind: hang }');
     const error = await failure(activities({ idleTimeoutMs: 40 }).modelStep(at(path)));
-    expect(error.code).toBe('provider-unreachable');
+    expect(error.code).toBe('provider-silent');
   });
 
   it('a hanging provider can be cancelled', async () => {
