@@ -189,6 +189,10 @@ export const errorCatalogue = {
     'Answers of the model broke off too often in one step; each may have cost money.',
     'Look at what stands between here and the provider (a proxy with a time limit?), then go on.',
   ),
+  'answers-unusable': internal(
+    'Too many answers of the model in a row were of no use: empty, cut off, or with tool calls that cannot be read.',
+    'Try another model, or another effort; for one without tool calls of its own: CODETETHER_TEXT_TOOL_MODELS.',
+  ),
   'engine-unreachable': temporary('The Temporal engine does not answer.', 'codetether doctor'),
   'engine-missing': {
     ...temporary(

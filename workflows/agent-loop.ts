@@ -21,6 +21,7 @@ import { agentDepth } from '../domain/run/ids.ts';
 import { changesNothing } from '../domain/run/risk.ts';
 import type { AgentRules } from '../domain/session/agents.ts';
 import { rulesOf } from './agent-rules.ts';
+import { problemsMessage, problemsToEnd } from '../domain/session/answer-problems.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
 import { askAtBudgetLine, mayGoOn, unlessStopped } from './control.ts';
 import type { Control } from './control.ts';
@@ -75,6 +76,8 @@ export type AgentLoopEnd = AgentLoopState &
     | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
     /** The same calls gave the same results so many times, although the model was told. */
     | { readonly kind: 'looping'; readonly repeats: number; readonly label: string }
+    /** Nothing could be done with so many answers in a row, although the model was told; `answers-unusable`. */
+    | { readonly kind: 'unusable-answers'; readonly message: string }
   );
 
 /**
@@ -94,7 +97,8 @@ export async function runAgentLoop(loop: AgentLoop, state: AgentLoopState): Prom
     if (answer === undefined) return { kind: 'stopped', step, usage };
     if (answer.kind === 'budget-exceeded') return { kind: 'budget-exceeded', budget: answer.budget, step, usage };
     usage = addUsage(usage, answer.usage);
-    if (answer.stop === 'finished' && loop.control.nudges.length === 0)
+    const { problem } = answer;
+    if (answer.stop === 'finished' && problem === undefined && loop.control.nudges.length === 0)
       return { kind: 'finished', step: step + 1, usage };
 
     let repeats = 0;
@@ -103,6 +107,8 @@ export async function runAgentLoop(loop: AgentLoop, state: AgentLoopState): Prom
       const counts = await Promise.all(group.map((call) => runToolCall(loop, step, call)));
       repeats = Math.max(repeats, ...counts);
     }
+    if (problem !== undefined && problem.inARow >= problemsToEnd)
+      return { kind: 'unusable-answers', message: problemsMessage(problem.kind), step: step + 1, usage };
     if (repeats >= repeatsToEnd) {
       const label = answer.toolCalls.map((call) => call.label).join(' · ');
       return { kind: 'looping', repeats, label: label.slice(0, 200), step: step + 1, usage };

@@ -325,6 +325,8 @@ function unfinished(end: AgentLoopEnd, maxSteps: number): TurnEnd {
         message: `the same ${end.repeats} times with the same result: ${end.label}`,
         code: null,
       };
+    case 'unusable-answers':
+      return { outcome: 'error', message: end.message, code: 'answers-unusable' };
     case 'budget-exceeded':
       return {
         outcome: 'budget-exceeded',

@@ -107,6 +107,8 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
         return { kind: 'budget-exceeded', budget: loop.budget, usage, durationMs: durationMs() };
       case 'looping':
         return red('looping', `the same ${loop.repeats} times with the same result: ${loop.label}`);
+      case 'unusable-answers':
+        return red('model-failed', loop.message);
       case 'max-steps':
         return red('max-steps', `not finished after ${input.maxSteps} steps`);
       case 'finished':

@@ -66,6 +66,8 @@ export async function subAgent(input: SubAgentInput): Promise<void> {
       return await close({ end: 'budget-exceeded', message: `the next model call does not fit (${end.budget})` });
     case 'looping':
       return await close({ end: 'looping', message: `the same ${end.repeats} times: ${end.label}` });
+    case 'unusable-answers':
+      return await close({ end: 'failed', message: `${end.message} [answers-unusable]` });
     case 'max-steps':
       return await close({ end: 'max-steps', message: `not finished after ${input.maxSteps} steps` });
     case 'stopped':

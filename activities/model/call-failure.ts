@@ -151,6 +151,8 @@ function adviceFor(code: ErrorCode, facts: Facts, state: CallState): { next?: st
     return { next: `Add credit to the ${state.provider} account, then let the run try again.` };
   if (code !== 'provider-rejected') return {};
   if (isTooLong(facts)) return { next: 'Use a model with a larger context, or make the story smaller.' };
+  if (/support (?:for )?(?:tools?|function)/i.test(facts.message))
+    return { next: `Give it its tools as text: CODETETHER_TEXT_TOOL_MODELS=${state.model}` };
   if (facts.status === 401 || facts.status === 403)
     return { next: `Check the key for ${state.provider} and what it may use.` };
   if (facts.status === 404)

@@ -11,7 +11,8 @@ import type { ContextWindow, WantedSummary } from '../../domain/session/derive-c
 import { summaryPrompt } from '../../domain/session/summary-prompt.ts';
 import { mayUse } from '../../domain/session/agents.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
-import { toModelCallAnswer } from './answer.ts';
+import { problemsInARow } from '../../domain/session/answer-problems.ts';
+import { problemOf, toModelCallAnswer } from './answer.ts';
 import type { AnswerSpool } from './answer-spool.ts';
 import { costNothing, isTooLongFor } from './call-failure.ts';
 import { requireModelReference } from './check-model.ts';
@@ -122,6 +123,7 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
           usedIds: toolCallIds(context.rows),
           describe: deps.tools.describe,
           durationMs: performance.now() - startedMs,
+          ...(await problem(raw, context.rows, input)),
         });
         await spool.write(answer);
         return await keep(answer, deps);
@@ -129,7 +131,18 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       throw tooLongFor(refusal);
     },
   } satisfies ModelActivities;
+
+  /** @param read the transcript, where the call has needed it */
+  async function problem(raw: ProviderAnswer, read: readonly SessionEvent[], { sessionId }: ModelStepInput) {
+    const kind = problemOf(raw);
+    if (kind === undefined) return {};
+    const rows = read.length > 0 ? read : await store.readSession(sessionId, { last: tail });
+    return { problem: { kind, inARow: 1 + problemsInARow(rows) } };
+  }
 }
+
+/** Rows at the end of a transcript that hold more than the useless answers that are allowed. */
+const tail = 64;
 
 /**
  * What is tried when a provider says that the conversation is too long: half of what it refused, again and again, at last with the

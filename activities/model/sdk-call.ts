@@ -59,9 +59,7 @@ export async function sendBySdk(call: SdkCall, options: SendOptions): Promise<Pr
       if (isOutput(part.type)) receivedOutput = true;
     }
     clock.signal.throwIfAborted();
-    const answer = wholeAnswer(await result.finalStep);
-    if (isEmpty(answer)) throw answeredNothing(call);
-    return answer;
+    return wholeAnswer(await result.finalStep);
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason;
     const { accepted, receivedBytes } = transport.seen;
@@ -118,18 +116,6 @@ function wholeAnswer(step: StepResult<ToolSet>): ProviderAnswer {
     finish: finishReason === 'length' || finishReason === 'content-filter' ? finishReason : 'done',
     tokens: toTokenCounts(step.usage),
   };
-}
-
-/** An answer at the output limit may be empty: the model has spent it all on thinking. */
-function isEmpty({ content, finish }: ProviderAnswer): boolean {
-  return finish === 'done' && content.every((part) => part.type !== 'tool-call' && part.text.trim() === '');
-}
-
-function answeredNothing({ described }: SdkCall): CodetetherError {
-  return callFailure('provider-unreachable', `${described.model} answered nothing: neither text nor a tool call`, {
-    provider: described.provider,
-    mayHaveCost: false,
-  });
 }
 
 /** Only what may go back to the model: no sources, files or results of tools that the provider runs itself. */

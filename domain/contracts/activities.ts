@@ -14,6 +14,7 @@ import type { BudgetLine, BudgetName, BudgetShare, CapsChange, Usage } from '../
 import type { ProgressVerdict } from '../run/progress.ts';
 import type { HeldStory } from '../ralph/overlap.ts';
 import type { AgentRules } from '../session/agents.ts';
+import type { AnswerProblem } from '../session/answer-problems.ts';
 import type { HookEvent } from '../session/hook-points.ts';
 
 export interface AttemptRef {
@@ -90,6 +91,8 @@ export type ModelStepResult =
       readonly stop: 'tool-calls' | 'finished' | 'length';
       readonly toolCalls: readonly ToolCallRef[];
       readonly usage: Usage;
+      /** The answer is of no use, whatever `stop` says: go on, unless too many in a row were so. */
+      readonly problem?: { readonly kind: AnswerProblem; readonly inARow: number };
     }
   | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
   /** Nothing was asked: a person decides first whether the run goes on. */

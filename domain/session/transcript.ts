@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { answerProblems } from './answer-problems.ts';
 
 /** Tool call as the model asked for it. `args` is whatever JSON the model sent, not yet validated. */
 export const RequestedToolCall = z.object({ id: z.string(), name: z.string(), args: z.unknown() });
@@ -24,6 +25,8 @@ export const sessionEventBodies = {
     toolCalls: z.array(RequestedToolCall),
     /** Provider-specific parts that must be sent back unchanged (reasoning signatures and the like). */
     providerOptions: z.unknown().optional(),
+    /** It is of no use; the model is told so with what comes next. */
+    problem: z.enum(answerProblems).exactOptional(),
   }),
   'tool-result': z.object({ callId: z.string(), tool: z.string(), ok: z.boolean(), output: z.string() }),
   /** The first row of a forked session: all rows of that session up to `seq` come before it, and its own go on from there. */

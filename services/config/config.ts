@@ -32,6 +32,11 @@ const seconds = (most: number) => {
   const expected = `expected a number of seconds, 1 to ${most}`;
   return z.coerce.number(expected).int(expected).min(1, expected).max(most, expected);
 };
+const modelNames = text
+  .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
+  .pipe(
+    z.array(z.string().regex(/^[a-z-]+\/[^\s*]*\*?$/, 'expected provider/model or provider/*, separated by commas')),
+  );
 const hostNames = text
   .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
   .pipe(z.array(z.string().regex(/^(?:\*\.)?[\w.-]+$/, 'expected names of hosts, separated by commas')));
@@ -76,6 +81,8 @@ const Config = z.strictObject({
   searchApiKey: secret.optional(),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
+  /** Models that cannot be given tools: they are told of them in the system prompt, and call them in their answers' texts. */
+  textToolModels: modelNames.default([]),
   /** Longest time of one model call, in seconds. */
   stepTimeoutSecs: seconds(3600).default(defaultModelTimeouts.stepTimeoutMs / 1000),
   /** A provider that sends nothing for so many seconds is hung up on; five times that with `:high` and `:max`. */
@@ -115,6 +122,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   searchUrl: ['CODETETHER_SEARCH_URL'],
   searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
+  textToolModels: ['CODETETHER_TEXT_TOOL_MODELS'],
   stepTimeoutSecs: ['CODETETHER_STEP_TIMEOUT_SECS'],
   streamIdleTimeoutSecs: ['CODETETHER_STREAM_IDLE_TIMEOUT_SECS'],
   hooks: [],

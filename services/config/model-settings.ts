@@ -13,5 +13,6 @@ export function modelSettings(config: Config): ModelSettings {
     openai: { apiKey: config.openaiApiKey, baseUrl: config.openaiBaseUrl },
     google: { apiKey: config.googleApiKey },
     openaiCompatible: { apiKey: config.openaiCompatibleApiKey, baseUrl: config.openaiCompatibleBaseUrl },
+    textToolModels: config.textToolModels,
   };
 }

@@ -12,6 +12,7 @@ import { brokenCap, budgetLineKey, nanoDollars, reachedLine } from '../../domain
 import type { BudgetShare } from '../../domain/run/budget.ts';
 import { jsonText } from './json.ts';
 import { numericDollars } from './money.ts';
+import { answerProblems } from '../../domain/session/answer-problems.ts';
 import { readSpending } from './model-spending.ts';
 import { appendRunEvents, hasRunEvent } from './run-events.ts';
 import { ledgerOf, lockRun, storedCaps, storedLine, usageOf } from './run-rows.ts';
@@ -39,6 +40,7 @@ const StoredAnswer = z.object({
     cachedInputTokens: z.number(),
     costUsd: z.number(),
   }),
+  problem: z.object({ kind: z.enum(answerProblems), inARow: z.number() }).exactOptional(),
 });
 
 export function createModelCallStore(database: Kysely<Database>): ModelCallStore {

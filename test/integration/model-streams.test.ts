@@ -66,19 +66,46 @@ describe('answers that are not what they should be', () => {
     for (; attempt <= 8; attempt++) expect((await failure()).code).toBe('provider-unreachable');
   });
 
-  it('an empty answer is asked for again', async () => {
-    const { url } = await serve(
-      (response) => writeEvents(response, [claude.start, ...claude.end('end_turn')]),
+  it.each([
+    ['empty', 'empty', 'Your last answer was empty', [claude.start, ...claude.end('end_turn')]],
+    [
+      'only thinking',
+      'empty',
+      'Your last answer was empty',
+      [
+        claude.start,
+        ...claude.block(
+          0,
+          { type: 'thinking', thinking: '', signature: '' },
+          { type: 'thinking_delta', thinking: 'hm' },
+        ),
+        ...claude.end('end_turn'),
+      ],
+    ],
+    [
+      'at the output limit with nothing',
+      'cut-off',
+      'cut off at the output limit before it had a whole tool call',
+      [claude.start, ...claude.end('max_tokens')],
+    ],
+    [
+      'at the output limit inside of its first call',
+      'cut-off',
+      'cut off at the output limit before it had a whole tool call',
+      [claude.start, ...claude.text(0, 'I write'), ...claude.tool(1, 't', '{"path": "a'), ...claude.end('max_tokens')],
+    ],
+  ] as const)('an answer that is %s is paid for, told to the model, and counted', async (_, kind, words, events) => {
+    const { url, requests } = await serve(
+      (response) => writeEvents(response, events),
+      (response) => writeEvents(response, events),
       claudeDone,
     );
-    const { failure, step, store } = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello');
-    const error = await failure();
-    expect(error).toMatchObject({
-      code: 'provider-unreachable',
-      message: 'anthropic/claude-sonnet-4-5 answered nothing: neither text nor a tool call',
-    });
-    expect(store.reservations.size).toBe(0);
-    await expect(step()).resolves.toMatchObject({ stop: 'finished' });
+    const { step } = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello');
+    const first = await step(1);
+    expect(first).toMatchObject({ toolCalls: [], problem: { kind, inARow: 1 }, usage: { outputTokens: 50 } });
+    expect(await step(2)).toMatchObject({ problem: { kind, inARow: 2 } });
+    expect(JSON.stringify(requests()[1]?.body)).toContain(words);
+    expect(await step(3)).not.toHaveProperty('problem');
   });
 
   it('arguments that are no JSON reach the tool as they are', async () => {
@@ -86,7 +113,11 @@ describe('answers that are not what they should be', () => {
       writeEvents(response, [claude.start, ...claude.tool(0, 't', '{"path": .}'), ...claude.end('tool_use')]),
     );
     const { step, answer } = startSession(url, 'anthropic/claude-sonnet-4-5', 'look');
-    expect(await step()).toMatchObject({ stop: 'tool-calls', toolCalls: [{ name: 'list' }] });
+    expect(await step()).toMatchObject({
+      stop: 'tool-calls',
+      toolCalls: [{ name: 'list' }],
+      problem: { kind: 'malformed', inARow: 1 },
+    });
     expect((await answer()).toolCalls[0]?.args).toBe('{"path": .}');
   });
 

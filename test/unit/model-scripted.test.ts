@@ -118,7 +118,7 @@ default:
     const path = await script(`
 version: 1
 price: { inputPerMillionUsd: 3, outputPerMillionUsd: 15 }
-default: { attempts: [{ turns: [{ usage: { inputTokens: 1000, outputTokens: 100 } }] }] }
+default: { attempts: [{ turns: [{ text: Done., usage: { inputTokens: 1000, outputTokens: 100 } }] }] }
 `);
     const store = createFakeModelStore();
     const result = await activities({ store }).modelStep(at(path));

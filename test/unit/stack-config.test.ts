@@ -72,6 +72,15 @@ describe('settings', () => {
     ]);
   });
 
+  it('name the models that get their tools as text', () => {
+    expect(load().textToolModels).toEqual([]);
+    const environment = { CODETETHER_TEXT_TOOL_MODELS: 'openai-compatible/Small-1, openai-compatible/tiny*' };
+    expect(load(environment).textToolModels).toEqual(['openai-compatible/small-1', 'openai-compatible/tiny*']);
+    expect(problems(() => load({ CODETETHER_TEXT_TOOL_MODELS: 'small' }))).toEqual([
+      'textToolModels (CODETETHER_TEXT_TOOL_MODELS in the environment): "small"; expected provider/model or provider/*, separated by commas',
+    ]);
+  });
+
   it('are frozen', () => {
     expect(Object.isFrozen(load())).toBe(true);
   });
