@@ -144,8 +144,9 @@ class AgentSession {
       { sessionId: this.#sessionId, ...message },
     ]);
     if (opened.kind === 'answered') return undefined;
-    const { turn, firstStep, problem } = opened;
-    const state = { message, turn, firstStep, step: firstStep, startedAtMs: Date.now(), repaired: false };
+    const { turn, firstStep, before, problem } = opened;
+    const at = { firstStep, step: firstStep, startedAtMs: Date.now() };
+    const state = { message, turn, ...at, repaired: false, ...(before === undefined ? {} : { before }) };
     if (problem === undefined) return state;
     await this.#end(state, { outcome: 'error', ...problem });
     return undefined;
@@ -290,8 +291,8 @@ class AgentSession {
     return { outcome: 'error', ...failure };
   }
 
-  async #end({ message, turn, startedAtMs }: TurnState, end: TurnEnd): Promise<void> {
-    await projections.endTurn.executeWithOptions({ summary: `turn ${turn}: ${end.outcome}` }, [
+  async #end({ message, turn, startedAtMs, before }: TurnState, end: TurnEnd): Promise<void> {
+    await this.#host.sessions.endTurn.executeWithOptions({ summary: `turn ${turn}: ${end.outcome}` }, [
       {
         sessionId: this.#sessionId,
         messageId: message.messageId,
@@ -299,6 +300,7 @@ class AgentSession {
         ...end,
         durationMs: Math.max(0, Date.now() - startedAtMs),
         goesOn: this.#queue.some(({ messageId }) => messageId !== message.messageId),
+        ...(before === undefined ? {} : { before }),
       },
     ]);
   }

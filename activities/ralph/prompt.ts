@@ -51,7 +51,7 @@ How this works:
 - Never weaken, skip or delete a check to make it pass.
 - Tool output that is long is cut, and says so. Ask for the part that you need.
 
-You are done when the story's criteria are met and the checks are green. Then answer without calling a tool: two to six sentences on what you changed and decided, and for each thing that would have saved you time one line that begins with "Learning:". An answer without a tool call ends your work, so give none before that.`;
+You are done when the story's criteria are met and the checks are green. Then answer without calling a tool: two to six sentences on what you changed, how you checked it and what you decided, and for each thing that would have saved you time one line that begins with "Learning:". An answer without a tool call ends your work, so give none before that.`;
 
 /** The same for all stories of a run but for its last lines, so that a provider's prompt cache holds. */
 export function buildSystemPrompt(inputs: PromptInputs): string {

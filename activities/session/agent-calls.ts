@@ -10,6 +10,8 @@ type AgentCallStore = Pick<SessionStore, 'readSession' | 'appendSessionEvents'> 
 const Task = z.object({ task: z.string() });
 const answerCharacters = 30_000;
 const labelCharacters = 100;
+/** What it has changed is seen in the folder. */
+const did = { files: [], commands: [] };
 
 /** See {@link SessionProjections}. */
 export function createAgentCalls(store: AgentCallStore): Pick<SessionProjections, 'openAgent' | 'closeAgent'> {
@@ -29,6 +31,7 @@ export function createAgentCalls(store: AgentCallStore): Pick<SessionProjections
       await store.appendRunEvents(runId, [{ key, kind: 'step-started', storyId, attempt, body }]);
     },
     closeAgent: async ({
+      readsOnly,
       sessionId,
       parentSessionId,
       callId,
@@ -52,7 +55,7 @@ export function createAgentCalls(store: AgentCallStore): Pick<SessionProjections
         : `error: the agent did not finish (${end}): ${message}. What it has changed is there; look before you go on.`;
       const key = toolCallKey(parentSessionId, step, callId);
       await store.appendSessionEvents(parentSessionId, [
-        { key, kind: 'tool-result', body: { callId, tool: call.name, ok, output } },
+        { key, kind: 'tool-result', body: { callId, tool: call.name, ok, output, ...(readsOnly ? {} : { did }) } },
       ]);
       const task = Task.safeParse(call.args).data?.task ?? '';
       const body = { step, tool: call.name, label: labelOf(task), ok, durationMs };

@@ -6,13 +6,19 @@ import type { ErrorCode } from '../../domain/errors.ts';
 import { sessionAgentId, workspaceId } from '../../domain/run/ids.ts';
 import { mayUse } from '../../domain/session/agents.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
+import type { Git } from '../workspace/git.ts';
 import { folderInstructions } from '../instructions.ts';
+import { createEndTurn } from './end-turn.ts';
+import type { EndTurnDeps } from './end-turn.ts';
+import { readFolderState } from './folder-state.ts';
 import { agentWords, buildSessionPrompt } from './prompt.ts';
 
 export interface SessionActivitiesDeps {
-  readonly store: Pick<SessionRunStore, 'getSessionRun' | 'openTurn'> &
-    Pick<BlobStore, 'getBlob'> &
+  readonly store: Pick<SessionRunStore, 'openTurn'> &
+    EndTurnDeps['store'] &
+    Pick<BlobStore, 'putBlob'> &
     Pick<WorkspaceStore, 'putWorkspace'>;
+  readonly git: Git;
   readonly hostId: string;
   /** Skills for work in a folder. Throws `extension-invalid`. */
   readonly skills: (folder: string) => Promise<readonly Skill[]>;
@@ -20,9 +26,10 @@ export interface SessionActivitiesDeps {
 }
 
 /** See {@link SessionActivities}. */
-export function createSessionActivities({ store, hostId, skills, runHooks }: SessionActivitiesDeps) {
+export function createSessionActivities({ store, git, hostId, skills, runHooks }: SessionActivitiesDeps) {
   return {
     runHooks,
+    endTurn: createEndTurn({ store, git }),
 
     openTurn: async ({ sessionId, messageId, text, agent, agentPrompt, model, ...rules }): Promise<OpenTurnResult> => {
       const [session, said, own] = await Promise.all([
@@ -34,8 +41,11 @@ export function createSessionActivities({ store, hostId, skills, runHooks }: Ses
         throw new CodetetherError('not-found', `There is no session ${sessionId}, or its message is gone.`);
       const { folder } = session;
       const isThere = (await stat(folder).catch(() => undefined))?.isDirectory() === true;
-      const instructions = isThere ? await folderInstructions(folder) : [];
-      const known = isThere && mayUse(rules, skillTool) ? await skills(folder).catch(asProblem) : [];
+      const [instructions, known, state] = await Promise.all([
+        isThere ? folderInstructions(folder) : [],
+        isThere && mayUse(rules, skillTool) ? skills(folder).catch(asProblem) : [],
+        isThere && rules.readsOnly !== true ? readFolderState(git, folder) : undefined,
+      ]);
       const words = agentWords(agent, own, rules);
       const opened = await store.openTurn({
         sessionId,
@@ -66,7 +76,7 @@ export function createSessionActivities({ store, hostId, skills, runHooks }: Ses
         lease: 0,
         remote: null,
       });
-      return opened;
+      return state === undefined ? opened : { ...opened, before: await store.putBlob(JSON.stringify(state)) };
     },
   } satisfies SessionActivities;
 }

@@ -15,6 +15,7 @@ import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
 import { mayCall } from '../../domain/session/agents.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
+import type { ToolDeeds } from '../../domain/session/turn-facts.ts';
 import type { NewSessionEvent, RequestedToolCall, SessionEvent } from '../../domain/session/transcript.ts';
 import { beginOnce } from '../effects/ledger.ts';
 import { startOutputLines } from '../model/output-lines.ts';
@@ -160,10 +161,12 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         }
         await store.recordToolResult({
           sessionId: input.sessionId,
-          sessionEvent: resultEvent(key, call.request, {
-            ok: false,
-            output: isUndone ? interruptedOutput : interruptedInPlace,
-          }),
+          sessionEvent: resultEvent(
+            key,
+            call.request,
+            { ok: false, output: isUndone ? interruptedOutput : interruptedInPlace },
+            { files: [], commands: [] },
+          ),
           workspaceId: workspace.workspaceId,
           checkpoint: null,
           runId,
@@ -279,7 +282,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       () =>
         store.recordToolResult({
           sessionId: input.sessionId,
-          sessionEvent: resultEvent(key, call.request, outcome),
+          sessionEvent: resultEvent(key, call.request, outcome, deedsOf(call.risk, outcome)),
           workspaceId: workspace.workspaceId,
           checkpoint: checkpoint === workspace.checkpoint ? null : checkpoint,
           runId,
@@ -327,12 +330,19 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
   }
 }
 
-function resultEvent(key: string, request: RequestedToolCall, outcome: ToolOutcome): NewSessionEvent {
+/** Undefined where it could change nothing. */
+function deedsOf(risk: ToolRisk, { changedFiles = [], commands = [] }: ToolOutcome): ToolDeeds | undefined {
+  if (changesNothing(risk)) return undefined;
+  return { files: changedFiles.map(({ relative, change }) => ({ path: relative, change })), commands: [...commands] };
+}
+
+function resultEvent(key: string, request: RequestedToolCall, outcome: ToolOutcome, did?: ToolDeeds): NewSessionEvent {
   const output = limitText(plainText(outcome.output), {
     maxCharacters: maxOutputCharacters,
     advice: 'ask for less at once',
   });
-  return { key, kind: 'tool-result', body: { callId: request.id, tool: request.name, ok: outcome.ok, output } };
+  const body = { callId: request.id, tool: request.name, ok: outcome.ok, output };
+  return { key, kind: 'tool-result', body: did === undefined ? body : { ...body, did } };
 }
 
 /** Runs once: after a moment, or when asked to. Never throws: what it announces is recorded again at the end. */

@@ -153,10 +153,14 @@ export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
     call: async (name, rawArguments, context) => {
       const tool = find(name);
       if (tool === undefined) return unknownTool(name, [...byName.keys()]);
-      const { ok, output, changedFiles = [] } = await tool.call(rawArguments, context);
+      const outcome = await tool.call(rawArguments, context);
+      const { changedFiles = [] } = outcome;
       const { languageServers } = means;
-      if (languageServers === undefined || changedFiles.length === 0) return { ok, output };
-      return { ok, output: `${output}${await errorsAfterEdit(languageServers, changedFiles, context)}` };
+      if (languageServers === undefined || changedFiles.length === 0) return outcome;
+      return {
+        ...outcome,
+        output: `${outcome.output}${await errorsAfterEdit(languageServers, changedFiles, context)}`,
+      };
     },
     describe: (name, rawArguments) =>
       find(name)?.describe(rawArguments) ?? { risk: 'read', label: cleanLine(`${name} (no such tool)`, 100) },

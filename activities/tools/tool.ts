@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { SpawnedAgent, ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
+import type { EndedCommand, FileChange } from '../../domain/session/turn-facts.ts';
 import type { RunCommand } from '../process/run-command.ts';
 import type { GitAnswer, GitCall } from '../workspace/git.ts';
 import { cleanLine } from './output-text.ts';
@@ -34,8 +35,12 @@ export interface ToolOutcome {
   readonly ok: boolean;
   readonly output: string;
   /** Files that it has written or removed, where it says so. */
-  readonly changedFiles?: readonly WorkspacePath[];
+  readonly changedFiles?: readonly ChangedFile[];
+  /** Commands that it has run to their ends. */
+  readonly commands?: readonly EndedCommand[];
 }
+
+export type ChangedFile = WorkspacePath & Pick<FileChange, 'change'>;
 
 export type ToolInputSchema = Readonly<Record<string, unknown>>;
 
@@ -78,7 +83,7 @@ export interface ToolDeclaration<Shape extends z.ZodRawShape> {
 }
 
 export const success = (output: string): ToolOutcome => ({ ok: true, output });
-export const changed = (output: string, changedFiles: readonly WorkspacePath[]): ToolOutcome => ({
+export const changed = (output: string, changedFiles: readonly ChangedFile[]): ToolOutcome => ({
   ok: true,
   output,
   changedFiles,

@@ -1,6 +1,7 @@
 import type { RunEvent, RunEventBody } from '../../domain/run/events.ts';
 import { answerCommands, waitingText } from '../../domain/run/board.ts';
 import { formatClock, formatCost, formatDuration, formatTokens } from './format.ts';
+import { snakeKeys } from './stream-json.ts';
 import { inSigns } from './signs.ts';
 import { paint } from './terminal.ts';
 import type { Look } from './terminal.ts';
@@ -119,12 +120,13 @@ export function turnObjects(sessionId: string, event: RunEvent): readonly Readon
       return [of('error', { code: reason, fatal: false, message, until })];
     }
     case 'turn-ended': {
-      const { outcome, message, code, text, turn, messageId, steps, durationMs } = event.body;
+      const { outcome, message, code, text, turn, messageId, steps, durationMs, changes, commands } = event.body;
       const { inputTokens, outputTokens, costUsd } = event.body;
       const failed = outcome === 'completed' ? [] : [of('error', { code: code ?? outcome, fatal: true, message })];
       const usage = { input_tokens: inputTokens, output_tokens: outputTokens, cost_usd: costUsd };
       const result = { turn, message_id: messageId, outcome, text, steps, duration_ms: durationMs, usage };
-      return [...failed, of('result', { session_id: sessionId, ...result })];
+      const facts = { ...(changes && { changes }), ...(commands && { commands: snakeKeys(commands) }) };
+      return [...failed, of('result', { session_id: sessionId, ...result, ...facts })];
     }
   }
 }

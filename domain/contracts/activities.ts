@@ -322,6 +322,8 @@ export type OpenTurnResult =
       readonly kind: 'opened';
       readonly turn: number;
       readonly firstStep: number;
+      /** Blob with the folder's `FolderState`, where the turn may change it. */
+      readonly before?: string;
       /** Why nobody can work on it. */
       readonly problem?: { readonly code: string; readonly message: string };
     }
@@ -357,6 +359,8 @@ export interface SessionActivities {
    * running. Twice: the same turn.
    */
   openTurn(input: SessionMessage & { readonly sessionId: string }): Promise<OpenTurnResult>;
+  /** Writes `turn-ended` with the answer and what the turn has changed and run, and the run's state. Twice: written once. */
+  endTurn(input: EndTurnInput): Promise<void>;
 }
 
 /** An agent that another one has started. */
@@ -387,14 +391,14 @@ export interface EndTurnInput {
   readonly durationMs: number;
   /** Another message waits: the run goes on. */
   readonly goesOn: boolean;
+  /** As of `OpenTurnResult`. */
+  readonly before?: string;
 }
 
 export type CheckAnswerResult = { readonly ok: true } | { readonly ok: false; readonly problem: string };
 
 /** Database work. */
 export interface SessionProjections {
-  /** Writes `turn-ended` with the answer, and the run's state. Twice: written once. */
-  endTurn(input: EndTurnInput): Promise<void>;
   /** Writes the started agent's transcript: who it is, and the task that the call names. Twice: rows that are there stay. */
   openAgent(input: AgentRef & { readonly readsOnly: boolean }): Promise<void>;
   /** Writes its answer, or why there is none, as the result of the call that has started it. Twice: written once. */

@@ -63,6 +63,8 @@ export interface TurnState {
   readonly repaired: boolean;
   /** How often its hooks have asked for one more round. */
   readonly rounds?: number;
+  /** As of `OpenTurnResult`. */
+  readonly before?: string;
 }
 
 /** An agent that another one has started; its workflow's id is that of its transcript. */

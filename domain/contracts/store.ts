@@ -17,6 +17,7 @@ import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
 import type { ContextPolicy } from '../session/context-policy.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
+import type { ToolDeeds, TurnFacts } from '../session/turn-facts.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
 import type {
   EndTurnInput,
@@ -320,7 +321,9 @@ export interface SessionRunStore {
   /** The one that was used last first; without deleted ones. */
   listSessionRuns(options: { readonly limit: number; readonly folder?: string }): Promise<readonly SessionRun[]>;
   openTurn(plan: TurnPlan): Promise<OpenTurnResult>;
-  endTurn(input: EndTurnInput): Promise<void>;
+  endTurn(input: Omit<EndTurnInput, 'before'>, facts?: TurnFacts): Promise<void>;
+  /** What the turn's tool calls have done, oldest first, of each that could change anything. */
+  turnDeeds(sessionId: string, messageId: string): Promise<readonly ToolDeeds[]>;
   /** Ends the turn of a session that nobody works on any more as an error; does nothing where none is under way. */
   abandonTurn(sessionId: string, message: string, options?: { readonly onlyIfStarting?: boolean }): Promise<void>;
 }

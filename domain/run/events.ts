@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { approvalKinds } from './approval.ts';
 import { runOutcomes } from './status.ts';
+import { TurnFacts } from '../session/turn-facts.ts';
 
 /**
  * The event log of a run: the one source for the board, plain lines, NDJSON and SSE.
@@ -204,6 +205,7 @@ export const runEventBodies = {
     outputTokens: count,
     costUsd: z.number(),
     durationMs: count,
+    ...TurnFacts.shape,
   }),
   /** A host has the story from now on; `lease` counts how often it was given to one. */
   'story-placed': z.object({ hostId: z.string(), lease: count }),

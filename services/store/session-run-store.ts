@@ -14,6 +14,8 @@ import { runEventBodies } from '../../domain/run/events.ts';
 import { isActive, runStatuses } from '../../domain/run/status.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
 import { messageKey, sessionAgentId } from '../../domain/run/ids.ts';
+import { ToolDeeds } from '../../domain/session/turn-facts.ts';
+import type { TurnFacts } from '../../domain/session/turn-facts.ts';
 import type { NewSessionEvent } from '../../domain/session/transcript.ts';
 import { expireApprovals } from './approval-store.ts';
 import { cleanText, jsonText } from './json.ts';
@@ -51,7 +53,26 @@ export function createSessionRunStore(database: Kysely<Database>): SessionRunSto
       return rows.map(sessionRun);
     },
     openTurn: async (plan) => await inTransaction(database, async (transaction) => await openTurn(transaction, plan)),
-    endTurn: async (input) => await inTransaction(database, async (transaction) => await endTurn(transaction, input)),
+    endTurn: async (input, facts) =>
+      await inTransaction(database, async (transaction) => await endTurn(transaction, input, facts)),
+    turnDeeds: async (sessionId, messageId) => {
+      const rows = await database
+        .selectFrom('session_event')
+        .select(sql`body -> 'did'`.as('did'))
+        .where('session_id', '=', sessionId)
+        .where('kind', '=', 'tool-result')
+        .where(sql<boolean>`body ? 'did'`)
+        .where('seq', '>', (query) =>
+          query
+            .selectFrom('session_event')
+            .select('seq')
+            .where('session_id', '=', sessionId)
+            .where('key', '=', messageKey(sessionId, messageId)),
+        )
+        .orderBy('seq')
+        .execute();
+      return rows.map(({ did }) => ToolDeeds.parse(did));
+    },
     abandonTurn: async (sessionId, message, options = {}) =>
       await inTransaction(database, async (transaction) => await abandonTurn(transaction, sessionId, message, options)),
   };
@@ -186,7 +207,7 @@ async function lastStep(database: Queries, sessionId: string): Promise<number> {
   return calls.step;
 }
 
-async function endTurn(database: Queries, input: EndTurnInput): Promise<void> {
+async function endTurn(database: Queries, input: Omit<EndTurnInput, 'before'>, facts: TurnFacts = {}): Promise<void> {
   const { sessionId, messageId, turn, outcome, message, code, durationMs, goesOn } = input;
   const run = await lockRun(database, sessionId);
   if (run === undefined) throw noSession(sessionId);
@@ -211,9 +232,12 @@ async function endTurn(database: Queries, input: EndTurnInput): Promise<void> {
         text: text.slice(0, answerText).toWellFormed(),
         ...usage,
         durationMs,
+        ...facts,
       },
     },
   ]);
+  if (Object.keys(facts).length > 0)
+    await appendSessionEvents(database, sessionId, [{ key: `${key}:ended`, kind: 'turn-end', body: facts }]);
   await database
     .updateTable('run')
     .set({

@@ -112,7 +112,6 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
     reloadPrd: (input) => store.reloadPrd(input),
-    endTurn: (input) => store.endTurn(input),
     checkAnswer: createCheckAnswer(store),
     ...createAgentCalls(store),
   };
@@ -128,7 +127,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
       ...createGateActivities({ store: hostStore, repositories, runCommand, cancellationSignal }),
       ...createProgressActivities({ store: hostStore, hostId, git }),
       ...createPrdFileActivities(onHost),
-      ...createSessionActivities({ store: hostStore, hostId, skills, runHooks }),
+      ...createSessionActivities({ store: hostStore, git, hostId, skills, runHooks }),
     }),
     {
       leaseLost: async (lost) => {

@@ -63,8 +63,9 @@ beforeEach(async () => {
   const cancellationSignal = () => new AbortController().signal;
   const runCommand = createRunCommand(processes);
   const runHooks = createRunHooks({ store, runCommand, inputFolder, cancellationSignal });
-  sessions = createSessionActivities({ store, hostId: 'tiger', skills, runHooks });
-  tools = createToolActivities({ store, git: createGit(processes), runCommand, cancellationSignal, skills });
+  const git = createGit(processes);
+  sessions = createSessionActivities({ store, git, hostId: 'tiger', skills, runHooks });
+  tools = createToolActivities({ store, git, runCommand, cancellationSignal, skills });
   api = await startApi(store, { extensions });
   await store.openSession({
     sessionId,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -41,6 +42,7 @@ beforeEach(async () => {
   const processes = { env: bareEnvironment(folder), processDir: path.join(folder, '.processes') };
   sessions = createSessionActivities({
     store,
+    git: createGit(processes),
     hostId: 'tiger',
     skills: async () => [],
     runHooks: async () => ({ kind: 'passed' }),
@@ -346,4 +348,102 @@ test('a turn whose workflow somebody has ended in the engine is an error, and sa
   const session = await api.client.getSession(sessionId);
   expect(session).toMatchObject({ status: 'error', message: 'its workflow was ended in the engine' });
   expect(await kinds()).toEqual(['turn-started', 'turn-ended']);
+});
+
+const write = (id: string, file: string) => ({ id, name: 'write', args: { path: file, content: id } });
+const bash = (id: string, command: string) => ({ id, name: 'bash', args: { command } });
+
+/** A turn with these calls, one after the other, ended twice; what its end says of it. */
+async function worked(messageId: string, steps: readonly RequestedToolCall[], others = () => {}) {
+  const opened = await turn(messageId);
+  if (opened.kind !== 'opened') throw new Error('answered');
+  const { firstStep, before, turn: number } = opened;
+  others();
+  for (const [index, request] of steps.entries()) {
+    await answered(firstStep + index, [request]);
+    await tools.toolCall({ ...call(firstStep + index, request.id), attempt: number });
+  }
+  const input = { ...end(messageId, number), ...(before === undefined ? {} : { before }) };
+  await sessions.endTurn(input);
+  writeFileSync(path.join(folder, 'late.txt'), 'after the end');
+  await sessions.endTurn(input);
+  rmSync(path.join(folder, 'late.txt'));
+  const events = await store.readRunEvents(sessionId, { afterSeq: 0, limit: 100, kinds: ['turn-ended'] });
+  const { body } = events.at(-1) ?? {};
+  const rows = (await store.readSession(sessionId)).filter(({ kind }) => kind === 'turn-end');
+  return { changes: [], commands: [], ...body, rows: rows.map((row) => row.body) };
+}
+
+test('the end of a turn says which files it has changed, shell commands included, and which commands have ended how', async () => {
+  const git = (...args: readonly string[]) =>
+    execFileSync('git', ['-c', 'user.name=A', '-c', 'user.email=a@b.c', ...args], { cwd: folder });
+  writeFileSync(path.join(folder, '.gitignore'), '.processes\n*.log\n');
+  writeFileSync(path.join(folder, 'old.txt'), 'old');
+  git('init', '-q');
+  git('add', '-A');
+  git('commit', '-q', '-m', 'first');
+  writeFileSync(path.join(folder, 'mine.txt'), 'of the person');
+  await open();
+  const changes = {
+    total: 3,
+    files: [
+      { path: 'a.txt', change: 'added' },
+      { path: 'old.txt', change: 'deleted' },
+      { path: 'x.log', change: 'added' },
+    ],
+  };
+  const calls = [
+    write('w1', 'a.txt'),
+    write('w2', 'x.log'),
+    write('w3', 'reverted.txt'),
+    bash('b1', 'test -f old.txt'),
+    bash('b2', 'rm old.txt reverted.txt'),
+    bash('b3', 'test -f old.txt'),
+  ];
+  const commands = [
+    { command: 'rm old.txt reverted.txt', exitCode: 0 },
+    { command: 'test -f old.txt', exitCode: 1 },
+  ];
+  expect(await worked('a', calls)).toMatchObject({ changes, commands, rows: [{ changes, commands }] });
+});
+
+test('a turn that only looked has changed nothing, whatever others did meanwhile', async () => {
+  execFileSync('git', ['init', '-q'], { cwd: folder });
+  await open();
+  const others = () => writeFileSync(path.join(folder, 'mine.txt'), 'of the person');
+  const look = { id: 'l', name: 'list', args: {} };
+  expect(await worked('a', [look], others)).toMatchObject({ changes: [], commands: [], rows: [] });
+});
+
+test('without git the tools alone say what was changed', async () => {
+  await open();
+  const patch =
+    '*** Begin Patch\n*** Delete File: a.txt\n*** Update File: b.txt\n*** Move to: c.txt\n@@\n-b\n+c\n*** End Patch';
+  await worked('a', [write('w', 'a.txt'), write('b\n', 'b.txt')]);
+  const edit = { id: 'e', name: 'edit', args: { path: 'c.txt', old_string: 'c', new_string: 'd' } };
+  const { changes } = await worked('b', [
+    { id: 'p', name: 'apply_patch', args: { patch } },
+    edit,
+    bash('x', 'touch unseen'),
+  ]);
+  expect(changes).toEqual({
+    total: 3,
+    files: [
+      { path: 'a.txt', change: 'deleted' },
+      { path: 'b.txt', change: 'deleted' },
+      { path: 'c.txt', change: 'added' },
+    ],
+  });
+});
+
+test('a command that a batch has run, and one that its time has cut off, are told as well', async () => {
+  await open();
+  const batch = { id: 'x', name: 'batch', args: { calls: [{ tool: 'bash', args: { command: 'false' } }] } };
+  const slow = { id: 's', name: 'bash', args: { command: 'sleep 20', timeout: 1 } };
+  expect(await worked('a', [batch, slow])).toMatchObject({
+    commands: [
+      { command: 'false', exitCode: 1 },
+      { command: 'sleep 20', exitCode: null },
+    ],
+  });
 });

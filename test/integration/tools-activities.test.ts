@@ -131,7 +131,13 @@ describe('a tool call', () => {
     expect(result.ok).toBe(true);
     expect(file('src/new.js')).toBe('x\n');
     expect(await results()).toEqual([
-      { callId: 'c1', tool: 'write', ok: true, output: 'created src/new.js (1 lines, 2 bytes)' },
+      {
+        callId: 'c1',
+        tool: 'write',
+        ok: true,
+        output: 'created src/new.js (1 lines, 2 bytes)',
+        did: { files: [{ path: 'src/new.js', change: 'added' }], commands: [] },
+      },
     ]);
     const after = await checkpoint();
     expect(after).not.toBe(before);

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 import { asCodetetherError, exitCodes } from '../../../domain/errors.ts';
 import type { RunEvent } from '../../../domain/run/events.ts';
+import { turnFactLines } from '../../output/turn-facts.ts';
 import { turnEndLine, turnLine } from '../../output/turn.ts';
 import { lookOf, paint } from '../../output/terminal.ts';
 import { formatCost, formatTokens } from '../../output/format.ts';
@@ -159,6 +160,7 @@ class Chat {
       this.#pending.shift();
       this.#clearPrompt();
       if (ended.body.text !== '') print(stdout, [ended.body.text]);
+      for (const line of turnFactLines(ended.body, look)) this.#note(paint(line, 'dim', look));
       this.#note(paint(turnEndLine(ended.body, look), 'dim', look));
       this.#prompt();
     } finally {

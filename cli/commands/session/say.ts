@@ -7,6 +7,7 @@ import type { OnAsk } from '../../../domain/run/approval.ts';
 import type { RunEvent } from '../../../domain/run/events.ts';
 import { projectFiles, projectOf } from '../../../services/config/extension-files.ts';
 import { exitCodeOf } from '../../output/final.ts';
+import { turnFactLines } from '../../output/turn-facts.ts';
 import { turnEndLine, turnLine, turnObjects } from '../../output/turn.ts';
 import { lookOf } from '../../output/terminal.ts';
 import { cleanLine } from '../../output/text.ts';
@@ -261,6 +262,7 @@ async function finished(
 ): Promise<number> {
   const { body } = ended;
   await writeResult(context, { sessionId, body }, options);
+  for (const line of turnFactLines(body, lookOf(context.stderr, context.environment))) note(line);
   note(turnEndLine(body, lookOf(context.stderr, context.environment)));
   const handle = shortSessionId(sessionId);
   note(
