@@ -10,10 +10,12 @@ import type { Git } from '../workspace/git.ts';
  * change (null: it is not there).
  *
  * ```json
- * { "head": "4f2a…", "files": { "src/a.ts": "120:1763700000000" } }
+ * { "top": "/home/me/todo", "head": "4f2a…", "files": { "src/a.ts": "120:1763700000000" } }
  * ```
  */
 export const FolderState = z.object({
+  /** The repository's top folder, which the files are relative to. */
+  top: z.string(),
   /** Null before the first commit. */
   head: z.string().nullable(),
   files: z.record(z.string(), z.string().nullable()),
@@ -29,7 +31,7 @@ const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
 export async function readFolderState(git: Git, folder: string): Promise<FolderState | undefined> {
   return await unlessUnreadable(async () => {
     const [top, status] = await Promise.all([topOf(git, folder), readStatus(git, folder)]);
-    return { head: status.head, files: await printsOf(top, [...status.files.keys()]) };
+    return { top, head: status.head, files: await printsOf(top, [...status.files.keys()]) };
   });
 }
 
@@ -43,7 +45,8 @@ export async function changesSince(
   before: FolderState,
 ): Promise<readonly FileChange[] | undefined> {
   return await unlessUnreadable(async () => {
-    const [top, status] = await Promise.all([topOf(git, folder), readStatus(git, folder)]);
+    const { top } = before;
+    const status = await readStatus(git, folder);
     const files = status.head === before.head ? status.files : await sinceCommit(git, top, before.head, status);
     const known = Object.keys(before.files);
     const prints = await printsOf(top, known);
