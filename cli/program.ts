@@ -59,6 +59,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'answer no',
     load: async () => ({ command: (await import('./commands/approvals.ts')).denyCommand }),
   },
+  stats: {
+    group: work,
+    summary: 'what models, tools and files came to',
+    load: async () => await import('./commands/stats.ts'),
+  },
   ui: {
     group: work,
     summary: 'open a run, or all of them, in the Temporal UI',

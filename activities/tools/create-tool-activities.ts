@@ -67,6 +67,9 @@ export interface ToolActivitiesDeps {
 /** A quick tool's start is written together with its end; one that takes longer is announced after this time. */
 const announceAfterMs = 40;
 const outputLineIntervalMs = 250;
+/** Of an event. */
+const mostFiles = 50;
+const mostPathCharacters = 300;
 /** Rows at the end of a transcript that hold a step's calls and results in all but the strangest cases. */
 const usualTail = 64;
 
@@ -274,7 +277,15 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       ? await untilStored(() => createCheckpoint(git, workspace), signal)
       : workspace.checkpoint;
     const tool = cleanLine(call.request.name, 100);
-    const ended = { step, tool, label: call.label, ok: outcome.ok, durationMs };
+    const files = changedPaths(outcome);
+    const ended = {
+      step,
+      tool,
+      label: call.label,
+      ok: outcome.ok,
+      durationMs,
+      ...(files.length === 0 ? {} : { files }),
+    };
     await untilStored(
       () =>
         store.recordToolResult({
@@ -325,6 +336,10 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const { skills } = deps;
     return skills === undefined ? {} : { skills: () => skills(folder) };
   }
+}
+
+function changedPaths({ changedFiles = [] }: ToolOutcome): string[] {
+  return [...new Set(changedFiles.map(({ relative }) => cleanLine(relative, mostPathCharacters)))].slice(0, mostFiles);
 }
 
 function resultEvent(key: string, request: RequestedToolCall, outcome: ToolOutcome): NewSessionEvent {

@@ -155,8 +155,10 @@ export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
       if (tool === undefined) return unknownTool(name, [...byName.keys()]);
       const { ok, output, changedFiles = [] } = await tool.call(rawArguments, context);
       const { languageServers } = means;
-      if (languageServers === undefined || changedFiles.length === 0) return { ok, output };
-      return { ok, output: `${output}${await errorsAfterEdit(languageServers, changedFiles, context)}` };
+      // A batch holds what its calls were told.
+      const isTold = languageServers === undefined || changedFiles.length === 0 || tool === batch;
+      const more = isTold ? '' : await errorsAfterEdit(languageServers, changedFiles, context);
+      return { ok, output: `${output}${more}`, ...(changedFiles.length === 0 ? {} : { changedFiles }) };
     },
     describe: (name, rawArguments) =>
       find(name)?.describe(rawArguments) ?? { risk: 'read', label: cleanLine(`${name} (no such tool)`, 100) },

@@ -94,7 +94,15 @@ export const runEventBodies = {
     mayHaveCost: z.boolean(),
     nextModel: z.string().nullable(),
   }),
-  'tool-ended': z.object({ step: count, tool: z.string(), label: z.string(), ok: z.boolean(), durationMs: count }),
+  'tool-ended': z.object({
+    step: count,
+    tool: z.string(),
+    label: z.string(),
+    ok: z.boolean(),
+    durationMs: count,
+    /** Those that the tool says it has changed, 50 at most; what a command has changed is not known. */
+    files: z.array(z.string()).exactOptional(),
+  }),
   'tool-interrupted': z.object({ step: count, tool: z.string(), rerun: z.boolean() }),
   'gate-ended': z.object({
     gate: z.string(),

@@ -12,6 +12,7 @@ import { answerWithProblems } from './problems.ts';
 import { reloadRoutes } from './reload-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { statsRoutes } from './stats-routes.ts';
 import { storyRoutes } from './story-routes.ts';
 import { systemRoutes } from './system-routes.ts';
 
@@ -42,6 +43,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(rollbackRoutes(deps));
   await app.register(sessionRoutes(deps));
   await app.register(reloadRoutes(deps));
+  await app.register(statsRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));
   return app;
 }

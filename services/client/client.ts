@@ -33,6 +33,7 @@ import type {
   StoryDetailView,
   StoryVerb,
 } from '../../domain/contracts/api.ts';
+import type { StatsRequest, StatsView } from '../../domain/contracts/stats.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { runEvents } from './run-events.ts';
 import type { RunEventsOptions } from './run-events.ts';
@@ -80,6 +81,8 @@ export interface Client {
   forkSession(sessionId: string, request: ForkRequest): Promise<SessionView>;
   renameSession(sessionId: string, title: string): Promise<SessionView>;
   deleteSession(sessionId: string): Promise<SessionView>;
+  /** What models, tools and files came to. */
+  stats(query: StatsRequest): Promise<StatsView>;
   /** Like `events`; ends when no turn is under way. */
   sessionEvents(sessionId: string, options?: RunEventsOptions): AsyncIterable<RunEvent>;
   health(): Promise<HealthView>;
@@ -179,6 +182,12 @@ export function createClient(options: { readonly socketPath: string }): Client {
       }),
     deleteSession: async (sessionId) =>
       await requestJson({ socketPath, method: 'DELETE', path: sessionPath(sessionId), timeoutMs: answerMs }),
+    stats: async ({ folder = [], ...query }) => {
+      const search = new URLSearchParams();
+      for (const each of folder) search.append('folder', each);
+      for (const [name, value] of Object.entries(query)) if (value !== undefined) search.append(name, String(value));
+      return await get(`/v1/stats?${search.toString()}`);
+    },
     sessionEvents: (sessionId, eventsOptions = {}) =>
       runEvents(socketPath, `${sessionPath(sessionId)}/events`, eventsOptions),
     health: async () => await get('/health'),
