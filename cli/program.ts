@@ -39,6 +39,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'conversations with agents: list, show, attach, fork, undo, …',
     load: async () => await import('./commands/sessions.ts'),
   },
+  context: {
+    group: work,
+    summary: "what a session's model is sent: budget, browse, pin, reset",
+    load: async () => await import('./commands/context.ts'),
+  },
   trust: {
     group: work,
     summary: "let a project's own agents, commands, skills and hooks be obeyed",

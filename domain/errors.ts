@@ -135,6 +135,10 @@ export const errorCatalogue = {
   'run-active': state('The run is being worked on.', 'Attach to it, or stop it first.'),
   'session-busy': state('The session has too much to do already.', 'Wait for some of its turns, or interrupt it.'),
   'session-idle': state('The session is not working on anything.', 'Send it a message.'),
+  'context-refused': state(
+    'The context of the session cannot be changed so.',
+    'Look at it: codetether context budget.',
+  ),
   'output-schema-mismatch': internal(
     'The answer does not follow its schema, also after the model was told.',
     'Ask again, or ask for less.',

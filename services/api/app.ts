@@ -5,6 +5,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { CodetetherError } from '../../domain/errors.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import type { ApiDeps } from './deps.ts';
+import { contextRoutes } from './context-routes.ts';
 import { rollbackRoutes } from './rollback-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { requirePermissions } from './permissions.ts';
@@ -42,6 +43,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(storyRoutes(deps));
   await app.register(rollbackRoutes(deps));
   await app.register(sessionRoutes(deps));
+  await app.register(contextRoutes(deps));
   await app.register(reloadRoutes(deps));
   await app.register(statsRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));

@@ -33,6 +33,14 @@ import type {
   StoryDetailView,
   StoryVerb,
 } from '../../domain/contracts/api.ts';
+import type {
+  ContextView,
+  PinRequest,
+  PinResponse,
+  ResetRequest,
+  ResetResponse,
+  TurnView,
+} from '../../domain/contracts/context.ts';
 import type { StatsRequest, StatsView } from '../../domain/contracts/stats.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { runEvents } from './run-events.ts';
@@ -81,6 +89,11 @@ export interface Client {
   forkSession(sessionId: string, request: ForkRequest): Promise<SessionView>;
   renameSession(sessionId: string, title: string): Promise<SessionView>;
   deleteSession(sessionId: string): Promise<SessionView>;
+  /** What the session's model is sent. */
+  context(sessionId: string): Promise<ContextView>;
+  contextTurn(sessionId: string, turn: number): Promise<TurnView>;
+  pin(sessionId: string, request: PinRequest): Promise<PinResponse>;
+  resetContext(sessionId: string, request: ResetRequest): Promise<ResetResponse>;
   /** What models, tools and files came to. */
   stats(query: StatsRequest): Promise<StatsView>;
   /** Like `events`; ends when no turn is under way. */
@@ -182,6 +195,16 @@ export function createClient(options: { readonly socketPath: string }): Client {
       }),
     deleteSession: async (sessionId) =>
       await requestJson({ socketPath, method: 'DELETE', path: sessionPath(sessionId), timeoutMs: answerMs }),
+    context: async (sessionId) => await get(`${sessionPath(sessionId)}/context`),
+    contextTurn: async (sessionId, turn) => await get(`${sessionPath(sessionId)}/context/turns/${turn}`),
+    pin: async (sessionId, body) => {
+      const path = `${sessionPath(sessionId)}/context/pin`;
+      return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: answerMs });
+    },
+    resetContext: async (sessionId, body) => {
+      const path = `${sessionPath(sessionId)}/context/reset`;
+      return await requestJson({ socketPath, method: 'POST', path, body, timeoutMs: answerMs });
+    },
     stats: async ({ folder = [], ...query }) => {
       const search = new URLSearchParams();
       for (const each of folder) search.append('folder', each);
