@@ -69,6 +69,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'what models, tools and files came to',
     load: async () => await import('./commands/stats.ts'),
   },
+  worktree: {
+    group: work,
+    summary: 'git worktrees of this repository: list, open, workspace, cleanup',
+    load: async () => await import('./commands/worktree.ts'),
+  },
   ui: {
     group: work,
     summary: 'open a run, or all of them, in the Temporal UI',

@@ -96,6 +96,8 @@ export const errorCatalogue = {
     next: 'Use a credential with the named permission.',
   },
   'git-unusable': usage('git is missing or too old.', 'Install git 2.38 or newer, and put it on the PATH.'),
+  'git-failed': internal('A git command has failed.', "Read git's message."),
+  'editor-missing': usage('There is no editor that could be started.', 'Set VISUAL or EDITOR to the command of yours.'),
   'not-a-repository': usage('The folder is not in a git repository.', 'Run git init, or go to the repository.'),
   'repository-empty': usage(
     'The repository has no commit yet.',

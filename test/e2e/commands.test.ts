@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestStack, repositoryFolder } from '../support/test-stack.ts';
+import { createExampleRepository, createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
 import type { TestStack } from '../support/test-stack.ts';
 
 let stack: TestStack;
@@ -85,4 +86,131 @@ test('a context is looked at, pinned, and reset: the model itself sums it up bef
   expect(await told(['context', 'reset', '--summary', 'all is well'], path)).toContain('your summary stands');
   const nothing = await stack.cli(['context', 'reset'], { cwd: path });
   expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining('[context-refused]')]);
+}, 60_000);
+
+/** A repository with a worktree for each state. */
+async function manyWorktrees(): Promise<string> {
+  const path = join(await repositoryFolder(), 'todo');
+  await mkdir(path);
+  await git(path, 'init', '--quiet', '--initial-branch', 'main');
+  await git(path, 'commit', '--quiet', '--allow-empty', '--message', 'start');
+  for (const name of ['ready', 'dirty', 'unmerged', 'locked', 'gone', 'here'])
+    await git(path, 'worktree', 'add', '--quiet', '-b', `work/${name}`, join(path, '..', 'trees', name));
+  const tree = (name: string) => join(path, '..', 'trees', name);
+  await writeFile(join(tree('dirty'), 'new.txt'), 'x');
+  await git(tree('unmerged'), 'commit', '--quiet', '--allow-empty', '--message', 'mine');
+  await git(path, 'worktree', 'lock', tree('locked'));
+  await rm(tree('gone'), { recursive: true });
+  return path;
+}
+
+interface Cleanup {
+  readonly base: string;
+  readonly applied: boolean;
+  readonly entries: readonly {
+    readonly path: string;
+    readonly branch: string | null;
+    readonly state: string;
+    readonly error?: string;
+    readonly run?: string;
+  }[];
+}
+
+async function cleanup(cwd: string, ...args: readonly string[]): Promise<Cleanup & { readonly code: number }> {
+  const { code, stdout, stderr } = await stack.cli(['worktree', 'cleanup', '--json', ...args], { cwd });
+  expect(stdout, stderr).not.toBe('');
+  return { code, ...(JSON.parse(stdout) as Cleanup) };
+}
+const states = ({ entries }: Cleanup) =>
+  Object.fromEntries(entries.map(({ path, state }) => [path.split('/').at(-1), state]));
+
+test('worktrees are cleaned up where nothing is lost by it, after they were shown; branches stay', async () => {
+  const path = await manyWorktrees();
+  const trees = join(path, '..', 'trees');
+  const expected = { todo: 'primary', dirty: 'dirty', unmerged: 'unmerged', locked: 'locked', here: 'current' };
+  const preview = await cleanup(join(trees, 'here'));
+  expect(preview).toMatchObject({ base: 'main', applied: false, code: 0 });
+  expect(states(preview)).toEqual({ ...expected, ready: 'ready', gone: 'prunable' });
+  expect(existsSync(join(trees, 'ready'))).toBe(true);
+  expect(states(await cleanup(path, '--root', join(trees, 'locked')))).toEqual({ locked: 'locked' });
+
+  const applied = await cleanup(join(trees, 'here'), '--apply');
+  expect(states(applied)).toEqual({ ...expected, ready: 'removed', gone: 'removed' });
+  expect(applied.code).toBe(0);
+  expect(readdirSync(trees).toSorted()).toEqual(['dirty', 'here', 'locked', 'unmerged']);
+  expect(await git(path, 'branch', '--list', 'work/*')).toMatch(/work\/gone[^]*work\/ready/);
+  const unknown = await stack.cli(['worktree', 'cleanup', '--base', 'nowhere'], { cwd: path });
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('there is no nowhere here')]);
+}, 60_000);
+
+test('a worktree that cannot be removed is told, with exit code 1', async () => {
+  const path = await manyWorktrees();
+  // git refuses to remove a worktree that has a submodule, although it is clean.
+  const [library, tree] = [join(path, '..', 'library'), join(path, '..', 'trees', 'ready')];
+  await git(path, 'init', '--quiet', library);
+  await git(library, 'commit', '--quiet', '--allow-empty', '--message', 'start');
+  await git(tree, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', library, 'library');
+  await git(tree, 'commit', '--quiet', '--message', 'library');
+  await git(path, 'merge', '--quiet', 'work/ready');
+  const applied = await cleanup(path, '--apply', '--root', tree);
+  expect(applied).toMatchObject({ code: 1, entries: [{ state: 'removal_failed', branch: 'work/ready' }] });
+  expect(applied.entries[0]?.error).toContain('submodules');
+  expect(existsSync(tree)).toBe(true);
+}, 60_000);
+
+test('what a run or a session works in is never cleaned up', async () => {
+  const { path, model } = await createExampleRepository({ delayMs: 100 });
+  await git(path, 'worktree', 'add', '--quiet', '-b', 'mine', join(path, '..', 'mine'));
+  const script = join(path, '..', 'slow.json');
+  const turns = [{ text: 'slow', delayMs: 8_000 }];
+  await writeFile(script, JSON.stringify({ version: 1, stories: { main: { attempts: [{ turns }] } } }));
+  const run = stack.start(['ralph', 'run', '--model', model, '--json'], { cwd: path });
+  const session = stack.start(['run', 'wait', '--model', `scripted/${script}`], { cwd: join(path, '..', 'mine') });
+  let seen: Cleanup['entries'] = [];
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline;) {
+    seen = (await cleanup(path)).entries.filter(({ state }) => state === 'in_use');
+    if (seen.length > 1 && seen.some(({ path: at }) => at.endsWith('/mine'))) break;
+  }
+  expect(seen.find(({ path: at }) => at.endsWith('/mine'))?.run).toMatch(/^session:/);
+  expect(seen.find(({ path: at }) => at.includes('/.codetether-worktrees/'))?.run).toMatch(/^ralph:/);
+  await cleanup(path, '--apply');
+  expect((await run.result).code).toBe(0);
+  expect((await session.result).stdout).toBe('slow\n');
+}, 120_000);
+
+test('worktrees are listed, opened in the editor that is set, and written to a workspace file', async () => {
+  const path = await manyWorktrees();
+  const trees = join(path, '..', 'trees');
+  expect(await told(['worktree', 'list'], path)).toContain(`\nready\twork/ready\t${join(trees, 'ready')}\n`);
+  const { stdout } = await stack.cli(['worktree', 'list', '--json'], { cwd: path });
+  expect(JSON.parse(stdout)).toContainEqual(
+    expect.objectContaining({ name: 'gone', branch: 'work/gone', path: join(trees, 'gone'), prunable: true }),
+  );
+  const editor = join(path, '..', 'code');
+  await writeFile(editor, `#!/bin/sh\necho "$@" >> ${join(path, '..', 'opened')}\n`);
+  await chmod(editor, 0o755);
+  const codetether = async (...args: string[]) => {
+    stack.env['VISUAL'] = editor;
+    try {
+      return await stack.cli(['worktree', ...args], { cwd: path });
+    } finally {
+      delete stack.env['VISUAL'];
+    }
+  };
+  expect((await codetether('open', 'ready', '-r')).code).toBe(0);
+  expect((await codetether('open', 'work/dirty')).code).toBe(0);
+  expect((await codetether('open', 'gone')).stderr).toContain('is gone');
+  expect((await codetether('open', 'redy')).stderr).toContain('did you mean ready?');
+  const dest = join(path, '..', 'all.code-workspace');
+  await writeFile(dest, '{"settings": {"a": 1}, "folders": []}');
+  expect((await codetether('workspace', '--dest', dest, '--open')).code).toBe(0);
+  const workspace = JSON.parse(await readFile(dest, 'utf8')) as { readonly folders: readonly object[] };
+  expect(workspace).toMatchObject({ settings: { a: 1 } });
+  expect(workspace.folders).toHaveLength(6);
+  expect(await readFile(join(path, '..', 'opened'), 'utf8')).toBe(
+    `-r ${join(trees, 'ready')}\n${join(trees, 'dirty')}\n${dest}\n`,
+  );
+  for (const name of ['VISUAL', 'EDITOR']) delete stack.env[name];
+  const none = await stack.cli(['worktree', 'open', 'ready'], { cwd: path });
+  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('[editor-missing]')]);
 }, 60_000);
