@@ -418,7 +418,7 @@ export interface PrdFileActivities {
 
 // ── housekeeping (on the host) ───────────────────────────────────────────────
 
-/** A worktree, or a branch or other ref, that is named as those of runs are. */
+/** A worktree, or a branch or other ref, that is named as those of runs are; or a build folder in such a worktree. */
 export interface Leftover {
   /** Null for a run that this database does not know. */
   readonly runId: string | null;
@@ -434,6 +434,14 @@ export interface Leftover {
   readonly error?: string;
 }
 
+/**
+ * - `worktrees`: worktrees only; their branches and refs stay
+ * - `artifacts`: build folders in worktrees, also in those that are kept; nothing else
+ *
+ * Default: worktrees, branches and refs.
+ */
+export type CleanUpWhat = 'worktrees' | 'artifacts';
+
 export interface CleanUpResult {
   /** At most 50. */
   readonly entries: readonly Leftover[];
@@ -443,7 +451,7 @@ export interface CleanUpResult {
 
 export interface HousekeepingActivities {
   /** Finds what runs that are over have left behind, and removes it if told to. Nothing of a run that is active is looked at. */
-  cleanUp(input: { readonly apply: boolean }): Promise<CleanUpResult>;
+  cleanUp(input: { readonly apply: boolean; readonly what?: CleanUpWhat }): Promise<CleanUpResult>;
 }
 
 export type HostActivities = ToolActivities &

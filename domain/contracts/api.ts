@@ -331,6 +331,12 @@ export const CheckLogView = z.object({ log: z.string() });
 export type CheckLogView = z.infer<typeof CheckLogView>;
 
 /** GET /v1/cleanup: what runs that are over have left behind. POST /v1/cleanup: the same, removed. */
+export const CleanupQuery = z.strictObject({
+  /** Only worktrees, with their branches kept; or only build folders in worktrees of runs that are over. */
+  what: z.enum(['worktrees', 'artifacts']).exactOptional(),
+});
+export type CleanupQuery = z.infer<typeof CleanupQuery>;
+
 export const CleanupView = z.object({
   entries: z.array(
     z.object({

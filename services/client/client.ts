@@ -7,6 +7,7 @@ import type {
   AnswerApprovalRequest,
   ApprovalListView,
   ApprovalView,
+  CleanupQuery,
   CleanupView,
   ForkRequest,
   HealthView,
@@ -74,7 +75,7 @@ export interface Client {
   listApprovals(): Promise<ApprovalListView>;
   answerApproval(id: string, answer: AnswerApprovalRequest): Promise<ApprovalView>;
   /** @param apply remove what is of no use; else only look */
-  cleanUp(apply: boolean): Promise<CleanupView>;
+  cleanUp(apply: boolean, query?: CleanupQuery): Promise<CleanupView>;
   hosts(): Promise<HostListView>;
   startSession(request: StartSessionRequest): Promise<MessageResponse>;
   sendMessage(sessionId: string, request: MessageRequest): Promise<MessageResponse>;
@@ -143,8 +144,10 @@ export function createClient(options: { readonly socketPath: string }): Client {
     },
     resume: async (runId, body) =>
       await requestJson({ socketPath, method: 'POST', path: `${runPath(runId)}/resume`, body, timeoutMs: startMs }),
-    cleanUp: async (apply) =>
-      await requestJson({ socketPath, method: apply ? 'POST' : 'GET', path: '/v1/cleanup', timeoutMs: startMs }),
+    cleanUp: async (apply, { what } = {}) => {
+      const path = `/v1/cleanup${what === undefined ? '' : `?what=${what}`}`;
+      return await requestJson({ socketPath, method: apply ? 'POST' : 'GET', path, timeoutMs: startMs });
+    },
     hosts: async () => await get('/v1/hosts'),
     startSession: async (body) =>
       await requestJson({ socketPath, method: 'POST', path: '/v1/sessions', body, timeoutMs: startMs }),
