@@ -74,6 +74,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'git worktrees of this repository: list, open, workspace, cleanup',
     load: async () => await import('./commands/worktree.ts'),
   },
+  pr: {
+    group: work,
+    summary: 'open a pull request of a branch or a run',
+    load: async () => await import('./commands/pr.ts'),
+  },
   ui: {
     group: work,
     summary: 'open a run, or all of them, in the Temporal UI',

@@ -217,6 +217,24 @@ export const errorCatalogue = {
     "The repository's shared remote does not answer.",
     'Check its address, the network and the credentials that git uses there; a run that goes on tries again by itself.',
   ),
+  'remote-not-github': usage(
+    'The remote is not a repository at GitHub.',
+    'Add the remote that is: git remote add origin git@github.com:OWNER/NAME.git',
+  ),
+  'head-not-pushed': state('The branch is not at the remote as it is here.', 'Push it with git push.'),
+  'github-token-missing': usage('There is no token for GitHub.', 'Set GITHUB_TOKEN or GH_TOKEN.'),
+  'github-token-refused': {
+    ...usage('GitHub does not take the token.', 'Set GITHUB_TOKEN or GH_TOKEN to one that is valid.'),
+    http: 401,
+    grpc: 16,
+    jsonrpc: -32007,
+  },
+  'github-refused': usage('GitHub has refused the request.', 'Correct what GitHub names.'),
+  'github-rate-limited': temporary('GitHub limits the rate of requests.', 'Try again when the limit ends.'),
+  'github-unreachable': temporary(
+    'GitHub does not answer.',
+    'Try again; https://www.githubstatus.com tells how it is.',
+  ),
   'hosts-lost': temporary(
     'No host is there that could go on with the work.',
     'Start one: codetether worker, or codetether up. See codetether hosts.',

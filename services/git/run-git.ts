@@ -35,7 +35,12 @@ export function gitIn(cwd: string, environment: Environment): Git {
         if (code === 'ENOENT') return reject(new CodetetherError('git-unusable', `git could not be started in ${cwd}`));
         const message = stderr.trim().replace(/^(fatal|error): /, '') || stdout.trim() || error.message;
         const command = `git ${args.slice(0, 2).join(' ')}`;
-        reject(new CodetetherError('git-failed', `${command}: ${message.slice(0, 1_000)}`));
+        reject(new CodetetherError('git-failed', `${command}: ${withoutCredentials(message).slice(0, 1_000)}`));
       });
     });
+}
+
+/** A remote's URL can hold a token. */
+function withoutCredentials(text: string): string {
+  return text.replace(/\/\/[^/@\s]+@/g, '//');
 }
