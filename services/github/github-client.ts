@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { GithubAccess } from './access.ts';
 
@@ -29,7 +29,7 @@ export function createGithubClient({ apiUrl, token }: GithubAccess, userAgent: s
     'user-agent': userAgent,
     'x-github-api-version': '2022-11-28',
   };
-  const hidden = (text: string): string => text.replaceAll(token.reveal(), '[redacted]').slice(0, shownCharacters);
+  const hidden = (words: string): string => words.replaceAll(token.reveal(), '[redacted]').slice(0, shownCharacters);
 
   const send = async <T>({ method, body }: GithubRequest<T>, url: string, redirects = 0): Promise<Answer> => {
     let answer: Answer;
@@ -68,8 +68,8 @@ interface Answer {
   readonly text: string;
 }
 
-function parsed<T>({ text }: Answer, schema: z.ZodType<T>, host: string): T {
-  const result = schema.safeParse(jsonOf(text));
+function parsed<T>(answer: Answer, schema: z.ZodType<T>, host: string): T {
+  const result = schema.safeParse(jsonOf(answer.text));
   if (result.success) return result.data;
   throw new CodetetherError('github-unreachable', `${host} answers in a way that is not understood`, {
     problems: result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`),
@@ -79,10 +79,10 @@ function parsed<T>({ text }: Answer, schema: z.ZodType<T>, host: string): T {
 
 function refused(
   answer: Answer,
-  { host, path, hidden }: { readonly host: string; readonly path: string; readonly hidden: (text: string) => string },
+  { host, path, hidden }: { readonly host: string; readonly path: string; readonly hidden: (words: string) => string },
 ): CodetetherError {
-  const { status, headers, text } = answer;
-  const { message, problems } = wordsOf(text);
+  const { status, headers } = answer;
+  const { message, problems } = wordsOf(answer.text);
   const said = hidden(message);
   const details = { status };
   if (status >= 500)
@@ -109,37 +109,40 @@ function refused(
 }
 
 /** When a rate limit ends; undefined when the answer is about something else. */
-function limitEnd({ status, headers, text }: Answer): Date | undefined {
+function limitEnd({ status, headers, text: body }: Answer): Date | undefined {
   if (status !== 403 && status !== 429) return undefined;
   const seconds = Number(headers.get('retry-after') ?? Number.NaN);
   if (Number.isFinite(seconds)) return new Date(Date.now() + seconds * 1_000);
   const reset = Number(headers.get('x-ratelimit-reset') ?? Number.NaN);
   if (headers.get('x-ratelimit-remaining') === '0' && Number.isFinite(reset)) return new Date(reset * 1_000);
-  return status === 429 || /rate limit/i.test(text) ? new Date(Date.now() + 60_000) : undefined;
+  return status === 429 || /rate limit/i.test(body) ? new Date(Date.now() + 60_000) : undefined;
 }
 
-/** `{"message": …, "errors": [{"message": …} or {"resource", "field", "code"}]}`; pages of proxies are no JSON. */
-function wordsOf(text: string): { readonly message: string; readonly problems: readonly string[] } {
-  const body = jsonOf(text);
-  const message = fieldOf(body, 'message');
-  const errors = fieldOf(body, 'errors');
+const text = z.string().nullish();
+const ErrorBody = z.object({
+  message: text,
+  errors: z
+    .array(z.union([z.string(), z.object({ message: text, resource: text, field: text, code: text })]))
+    .nullish(),
+});
+
+/** What GitHub says of an error; pages of proxies are no JSON. */
+function wordsOf(body: string): { readonly message: string; readonly problems: readonly string[] } {
+  const { message, errors } = ErrorBody.safeParse(jsonOf(body)).data ?? {};
   return {
-    message: typeof message === 'string' && message !== '' ? message : 'no reason given',
-    problems: (Array.isArray(errors) ? errors : []).slice(0, 10).map((error: unknown) => {
-      const words = typeof error === 'string' ? error : fieldOf(error, 'message');
-      if (typeof words === 'string') return words;
-      return ['resource', 'field', 'code'].map((key) => String(fieldOf(error, key) ?? '')).join(' ');
+    message: message ?? 'no reason given',
+    problems: (errors ?? []).slice(0, 10).map((error) => {
+      if (typeof error === 'string') return error;
+      return (
+        error.message ?? [error.resource, error.field, error.code].filter((part) => typeof part === 'string').join(' ')
+      );
     }),
   };
 }
 
-function fieldOf(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-}
-
-function jsonOf(text: string): unknown {
+function jsonOf(body: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(body);
   } catch {
     return undefined;
   }

@@ -2,8 +2,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createExampleRepository, createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
+import { createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
 import type { TestStack } from '../support/test-stack.ts';
+import { githubToken, startGithubServer } from '../support/github-server.ts';
 
 let stack: TestStack;
 beforeAll(async () => {
@@ -158,8 +159,42 @@ test('a worktree that cannot be removed is told, with exit code 1', async () => 
   expect(existsSync(tree)).toBe(true);
 }, 60_000);
 
+/** A repository with a PRD of these stories, and a model whose agents write one file each. */
+async function withPrd(
+  stories: readonly { readonly id: string; readonly title: string; readonly writes: string; readonly after?: string }[],
+  { delayMs = 0 }: { readonly delayMs?: number } = {},
+): Promise<{ readonly folder: string; readonly path: string; readonly model: string }> {
+  const folder = await repositoryFolder();
+  const [path, script] = [join(folder, 'todo'), join(folder, 'script.json')];
+  await mkdir(path);
+  await git(path, 'init', '--quiet', '--initial-branch', 'trunk');
+  const prd = {
+    project: 'todo',
+    feature: 'due dates',
+    branch_name: 'feature/due',
+    quality_checks: { test: 'test ! -e broken' },
+    user_stories: stories.map(({ id, title, after }) => ({
+      id,
+      title,
+      description: 'x',
+      acceptance_criteria: ['x'],
+      depends_on: after === undefined ? [] : [after],
+    })),
+  };
+  await writeFile(join(path, 'prd.json'), JSON.stringify(prd));
+  const turnsOf = (file: string) => [
+    { text: '', delayMs, tools: [{ name: 'write', args: { path: file, content: 'x\n' } }] },
+    { text: 'Done.' },
+  ];
+  const played = stories.map(({ id, writes }) => [id, { attempts: [{ turns: turnsOf(writes) }] }]);
+  await writeFile(script, JSON.stringify({ version: 1, stories: Object.fromEntries(played) }));
+  await git(path, 'add', '--all');
+  await git(path, 'commit', '--quiet', '--message', 'start');
+  return { folder, path, model: `scripted/${script}` };
+}
+
 test('what a run or a session works in is never cleaned up', async () => {
-  const { path, model } = await createExampleRepository({ delayMs: 100 });
+  const { path, model } = await withPrd([{ id: 'US-1', title: 'Slow', writes: 'a.txt' }], { delayMs: 6_000 });
   await git(path, 'worktree', 'add', '--quiet', '-b', 'mine', join(path, '..', 'mine'));
   const script = join(path, '..', 'slow.json');
   const turns = [{ text: 'slow', delayMs: 8_000 }];
@@ -214,3 +249,47 @@ test('worktrees are listed, opened in the editor that is set, and written to a w
   const none = await stack.cli(['worktree', 'open', 'ready'], { cwd: path });
   expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('[editor-missing]')]);
 }, 60_000);
+
+test('a pull request of a run has its evidence, and is of its branch', async () => {
+  const { folder, path, model } = await withPrd([
+    { id: 'US-1', title: 'Store <b>dates</b> | @all', writes: 'a.txt' },
+    { id: 'US-2', title: 'Never green', writes: 'broken', after: 'US-1' },
+  ]);
+  const bare = join(folder, 'todo.git');
+  await git(folder, 'init', '--quiet', '--bare', bare);
+  await git(path, 'config', `url.${bare}.insteadOf`, 'https://github.example/acme/todo.git');
+  await git(path, 'remote', 'add', 'origin', 'https://github.example/acme/todo.git');
+  const run = await stack.cli(['ralph', 'run', '--model', model, '--max-attempts', '1', '--json'], {
+    cwd: path,
+  });
+  expect(run.code, run.stderr).toBe(3);
+  const { run_id: runId } = JSON.parse(run.stdout) as { readonly run_id: string };
+
+  const github = await startGithubServer();
+  const create = async () => {
+    Object.assign(stack.env, { GITHUB_TOKEN: githubToken, GITHUB_API_URL: github.url });
+    try {
+      return await stack.cli(['pr', 'create', '--run', runId], { cwd: folder });
+    } finally {
+      for (const name of ['GITHUB_TOKEN', 'GITHUB_API_URL']) delete stack.env[name];
+    }
+  };
+  try {
+    const early = await create();
+    expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('git push -u origin feature/due')]);
+    await git(path, 'push', '--quiet', 'origin', 'trunk', 'feature/due');
+    const made = await create();
+    expect(made.stdout, made.stderr).toContain('PR_HEAD=feature/due\n');
+    expect((await create()).stderr).toContain('updated pull request 1');
+  } finally {
+    await github.close();
+  }
+  const [pull, ...more] = github.pulls;
+  expect([pull?.title, pull?.base.ref, more]).toEqual(['todo: due dates', 'trunk', []]);
+  expect(pull?.body).toContain('### 1 of 2 stories passed');
+  const commit = (await git(path, 'rev-parse', 'feature/due')).slice(0, 7);
+  expect(pull?.body).toContain(String.raw`| US-1  | Store &lt;b>dates&lt;/b> \| @`);
+  expect(pull?.body).toMatch(new RegExp(`all \\| passed +\\| 1 +\\| ${commit} \\| .*test ok`));
+  expect(pull?.body).toMatch(/US-2 +\| Never green +\| failed: .*\| 1 +\| – /);
+  expect(pull?.body).toMatch(/is quality-failed; `scripted\//);
+}, 90_000);
