@@ -7,8 +7,8 @@ const more = 'docs/commands.md';
 const exitCodes: HelpEnd['exitCodes'] = [
   [0, 'the pull request is there, and is as it was wanted'],
   [1, 'error'],
-  [2, 'command line, branch, token or what GitHub says is not right; nothing was changed'],
-  [75, 'GitHub does not answer or limits the rate: the same command can work later'],
+  [2, 'command line, branch or token is not right, or GitHub refuses'],
+  [75, 'GitHub does not answer, or limits the rate: try again later'],
 ];
 
 /** `codetether pr`: pull requests. What a command does is loaded when it is called. */

@@ -12,6 +12,7 @@ import {
   removeWorktree,
 } from '../../../services/git/worktrees.ts';
 import type { Worktree } from '../../../services/git/worktrees.ts';
+import { hasDatabase } from '../../../services/stack/has-database.ts';
 import { listTable } from '../../output/table.ts';
 import type { Column } from '../../output/table.ts';
 import { counted } from '../../output/text.ts';
@@ -171,6 +172,7 @@ interface User {
 /** Who works in worktrees of a repository now; asked for anew each time, since a run can begin meanwhile. */
 function liveUsers(context: Context, primary: string): () => Promise<readonly User[]> {
   return async () => {
+    if (!hasDatabase(context)) return [];
     const [{ runs }, { sessions }] = await ask(
       context,
       async (client) => await Promise.all([client.listRuns({ limit: 500 }), client.listSessions({ limit: 500 })]),
