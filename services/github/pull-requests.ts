@@ -50,14 +50,19 @@ const pausesMs = [500, 1_500, 4_000];
  * that a request whose answer was lost, and a second caller, lead to no second one. Three more tries when GitHub does not answer.
  * @throws what the client throws
  */
-export async function ensurePullRequest(client: GithubClient, wanted: WantedPullRequest): Promise<EnsuredPullRequest> {
+export async function ensurePullRequest(
+  client: GithubClient,
+  wanted: WantedPullRequest,
+  { onWait }: { readonly onWait: (reason: string, pauseMs: number) => void },
+): Promise<EnsuredPullRequest> {
   for (const pauseMs of pausesMs) {
     try {
       return await ensureOnce(client, wanted);
     } catch (error) {
-      const { code, problems } = asCodetetherError(error);
+      const { code, message, problems } = asCodetetherError(error);
       const isRaced = code === 'github-refused' && problems.some((problem) => /already exists/i.test(problem));
       if (code !== 'github-unreachable' && !isRaced) throw error;
+      onWait(message, pauseMs);
       await delay(pauseMs);
     }
   }

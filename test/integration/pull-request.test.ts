@@ -182,6 +182,7 @@ test.each<readonly [string, Fault]>([
   github.fail(fault);
   const ended = await create();
   expect(ended.code, ended.stderr).toBe(0);
+  expect(ended.stderr).toContain('; trying again in 0.5s\n');
   expect(github.pulls).toHaveLength(1);
 });
 

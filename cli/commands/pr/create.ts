@@ -12,6 +12,7 @@ import { createGithubClient } from '../../../services/github/github-client.ts';
 import { ensurePullRequest } from '../../../services/github/pull-requests.ts';
 import { parseRemote } from '../../../services/github/remote-address.ts';
 import type { GithubRepository } from '../../../services/github/remote-address.ts';
+import { formatDuration } from '../../output/format.ts';
 import { pullRequestJson, pullRequestLines, signatureOf } from '../../output/pull-request.ts';
 import { cleanLine } from '../../output/text.ts';
 import { ask, openContext, print } from '../ralph/context.ts';
@@ -52,7 +53,7 @@ export async function create(options: CreateOptions): Promise<number> {
   const commit = await requirePushed(git, { branch: head, remote });
   const feature = run === undefined ? undefined : `${run.view.project}: ${run.view.feature}`;
   const client = createGithubClient(access, `codetether/${packageVersion()}`);
-  const ensured = await ensurePullRequest(client, {
+  const wanted = {
     repository,
     head,
     base,
@@ -61,12 +62,18 @@ export async function create(options: CreateOptions): Promise<number> {
     body,
     signature: signatureOf({ head, commit, run }),
     draft,
-  });
+  };
+  const onWait = (reason: string, pauseMs: number) =>
+    print(context.stderr, [`${cleanLine(reason)}; trying again in ${formatDuration(pauseMs)}`]);
+  const ensured = await ensurePullRequest(client, wanted, { onWait });
   if (json) print(context.stdout, [JSON.stringify(pullRequestJson(ensured, commit))]);
   else {
     print(context.stdout, pullRequestLines(ensured));
     const { number } = ensured.pullRequest;
-    print(context.stderr, [`${ensured.kind} pull request ${number} of ${cleanLine(head)}`, ...ensured.differences]);
+    print(context.stderr, [
+      `${ensured.kind} pull request ${number} of ${cleanLine(head)}`,
+      ...ensured.differences.map(cleanLine),
+    ]);
   }
   return exitCodes.completed;
 }
