@@ -180,7 +180,9 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const why =
       input.tools !== undefined && !mayCall({ tools: input.tools }, { ...request, risk: 'read' })
         ? `this agent has these tools: ${input.tools.join(', ')}`
-        : `${name} changes things, and this agent only reads`;
+        : input.isPlanning === true
+          ? `${name} would change something, and this is plan mode. Go on planning without it; plan_exit asks whether the plan is to be carried out`
+          : `${name} changes things, and this agent only reads`;
     const output = `error: not run: ${why}`;
     const key = toolCallKey(input.sessionId, input.step, input.callId);
     await store.appendSessionEvents(input.sessionId, [resultEvent(key, request, { ok: false, output })]);
@@ -262,7 +264,8 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     let outcome: ToolOutcome;
     try {
       const session = openToolSession(sessions, input);
-      const context = await toolContext(workspace, { session, signal, onLine: (line) => lines.add(`${line}\n`) });
+      const onLine = (line: string) => lines.add(`${line}\n`);
+      const context = await toolContext(workspace, { session, signal, rules: input, onLine });
       outcome = await registry.call(call.request.name, call.request.args, context);
     } finally {
       await lines.end();
@@ -293,7 +296,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
 
   async function toolContext(
     workspace: WorkspaceRecord,
-    given: Pick<ToolContext, 'session' | 'signal' | 'onLine'>,
+    given: Pick<ToolContext, 'session' | 'signal' | 'rules' | 'onLine'>,
   ): Promise<ToolContext> {
     if (workspace.kind === 'folder') {
       return {
