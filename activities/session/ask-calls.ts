@@ -1,5 +1,11 @@
 import type { z } from 'zod';
-import type { AskInput, CloseAskInput, OpenAskResult, SessionProjections } from '../../domain/contracts/activities.ts';
+import type {
+  AskInput,
+  CallThatAsks,
+  CloseAskInput,
+  OpenAskResult,
+  SessionProjections,
+} from '../../domain/contracts/activities.ts';
 import type { RunStore, SessionStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { isByPerson, longestQuestion } from '../../domain/run/approval.ts';
@@ -24,7 +30,7 @@ export function createAskCalls(store: AskCallStore): Pick<SessionProjections, 'o
       const rows = await store.readSession(input.sessionId);
       const call = requireCall(rows, input.callId);
       const key = `${keyOf(input)}:start`;
-      const body = { step, label: labelOf(call) };
+      const body = { step, label: labelOf(input.asks, call) };
       await store.appendRunEvents(runId, [{ key, kind: 'step-started', storyId, attempt, body }]);
       if (input.asks === 'question') return { kind: 'ask', question: questionOf(call) };
       const plan = planOf(rows);
@@ -51,7 +57,7 @@ export function createAskCalls(store: AskCallStore): Pick<SessionProjections, 'o
     await store.appendSessionEvents(sessionId, [
       { key, kind: 'tool-result', body: { callId, tool: call.name, ok, output: plainText(output) } },
     ]);
-    const body = { step, tool: call.name, label: labelOf(call), ok, durationMs };
+    const body = { step, tool: call.name, label: labelOf(input.asks, call), ok, durationMs };
     await store.appendRunEvents(runId, [{ key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body }]);
   }
 }
@@ -138,7 +144,8 @@ function keyOf({ sessionId, step, callId }: AskInput): string {
 
 const labelCharacters = 100;
 
-function labelOf({ name, args }: RequestedToolCall): string {
-  const asked = typeof args === 'object' && args !== null ? Object.values(args)[0] : undefined;
-  return cleanLine(`${name} ${typeof asked === 'string' ? asked : ''}`, labelCharacters);
+function labelOf(asks: CallThatAsks, call: RequestedToolCall): string {
+  const asked =
+    asks === 'question' ? argumentsOf(QuestionArguments, call).question : argumentsOf(PlanExitArguments, call).summary;
+  return cleanLine(`${call.name} ${asked}`, labelCharacters);
 }

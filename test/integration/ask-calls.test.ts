@@ -113,6 +113,7 @@ test('a question is asked as the model has put it, cleaned, and its answer is to
   ]);
   const events = await store.readRunEvents(sessionId, { afterSeq: 0, limit: 10 });
   expect(events.map(({ kind }) => kind)).toEqual(['turn-started', 'step-started', 'tool-ended']);
+  expect(events.at(-1)?.body).toMatchObject({ label: 'question which one? the left?', ok: true, durationMs: 7 });
 });
 
 test.each([
@@ -163,6 +164,8 @@ test('in plan mode the host makes no call that changes something, also in a batc
     expect((await last())?.output).toContain(`error: not run: ${name} would change something, and this is plan mode`);
   }
   expect(await tools.toolCall({ ...(await asked(9, 'list', { path: '.' })), ...rules })).toMatchObject({ ok: true });
+  const shown = await store.readRunEvents(sessionId, { afterSeq: 0, limit: 20, kinds: ['tool-ended'] });
+  expect(shown.map(({ body }) => 'ok' in body && body.ok)).toEqual([true, false, false, false, false, true]);
   expect(existsSync(path.join(folder, 'a.txt')) || existsSync(path.join(folder, 'b.txt'))).toBe(false);
 });
 

@@ -1,7 +1,7 @@
 import { asCodetetherError } from '../../../domain/errors.ts';
 import type { RunEvent, RunEventBody } from '../../../domain/run/events.ts';
 import type { Client } from '../../../services/client/client.ts';
-import { answeredLine, questionLines, typedAnswer, typedAnswers } from '../../output/questions.ts';
+import { answeredLine, questionLines, typedAnswer, typedAnswers, withoutOne } from '../../output/questions.ts';
 
 type Asked = RunEventBody<'approval-requested'>;
 
@@ -51,6 +51,6 @@ export class OpenQuestions {
   }
 
   #show(asked: Asked): void {
-    this.#say([...questionLines(asked), typedAnswers(asked)]);
+    this.#say([...questionLines(asked), `${typedAnswers(asked)}; ${withoutOne(asked, asked.expiresAt)}`]);
   }
 }
