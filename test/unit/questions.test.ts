@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { QuestionArguments } from '../../activities/tools/question.ts';
 import { answerCommands, answeredLine, questionLines, typedAnswer, withoutOne } from '../../cli/output/questions.ts';
+import { OpenQuestions } from '../../cli/commands/session/open-questions.ts';
+import { CodetetherError } from '../../domain/errors.ts';
 import { isAnswerTo } from '../../domain/run/approval.ts';
+import type { RunEvent } from '../../domain/run/events.ts';
 
 const decision = { kind: 'tool-risk', choices: ['approve', 'deny'] } as const;
 const options = { kind: 'question', choices: ['red', 'dark blue'] } as const;
@@ -55,4 +58,45 @@ test('a default is one of the options where there are some, and no two options a
   expect(isRight({ options: ['a', 'b'], default: 'c' })).toBe(false);
   expect(isRight({ options: ['a', 'a'] })).toBe(false);
   expect(isRight({ options: ['a'] })).toBe(false);
+});
+
+test('what is asked is answered where it is shown, one after the other; one that was answered elsewhere is not asked any more', async () => {
+  const said: string[] = [];
+  const given: unknown[] = [];
+  const answerApproval = async (id: string, answer: object) => {
+    given.push([id, answer]);
+    if (id === 'late') throw new CodetetherError('approval-settled', 'late was answered by ada');
+    return undefined as never;
+  };
+  const open = new OpenQuestions({ answerApproval }, (lines) => said.push(...lines));
+  const event = (kind: string, body: object) =>
+    ({ seq: 1, at: '', storyId: 'main', attempt: 1, kind, body }) as RunEvent;
+  const ask = (id: string, about: object = options) =>
+    event('approval-requested', {
+      id,
+      question: `${id}?`,
+      defaultChoice: '',
+      expiresAt: '2026-03-02T12:05:00.000Z',
+      ...about,
+    });
+  const settle = (id: string) =>
+    event('approval-answered', { id, state: 'answered', choice: 'red', by: 'ada', note: '' });
+
+  expect(open.take(event('model-answered', {}))).toBe(false);
+  for (const asked of [ask('one'), ask('two', decision), ask('late', free)]) expect(open.take(asked)).toBe(true);
+  expect(said.filter((line) => line.endsWith('?'))).toEqual(['one?']);
+  await open.answer('neither');
+  expect(given).toEqual([]);
+  await open.answer('1');
+  open.take(settle('two'));
+  open.take(settle('one'));
+  expect(said.at(-2)).toBe('late?');
+  await open.answer('my words');
+  expect(said.at(-1)).toBe('late was answered by ada');
+  expect(given).toEqual([
+    ['one', { choice: 'red' }],
+    ['late', { choice: 'my words' }],
+  ]);
+  open.take(event('turn-ended', {}));
+  expect(open.isOpen).toBe(false);
 });
