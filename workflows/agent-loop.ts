@@ -188,9 +188,9 @@ function parallelGroups(calls: readonly ToolCallRef[]): ToolCallRef[][] {
   return groups;
 }
 
-/** A person is asked one thing at a time, and plan mode is on before the next call is looked at. */
-function isGroupable({ name, risk, asks }: ToolCallRef): boolean {
-  return changesNothing(risk) && asks === undefined && name !== planTools.enter;
+/** A person is asked one thing at a time. */
+function isGroupable({ risk, asks }: ToolCallRef): boolean {
+  return changesNothing(risk) && asks === undefined;
 }
 
 /**
