@@ -64,6 +64,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'answer no',
     load: async () => ({ command: (await import('./commands/approvals.ts')).denyCommand }),
   },
+  answer: {
+    group: work,
+    summary: "answer an agent's question",
+    load: async () => ({ command: (await import('./commands/approvals.ts')).answerCommand }),
+  },
   stats: {
     group: work,
     summary: 'what models, tools and files came to',
