@@ -4,6 +4,7 @@ import type { ToolProfile } from '../../domain/session/tool-settings.ts';
 import { nearest } from '../../domain/text/nearest.ts';
 import type { ToolCatalogue } from '../model/provider-call.ts';
 import type { LanguageServers } from '../lsp/language-servers.ts';
+import type { McpServers } from '../mcp/mcp-servers.ts';
 import type { GuardedFetch } from '../network/guarded-fetch.ts';
 import type { WebSearch } from '../network/web-search.ts';
 import type { LongLivedProcesses } from '../process/long-lived.ts';
@@ -23,6 +24,7 @@ import { createHeadTailTool } from './headtail.ts';
 import { createGoalTools } from './goal.ts';
 import { createListTool } from './list.ts';
 import { createLspTool, errorsAfterEdit } from './lsp.ts';
+import { createMcpTool } from './mcp.ts';
 import { createMemoryTool } from './memory.ts';
 import { cleanLine } from './output-text.ts';
 import { createReadTool } from './read.ts';
@@ -85,6 +87,7 @@ const aliases: Readonly<Record<string, string>> = {
   patch: 'apply_patch',
   file_info: 'fileinfo',
   head_tail: 'headtail',
+  mcp_bridge: 'mcp',
   todo_read: 'todoread',
   todo_write: 'todowrite',
 };
@@ -128,9 +131,10 @@ export interface ToolMeans {
   readonly memories?: MemoryStore | undefined;
   readonly languageServers?: LanguageServers | undefined;
   readonly web?: WebMeans | undefined;
+  readonly mcp?: McpServers | undefined;
 }
 
-function toolsOf({ processes, memories, languageServers, web }: ToolMeans): readonly Tool[] {
+function toolsOf({ processes, memories, languageServers, web, mcp }: ToolMeans): readonly Tool[] {
   return [
     ...workspaceTools(),
     ...(processes === undefined ? [] : [createExecCommandTool(processes), createWriteStdinTool(processes)]),
@@ -138,6 +142,7 @@ function toolsOf({ processes, memories, languageServers, web }: ToolMeans): read
     ...(languageServers === undefined ? [] : [createLspTool(languageServers)]),
     ...(web === undefined ? [] : [createWebFetchTool(web)]),
     ...(web?.search === undefined ? [] : [createWebSearchTool({ search: web.search, access: web.access })]),
+    ...(mcp === undefined ? [] : [createMcpTool(mcp)]),
   ];
 }
 

@@ -9,6 +9,7 @@ import { leaveBehind, tellRemoteAway } from '../../activities/hosts/failed-work.
 import { withHostRuns } from '../../activities/hosts/host-runs.ts';
 import { createLeaseHolder } from '../../activities/hosts/lease-holder.ts';
 import { createLanguageServers } from '../../activities/lsp/language-servers.ts';
+import { createMcpServers } from '../../activities/mcp/mcp-servers.ts';
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
@@ -35,6 +36,7 @@ import type { Config } from '../config/config.ts';
 import { variable } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
 import { createExtensionReader } from '../config/extensions.ts';
+import { createMcpCallPolicies } from '../config/mcp-servers.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
 import type { PostgresStore } from '../store/store.ts';
@@ -77,18 +79,26 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     processDir: options.processDir,
     path: variable(options.environment, 'PATH') ?? '',
   });
-  const living = [longLived, languageServers];
+  const readExtensions = createExtensionReader({ config, environment: options.environment });
+  const mcp = createMcpServers({
+    configured: async (folder) => (await readExtensions(folder)).mcpServers,
+    callsOf: createMcpCallPolicies(locate({ environment: options.environment }).configFile),
+    environment: options.environment,
+    runCommand,
+    processDir: options.processDir,
+  });
+  const living = [longLived, languageServers, mcp];
   const registry = createToolRegistry({
     processes: longLived,
     memories: store,
     languageServers,
     web: webMeans(config),
+    mcp,
   });
 
   const ownPrices = createPriceReader(locate({ environment: options.environment }).pricesFile);
   const hostStore = leases.fence(withHostRuns(store, { git, hostId, dataDir: config.dataDir }));
 
-  const readExtensions = createExtensionReader({ config, environment: options.environment });
   const skills = async (folder: string) => (await readExtensions(folder)).skills;
   const inputFolder = join(config.dataDir, 'worker', 'hooks');
   const runHooks = createRunHooks({ store, runCommand, inputFolder, cancellationSignal });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { memoryToolSession } from '../support/tool-session.ts';
 import type { LanguageServers } from '../../activities/lsp/language-servers.ts';
+import type { McpServers } from '../../activities/mcp/mcp-servers.ts';
 import type { LongLivedProcesses } from '../../activities/process/long-lived.ts';
 import { createToolRegistry, type ToolMeans } from '../../activities/tools/registry.ts';
 import type { MemoryStore } from '../../domain/contracts/store.ts';
@@ -28,6 +29,7 @@ const means: ToolMeans = {
     access: { policy: 'ask', hosts: [] },
     search: { host: 'search.example', search: () => Promise.reject(new Error('not expected')) },
   },
+  mcp: { callsOf: () => ({ readOnly: ['look'], ask: false }) } as unknown as McpServers,
 };
 const { definitions, describe: describeToolCall } = createToolRegistry(means);
 
@@ -69,6 +71,7 @@ test('the tools are what the model was told of: a change here changes every prom
     ['lsp', 'read'],
     ['webfetch', 'network'],
     ['websearch', 'network'],
+    ['mcp', 'shell'],
     ['batch', 'shell'],
   ]);
   expect(definitions('full')).toMatchSnapshot();
@@ -81,7 +84,7 @@ test('a tool whose means this host has not is told of nowhere', () => {
       .map(({ name }) => name),
   );
   const missing = definitions('full').flatMap(({ name }) => (names.has(name) ? [] : [name]));
-  expect(missing).toEqual(['exec_command', 'write_stdin', 'memory', 'lsp', 'webfetch', 'websearch']);
+  expect(missing).toEqual(['exec_command', 'write_stdin', 'memory', 'lsp', 'webfetch', 'websearch', 'mcp']);
 });
 
 test('a story is told of what it needs, not of everything', () => {
@@ -106,6 +109,9 @@ test('the risk is that of the call, not of the tool', () => {
   expect(risk('git', { op: 'log' })).toBe('read');
   expect(risk('git', { op: 'commit', message: 'x' })).toBe('write');
   expect(risk('edit', { path: 'a', old_string: 'a', new_string: 'b', preview: true })).toBe('read');
+  expect(risk('mcp', { action: 'list_tools', server: 'a' })).toBe('network');
+  expect(risk('mcp', { action: 'call_tool', server: 'a', tool_name: 'look' })).toBe('network');
+  expect(risk('mcp', { action: 'call_tool', server: 'a', tool_name: 'change' })).toBe('shell');
   expect(risk('batch', { calls: [{ tool: 'read', args: { path: 'a' } }] })).toBe('read');
   const calls = [
     { tool: 'read', args: { path: 'a' } },
@@ -182,7 +188,8 @@ test('names of other agents stand for the same tools', async () => {
     ['file_info', 'fileinfo'],
     ['head_tail', 'headtail'],
     ['todo_read', 'todoread'],
+    ['mcp_bridge', 'mcp'],
   ] as const)
-    expect(label(alias, {}), alias).toContain(name);
+    expect(describeToolCall(alias, {}).label, alias).toContain(name);
   expect(label('constructor', {})).toBe('constructor (no such tool)');
 });
