@@ -27,7 +27,10 @@ import { createLspTool, errorsAfterEdit } from './lsp.ts';
 import { createMcpTool } from './mcp.ts';
 import { createMemoryTool } from './memory.ts';
 import { cleanLine } from './output-text.ts';
+import { createPrdTool } from './prd.ts';
+import { createRalphTool } from './ralph.ts';
 import { createReadTool } from './read.ts';
+import type { RunMeans } from './run-means.ts';
 import { createSkillTool } from './skill.ts';
 import { createTodoReadTool } from './todoread.ts';
 import { createTodoWriteTool } from './todowrite.ts';
@@ -132,9 +135,10 @@ export interface ToolMeans {
   readonly languageServers?: LanguageServers | undefined;
   readonly web?: WebMeans | undefined;
   readonly mcp?: McpServers | undefined;
+  readonly runs?: RunMeans | undefined;
 }
 
-function toolsOf({ processes, memories, languageServers, web, mcp }: ToolMeans): readonly Tool[] {
+function toolsOf({ processes, memories, languageServers, web, mcp, runs }: ToolMeans): readonly Tool[] {
   return [
     ...workspaceTools(),
     ...(processes === undefined ? [] : [createExecCommandTool(processes), createWriteStdinTool(processes)]),
@@ -143,6 +147,7 @@ function toolsOf({ processes, memories, languageServers, web, mcp }: ToolMeans):
     ...(web === undefined ? [] : [createWebFetchTool(web)]),
     ...(web?.search === undefined ? [] : [createWebSearchTool({ search: web.search, access: web.access })]),
     ...(mcp === undefined ? [] : [createMcpTool(mcp)]),
+    ...(runs === undefined ? [] : [createPrdTool(runs), createRalphTool(runs)]),
   ];
 }
 
@@ -174,7 +179,8 @@ export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
 /** What the model activity has to know of the tools. @param profile absent: `lean` for stories, `full` for sessions */
 export function toolCatalogue(registry: ToolRegistry, profile: ToolProfile | undefined): ToolCatalogue {
   return {
-    definitions: registry.definitions(profile ?? 'lean'),
+    // A run starts no runs.
+    definitions: registry.definitions(profile ?? 'lean').filter(({ name }) => name !== 'ralph'),
     sessionDefinitions: registry.definitions(profile ?? 'full'),
     describe: registry.describe,
   };

@@ -32,6 +32,7 @@ import { createRepositories } from '../../activities/workspace/repository.ts';
 import { createGit } from '../../activities/workspace/git.ts';
 import type { ProjectionActivities } from '../../domain/contracts/activities.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
+import { createClient } from '../client/client.ts';
 import type { Config } from '../config/config.ts';
 import { variable } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
@@ -94,6 +95,10 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     languageServers,
     web: webMeans(config),
     mcp,
+    runs: {
+      ...createClient({ socketPath: config.apiSocket }),
+      searchPath: variable(options.environment, 'PATH') ?? '',
+    },
   });
 
   const ownPrices = createPriceReader(locate({ environment: options.environment }).pricesFile);

@@ -5,6 +5,7 @@ import type { McpServers } from '../../activities/mcp/mcp-servers.ts';
 import type { LongLivedProcesses } from '../../activities/process/long-lived.ts';
 import { createToolRegistry, type ToolMeans } from '../../activities/tools/registry.ts';
 import type { MemoryStore } from '../../domain/contracts/store.ts';
+import type { RunMeans } from '../../activities/tools/run-means.ts';
 import type { ToolContext } from '../../activities/tools/tool.ts';
 
 const context: ToolContext = {
@@ -30,6 +31,7 @@ const means: ToolMeans = {
     search: { host: 'search.example', search: () => Promise.reject(new Error('not expected')) },
   },
   mcp: { callsOf: () => ({ readOnly: ['look'], ask: false }) } as unknown as McpServers,
+  runs: {} as RunMeans,
 };
 const { definitions, describe: describeToolCall } = createToolRegistry(means);
 
@@ -72,6 +74,8 @@ test('the tools are what the model was told of: a change here changes every prom
     ['webfetch', 'network'],
     ['websearch', 'network'],
     ['mcp', 'shell'],
+    ['prd', 'shell'],
+    ['ralph', 'shell'],
     ['batch', 'shell'],
   ]);
   expect(definitions('full')).toMatchSnapshot();
@@ -84,7 +88,17 @@ test('a tool whose means this host has not is told of nowhere', () => {
       .map(({ name }) => name),
   );
   const missing = definitions('full').flatMap(({ name }) => (names.has(name) ? [] : [name]));
-  expect(missing).toEqual(['exec_command', 'write_stdin', 'memory', 'lsp', 'webfetch', 'websearch', 'mcp']);
+  expect(missing).toEqual([
+    'exec_command',
+    'write_stdin',
+    'memory',
+    'lsp',
+    'webfetch',
+    'websearch',
+    'mcp',
+    'prd',
+    'ralph',
+  ]);
 });
 
 test('a story is told of what it needs, not of everything', () => {
