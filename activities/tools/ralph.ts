@@ -78,7 +78,7 @@ async function start(input: RalphInput, context: ToolContext, runs: RunMeans): P
     [
       `${run.runId} ${what}: ${run.passed} of ${run.total} stories have passed, branch ${run.branch}`,
       ...warnings.map((warning) => `warning: ${warning}`),
-      `It goes on in the background, whatever becomes of this session. See how it is with status; a person watches it with: codetether ralph watch ${run.runId}`,
+      `It goes on in the background, whatever becomes of this session. See how it is with status; a person watches it with: codetether ralph attach ${run.runId}`,
     ].join('\n'),
   );
 }

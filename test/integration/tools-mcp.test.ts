@@ -268,6 +268,20 @@ test(
   },
 );
 
+test('a server of the old revisions that forgets its sessions is connected to anew', timeout, async () => {
+  const http = await startHttpMcpServer();
+  try {
+    const url = http.url.replace('/mcp', '/sessions');
+    servers = open([{ kind: 'remote', name: 'test', from: 'user', url, headers: {} }]);
+    expect(await use('echo', { text: 'first' })).toEqual({ ok: true, output: 'first' });
+    http.forget();
+    expect((await use('echo', { text: 'lost' })).output).toContain('what the server has done is unknown');
+    expect(await use('echo', { text: 'again' })).toEqual({ ok: true, output: 'again' });
+  } finally {
+    await http.close();
+  }
+});
+
 test('a server is started without what the worker knows', timeout, async () => {
   const runCommand = createRunCommand({
     ...workspace.processes,

@@ -4,13 +4,14 @@
  * answers or ends at once, `--child <file>` starts a process, whose id it writes there.
  */
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { McpServer, createMcpHandler } from '@modelcontextprotocol/server';
+import { McpServer, WebStandardStreamableHTTPServerTransport, createMcpHandler } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 
@@ -74,12 +75,32 @@ export interface HttpMcpServer {
   readonly url: string;
   /** Headers of each request. */
   readonly requests: Readonly<Record<string, unknown>>[];
+  /** As after a restart: it knows no session any more. */
+  forget(): void;
   close(): Promise<void>;
 }
 
-/** The same over Streamable HTTP; `/elsewhere` redirects to it. */
+/** Of the old revisions, with sessions. */
+function sessionHandler(sessions: Map<string, WebStandardStreamableHTTPServerTransport>) {
+  return async (request: Request): Promise<Response> => {
+    const id = request.headers.get('mcp-session-id');
+    const known = id === null ? undefined : sessions.get(id);
+    if (known !== undefined) return await known.handleRequest(request);
+    if (id !== null) return new Response('no such session', { status: 404 });
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => randomUUID(),
+      onsessioninitialized: (made) => void sessions.set(made, transport),
+    });
+    await testServer().connect(transport);
+    return await transport.handleRequest(request);
+  };
+}
+
+/** The same over Streamable HTTP; `/elsewhere` redirects to it, `/sessions` speaks the old revisions. */
 export async function startHttpMcpServer(): Promise<HttpMcpServer> {
   const handler = createMcpHandler(() => testServer());
+  const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
+  const inSession = sessionHandler(sessions);
   const requests: Readonly<Record<string, unknown>>[] = [];
   const answerTo = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     requests.push(request.headers);
@@ -91,13 +112,12 @@ export async function startHttpMcpServer(): Promise<HttpMcpServer> {
     const headers = Object.entries(request.headers).flatMap(([name, value]) =>
       typeof value === 'string' ? [[name, value] as const] : [],
     );
-    const answer = await handler.fetch(
-      new Request(`http://127.0.0.1${request.url}`, {
-        method: request.method ?? 'GET',
-        headers: Object.fromEntries(headers),
-        ...(body.length === 0 ? {} : { body }),
-      }),
-    );
+    const asked = new Request(`http://127.0.0.1${request.url}`, {
+      method: request.method ?? 'GET',
+      headers: Object.fromEntries(headers),
+      ...(body.length === 0 ? {} : { body }),
+    });
+    const answer = await (request.url === '/sessions' ? inSession(asked) : handler.fetch(asked));
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     for await (const chunk of answer.body ?? []) response.write(chunk);
     response.end();
@@ -108,6 +128,7 @@ export async function startHttpMcpServer(): Promise<HttpMcpServer> {
   return {
     url: `http://127.0.0.1:${port}/mcp`,
     requests,
+    forget: () => sessions.clear(),
     close: async () => {
       http.closeAllConnections();
       await new Promise((resolve) => void http.close(resolve));
