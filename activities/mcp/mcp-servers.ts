@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expandVariables, unknownMcpCalls } from '../../domain/session/mcp-servers.ts';
 import type { McpCallPolicy, McpServer } from '../../domain/session/mcp-servers.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { isSecretName, type Environment } from '../process/environment.ts';
 import { createIdlePool } from '../process/idle-pool.ts';
 import type { RunCommand } from '../process/run-command.ts';
@@ -81,13 +82,10 @@ export function createMcpServers(options: McpServersOptions): McpServers {
       const key = createHash('sha256').update(JSON.stringify(ready)).digest('hex');
       const hide = (text: string): string =>
         secrets.reduce((shown, secret) => shown.replaceAll(secret, '[redacted]'), text);
-      const working = pool.use(
-        { workspaceId: id, key },
-        (stop) => connectMcp(ready, { root, processDir, runCommand }, stop),
-        work,
-      );
+      const place = { workspaceId: id, key };
+      const start = (stop: AbortSignal) => connectMcp(ready, { root, processDir, runCommand }, stop);
       try {
-        const { ok, output } = await unlessAborted(signal, working);
+        const { ok, output } = await unlessAborted(signal, () => pool.use(place, start, work));
         return { ok, output: hide(output) };
       } catch (error) {
         signal.throwIfAborted();
@@ -136,17 +134,3 @@ function readyServer(
 
 /** What is shorter is in every text. */
 const shortestSecret = 6;
-
-/** What goes on when the signal aborts ends by itself. */
-async function unlessAborted<Result>(signal: AbortSignal, working: Promise<Result>): Promise<Result> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([working, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    working.catch(() => undefined);
-  }
-}

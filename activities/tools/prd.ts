@@ -12,7 +12,7 @@ import { gateProblem } from '../ralph/gate-commands.ts';
 import { readPrdFile } from '../ralph/prd-file.ts';
 import { readGivenPrd } from '../ralph/read-given-prd.ts';
 import { repositoryGates } from '../ralph/repository-gates.ts';
-import { orProblems, runOfPrd, type RunMeans } from './run-means.ts';
+import { orProblems, runOfPrd, untilAborted, type RunMeans } from './run-means.ts';
 import { writeFileAtomically } from './text-file.ts';
 import { changed, defineTool, failure, success, type Tool, type ToolContext, type ToolOutcome } from './tool.ts';
 import { resolveWorkspacePath, type WorkspacePath } from './workspace-path.ts';
@@ -60,7 +60,7 @@ export function createPrdTool(runs: RunMeans): Tool {
       'PRDs: files of user stories that `ralph` works through. generate makes one of stories (gates are found), validate says what is wrong, analyze shows stages, what goes side by side and what overlaps, save writes it when it is valid.',
     input: Input,
     label: ({ action, path, content }) => (content !== undefined && action !== 'save' ? action : `${action} ${path}`),
-    run: (input, context) => orProblems(() => act(input, context, runs)),
+    run: (input, context) => orProblems(() => act(input, context, untilAborted(runs, context.signal))),
   });
 }
 

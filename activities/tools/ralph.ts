@@ -7,7 +7,7 @@ import { agentDepth } from '../../domain/run/ids.ts';
 import { isActive } from '../../domain/run/status.ts';
 import { cleanLine } from './output-text.ts';
 import { generated } from './prd.ts';
-import { orProblems, runOfPrd, type RunMeans } from './run-means.ts';
+import { orProblems, runOfPrd, untilAborted, type RunMeans } from './run-means.ts';
 import { changed, defineTool, failure, success, type Tool, type ToolContext, type ToolOutcome } from './tool.ts';
 import { resolveWorkspacePath } from './workspace-path.ts';
 
@@ -41,7 +41,7 @@ export function createRalphTool(runs: RunMeans): Tool {
       'Works through a PRD in the background: each story in a worktree of its own, with an agent of its own, checked and merged onto a run branch. run starts it (a person is asked) and returns at once, status shows how it is, create-prd writes a template.',
     input: Input,
     label: ({ action, prd_path, run_id }) => `${action} ${action === 'status' ? (run_id ?? prd_path) : prd_path}`,
-    run: (input, context) => orProblems(() => act(input, context, runs)),
+    run: (input, context) => orProblems(() => act(input, context, untilAborted(runs, context.signal))),
   });
 }
 

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import type {
   ReloadResponse,
   ReloadRunRequest,
@@ -7,8 +8,8 @@ import type {
   StartRunRequest,
   StartRunResponse,
 } from '../../domain/contracts/api.ts';
-import { realpath } from 'node:fs/promises';
 import { CodetetherError } from '../../domain/errors.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { failure, type ToolOutcome } from './tool.ts';
 
 /** How tools start, see and reload runs: as people do, by the API of this host. Its methods throw what the API has to say. */
@@ -28,6 +29,17 @@ export async function runOfPrd(runs: RunMeans, prdPath: string): Promise<RunView
   const { runs: known } = await runs.listRuns({ limit: mostRuns });
   for (const run of known) if ((await realpath(run.prdPath).catch(() => run.prdPath)) === prdPath) return run;
   return undefined;
+}
+
+/** The same, but each call throws the signal's reason as soon as it aborts; what the API was asked for may be done all the same. */
+export function untilAborted(runs: RunMeans, signal: AbortSignal): RunMeans {
+  return {
+    startRun: (request) => unlessAborted(signal, () => runs.startRun(request)),
+    listRuns: (options) => unlessAborted(signal, () => runs.listRuns(options)),
+    getRun: (runId) => unlessAborted(signal, () => runs.getRun(runId)),
+    reload: (runId, request) => unlessAborted(signal, () => runs.reload(runId, request)),
+    searchPath: runs.searchPath,
+  };
 }
 
 /** What the work says, and as an answer for the model whatever is wrong with what it has asked for. */
