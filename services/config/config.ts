@@ -80,6 +80,7 @@ const Config = z.strictObject({
   openaiApiKey: secret.optional(),
   openaiBaseUrl: webAddress.optional(),
   googleApiKey: secret.optional(),
+  googleBaseUrl: webAddress.optional(),
   openaiCompatibleBaseUrl: webAddress.optional(),
   openaiCompatibleApiKey: secret.optional(),
 });
@@ -115,6 +116,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   openaiApiKey: ['OPENAI_API_KEY'],
   openaiBaseUrl: ['OPENAI_BASE_URL'],
   googleApiKey: ['GOOGLE_GENERATIVE_AI_API_KEY', 'GEMINI_API_KEY'],
+  googleBaseUrl: ['GOOGLE_GEMINI_BASE_URL'],
   openaiCompatibleBaseUrl: ['OPENAI_COMPATIBLE_BASE_URL'],
   openaiCompatibleApiKey: ['OPENAI_COMPATIBLE_API_KEY'],
 };

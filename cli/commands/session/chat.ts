@@ -13,7 +13,7 @@ import type { Context } from '../ralph/context.ts';
 import { realpath } from '../ralph/repository.ts';
 import { reviver } from '../ralph/revive.ts';
 import { followTurn } from './follow-turn.ts';
-import { requestOf, settleTrust, shortSessionId, targetOf } from './say.ts';
+import { requestOf, settleTrust, shortSessionId, targetOf, tellFolder } from './say.ts';
 import type { SayOptions } from './say.ts';
 
 export type ChatOptions = Pick<
@@ -25,15 +25,14 @@ export type ChatOptions = Pick<
 export async function chat(options: ChatOptions): Promise<number> {
   const context = openContext();
   const folder = realpath(resolve(context.cwd, options.cwd ?? '.'));
-  const sessionId = await targetOf(context, options, folder);
+  const session = await targetOf(context, options, folder);
   const model =
-    sessionId === undefined
-      ? absoluteModel(options.model ?? defaultModel(context, 'chat'), context.cwd)
-      : options.model;
-  if (sessionId === undefined) await settleTrust(context, {}, folder);
+    session === undefined ? absoluteModel(options.model ?? defaultModel(context, 'chat'), context.cwd) : options.model;
+  if (session !== undefined) tellFolder(context, session, folder);
+  const where = { folder: session?.folder ?? folder, sessionId: session?.sessionId };
+  await settleTrust(context, {}, where.folder);
   await startStack(context, 'apply');
-  if (sessionId !== undefined) await settleTrust(context, {}, (await context.client.getSession(sessionId)).folder);
-  return await new Chat(context, { ...options, ...(model === undefined ? {} : { model }) }, folder, sessionId).talk();
+  return await new Chat(context, { ...options, ...(model === undefined ? {} : { model }) }, where).talk();
 }
 
 interface Sent {
@@ -68,7 +67,11 @@ class Chat {
   #showing: Promise<void> = Promise.resolve();
   #failure: unknown;
 
-  constructor(context: Context, options: ChatOptions, folder: string, sessionId: string | undefined) {
+  constructor(
+    context: Context,
+    options: ChatOptions,
+    { folder, sessionId }: { readonly folder: string; readonly sessionId: string | undefined },
+  ) {
     this.#context = context;
     this.#options = options;
     this.#folder = folder;
