@@ -59,6 +59,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'answer no',
     load: async () => ({ command: (await import('./commands/approvals.ts')).denyCommand }),
   },
+  answer: {
+    group: work,
+    summary: "answer an agent's question",
+    load: async () => ({ command: (await import('./commands/approvals.ts')).answerCommand }),
+  },
   ui: {
     group: work,
     summary: 'open a run, or all of them, in the Temporal UI',

@@ -1,5 +1,6 @@
 import type { ToolRisk } from '../../domain/contracts/activities.ts';
 import type { MemoryStore } from '../../domain/contracts/store.ts';
+import { listTools } from '../../domain/session/listed-tools.ts';
 import type { ToolProfile } from '../../domain/session/tool-settings.ts';
 import { nearest } from '../../domain/text/nearest.ts';
 import type { ToolCatalogue } from '../model/provider-call.ts';
@@ -23,11 +24,14 @@ import { createCodeSearchTool, createGrepTool } from './grep.ts';
 import { createHeadTailTool } from './headtail.ts';
 import { createGoalTools } from './goal.ts';
 import { createListTool } from './list.ts';
+import { createListToolsTool } from './list-tools.ts';
 import { createLspTool, errorsAfterEdit } from './lsp.ts';
 import { createMcpTool } from './mcp.ts';
 import { createMemoryTool } from './memory.ts';
 import { cleanLine } from './output-text.ts';
+import { createPlanTools } from './plan.ts';
 import { createPrdTool } from './prd.ts';
+import { createQuestionTool } from './question.ts';
 import { createRalphTool } from './ralph.ts';
 import { createReadTool } from './read.ts';
 import type { RunMeans } from './run-means.ts';
@@ -83,6 +87,7 @@ const leanTools: ReadonlySet<string> = new Set([
   'skill',
   'session_recall',
   'context_browse',
+  listTools,
 ]);
 
 /** Names that other agents have for the same tools. */
@@ -117,6 +122,8 @@ function workspaceTools(): readonly Tool[] {
     createTodoReadTool(),
     createSkillTool(),
     createAgentTool(),
+    createQuestionTool(),
+    ...createPlanTools(),
     ...createGoalTools(),
     ...createContextTools(),
   ];
@@ -158,7 +165,7 @@ export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
   const registry: ToolRegistry = {
     definitions: (profile) =>
       [...byName.values()]
-        .filter(({ name }) => profile === 'full' || leanTools.has(name))
+        .filter(({ name }) => (profile === 'full' ? name !== listTools : leanTools.has(name)))
         .map(({ name, description, inputSchema, risk }) => ({ name, description, inputSchema, risk })),
     call: async (name, rawArguments, context) => {
       const tool = find(name);
@@ -171,17 +178,26 @@ export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
     describe: (name, rawArguments) =>
       find(name)?.describe(rawArguments) ?? { risk: 'read', label: cleanLine(`${name} (no such tool)`, 100) },
   };
-  const batch = createBatchTool(registry);
+  const batch = createBatchTool({
+    describe: registry.describe,
+    call: async (name, rawArguments, context) =>
+      find(name)?.isAlone === true
+        ? failure(`${name} is a call of its own, not one of a batch`)
+        : await registry.call(name, rawArguments, context),
+  });
   byName.set(batch.name, batch);
+  const all = () => registry.definitions('full');
+  byName.set(listTools, createListToolsTool({ all, find: (name) => find(name)?.name }));
   return registry;
 }
 
 /** What the model activity has to know of the tools. @param profile absent: `lean` for stories, `full` for sessions */
 export function toolCatalogue(registry: ToolRegistry, profile: ToolProfile | undefined): ToolCatalogue {
   return {
-    // A run starts no runs.
+    // A run starts no runs; an agent that finds it all the same is refused.
     definitions: registry.definitions(profile ?? 'lean').filter(({ name }) => name !== 'ralph'),
     sessionDefinitions: registry.definitions(profile ?? 'full'),
+    allDefinitions: registry.definitions('full'),
     describe: registry.describe,
   };
 }

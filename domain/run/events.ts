@@ -130,7 +130,7 @@ export const runEventBodies = {
   /** Could start, but waits until `by` is not worked on: both are likely to change these files. */
   'story-held': z.object({ by: z.string(), files: z.array(z.string()) }),
   'merge-waiting': z.object({ message: z.string() }),
-  /** A person is asked: the story waits until `expiresAt`, then `defaultChoice` counts. */
+  /** A person is asked: the story waits until `expiresAt`, then `defaultChoice` counts, or where it is empty the agent decides. */
   'approval-requested': z.object({
     id: z.string(),
     kind: z.enum(approvalKinds),

@@ -20,6 +20,7 @@ import { createProgressActivities } from '../../activities/progress/create-progr
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createAgentCalls } from '../../activities/session/agent-calls.ts';
+import { createAskCalls } from '../../activities/session/ask-calls.ts';
 import { createCheckAnswer } from '../../activities/session/check-answer.ts';
 import { createRunHooks } from '../../activities/session/run-hooks.ts';
 import { createSessionActivities } from '../../activities/session/create-session-activities.ts';
@@ -129,6 +130,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     endTurn: (input) => store.endTurn(input),
     checkAnswer: createCheckAnswer(store),
     ...createAgentCalls(store),
+    ...createAskCalls(store),
   };
   const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
   const host = leases.hold(

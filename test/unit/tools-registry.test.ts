@@ -1,24 +1,13 @@
 import { expect, test } from 'vitest';
-import { memoryToolSession } from '../support/tool-session.ts';
+import { toolContext } from '../support/tool-context.ts';
 import type { LanguageServers } from '../../activities/lsp/language-servers.ts';
 import type { McpServers } from '../../activities/mcp/mcp-servers.ts';
 import type { LongLivedProcesses } from '../../activities/process/long-lived.ts';
 import { createToolRegistry, type ToolMeans } from '../../activities/tools/registry.ts';
 import type { MemoryStore } from '../../domain/contracts/store.ts';
 import type { RunMeans } from '../../activities/tools/run-means.ts';
-import type { ToolContext } from '../../activities/tools/tool.ts';
 
-const context: ToolContext = {
-  workspace: { root: '/nowhere', mainCheckout: null },
-  workspaceId: 'run:US-1',
-  session: memoryToolSession(),
-  runCommand: () => Promise.reject(new Error('not expected')),
-  listFiles: () => Promise.reject(new Error('not expected')),
-  git: () => Promise.reject(new Error('not expected')),
-  branch: 'story',
-  signal: new AbortController().signal,
-  onLine: () => undefined,
-};
+const context = toolContext();
 
 /** Whatever a host can have. */
 const means: ToolMeans = {
@@ -58,6 +47,9 @@ test('the tools are what the model was told of: a change here changes every prom
     ['todoread', 'read'],
     ['skill', 'read'],
     ['agent', 'shell'],
+    ['question', 'read'],
+    ['plan_enter', 'read'],
+    ['plan_exit', 'read'],
     ['create_goal', 'read'],
     ['get_goal', 'read'],
     ['update_goal', 'read'],
@@ -115,6 +107,7 @@ test('a story is told of what it needs, not of everything', () => {
     'skill',
     'session_recall',
     'context_browse',
+    'list_tools',
   ]);
 });
 
@@ -188,7 +181,7 @@ test('an unknown tool is answered with the ones there are', async () => {
   const names = definitions('full').map(({ name }) => name);
   expect(await call('todowrte', {}, context)).toEqual({
     ok: false,
-    output: `error: there is no tool "todowrte"; did you mean todowrite? Tools: ${names.join(', ')}`,
+    output: `error: there is no tool "todowrte"; did you mean todowrite? Tools: ${names.join(', ')}, list_tools`,
   });
   expect((await call('read_file', {}, context)).output).toContain('did you mean read?');
   expect((await call('browserctl', {}, context)).output).toContain('there is no tool "browserctl". Tools: read, ');
