@@ -46,7 +46,7 @@ const commands: { readonly [name: string]: Entry } = {
   },
   trust: {
     group: work,
-    summary: "let a project's own agents, commands, skills and hooks be obeyed",
+    summary: "let a project's own agents, commands, skills, hooks and servers be obeyed",
     load: async () => await import('./commands/trust.ts'),
   },
   approvals: {

@@ -5,6 +5,7 @@ import type { ToolProfile } from '../../domain/session/tool-settings.ts';
 import { nearest } from '../../domain/text/nearest.ts';
 import type { ToolCatalogue } from '../model/provider-call.ts';
 import type { LanguageServers } from '../lsp/language-servers.ts';
+import type { McpServers } from '../mcp/mcp-servers.ts';
 import type { GuardedFetch } from '../network/guarded-fetch.ts';
 import type { WebSearch } from '../network/web-search.ts';
 import type { LongLivedProcesses } from '../process/long-lived.ts';
@@ -25,11 +26,15 @@ import { createGoalTools } from './goal.ts';
 import { createListTool } from './list.ts';
 import { createListToolsTool } from './list-tools.ts';
 import { createLspTool, errorsAfterEdit } from './lsp.ts';
+import { createMcpTool } from './mcp.ts';
 import { createMemoryTool } from './memory.ts';
 import { cleanLine } from './output-text.ts';
 import { createPlanTools } from './plan.ts';
+import { createPrdTool } from './prd.ts';
 import { createQuestionTool } from './question.ts';
+import { createRalphTool } from './ralph.ts';
 import { createReadTool } from './read.ts';
+import type { RunMeans } from './run-means.ts';
 import { createSkillTool } from './skill.ts';
 import { createTodoReadTool } from './todoread.ts';
 import { createTodoWriteTool } from './todowrite.ts';
@@ -90,6 +95,7 @@ const aliases: Readonly<Record<string, string>> = {
   patch: 'apply_patch',
   file_info: 'fileinfo',
   head_tail: 'headtail',
+  mcp_bridge: 'mcp',
   todo_read: 'todoread',
   todo_write: 'todowrite',
 };
@@ -135,9 +141,11 @@ export interface ToolMeans {
   readonly memories?: MemoryStore | undefined;
   readonly languageServers?: LanguageServers | undefined;
   readonly web?: WebMeans | undefined;
+  readonly mcp?: McpServers | undefined;
+  readonly runs?: RunMeans | undefined;
 }
 
-function toolsOf({ processes, memories, languageServers, web }: ToolMeans): readonly Tool[] {
+function toolsOf({ processes, memories, languageServers, web, mcp, runs }: ToolMeans): readonly Tool[] {
   return [
     ...workspaceTools(),
     ...(processes === undefined ? [] : [createExecCommandTool(processes), createWriteStdinTool(processes)]),
@@ -145,6 +153,8 @@ function toolsOf({ processes, memories, languageServers, web }: ToolMeans): read
     ...(languageServers === undefined ? [] : [createLspTool(languageServers)]),
     ...(web === undefined ? [] : [createWebFetchTool(web)]),
     ...(web?.search === undefined ? [] : [createWebSearchTool({ search: web.search, access: web.access })]),
+    ...(mcp === undefined ? [] : [createMcpTool(mcp)]),
+    ...(runs === undefined ? [] : [createPrdTool(runs), createRalphTool(runs)]),
   ];
 }
 
@@ -186,7 +196,8 @@ export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
 /** What the model activity has to know of the tools. @param profile absent: `lean` for stories, `full` for sessions */
 export function toolCatalogue(registry: ToolRegistry, profile: ToolProfile | undefined): ToolCatalogue {
   return {
-    definitions: registry.definitions(profile ?? 'lean'),
+    // A run starts no runs; an agent that finds it all the same is refused.
+    definitions: registry.definitions(profile ?? 'lean').filter(({ name }) => name !== 'ralph'),
     sessionDefinitions: registry.definitions(profile ?? 'full'),
     allDefinitions: registry.definitions('full'),
     describe: registry.describe,

@@ -16,6 +16,8 @@ export interface ToolSession {
   /** Twice by one call: appended once for each kind. */
   readonly append: (row: RowOf<NewSessionEvent>) => Promise<void>;
   readonly policy: () => Promise<ContextPolicy>;
+  /** `provider/model[:effort]`. */
+  readonly model: () => Promise<string>;
   /** Of the session's model; an unlimited one where the model has none. */
   readonly window: () => Promise<ContextWindow>;
 }
@@ -38,6 +40,7 @@ export function openToolSession(
   };
   return {
     id: sessionId,
+    model,
     events: () => store.readSession(sessionId),
     append: async ({ kind, body }) => {
       const key = `${toolCallKey(sessionId, step, callId)}:${kind}`;

@@ -73,6 +73,8 @@ const Config = z.strictObject({
   defaultModel: text.optional(),
   /** Read with each message, see `extensions.ts`: changing it needs no restart. */
   hooks: z.unknown().optional(),
+  /** The same. */
+  mcpServers: z.unknown().optional(),
   anthropicApiKey: secret.optional(),
   anthropicBaseUrl: webAddress.optional(),
   openaiApiKey: secret.optional(),
@@ -108,6 +110,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   hooks: [],
+  mcpServers: [],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],
   openaiApiKey: ['OPENAI_API_KEY'],

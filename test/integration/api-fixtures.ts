@@ -141,6 +141,7 @@ export const noExtensions: ApiDeps['extensions'] = async (project) => ({
   agents: [],
   commands: [],
   hooks: HookSettings.parse({}),
+  mcpServers: [],
   problems: [],
 });
 
