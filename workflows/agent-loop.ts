@@ -20,7 +20,9 @@ import type { BudgetName, BudgetShare, Usage } from '../domain/run/budget.ts';
 import { agentDepth } from '../domain/run/ids.ts';
 import { changesNothing } from '../domain/run/risk.ts';
 import type { AgentRules } from '../domain/session/agents.ts';
+import { planTools } from '../domain/session/plan-tools.ts';
 import { rulesOf } from './agent-rules.ts';
+import { askPerson } from './ask-person.ts';
 import { problemsMessage, problemsToEnd } from '../domain/session/answer-problems.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
 import { askAtBudgetLine, mayGoOn, unlessStopped } from './control.ts';
@@ -47,6 +49,8 @@ export interface AgentLoop extends AgentRules {
   readonly agents: AgentMeans;
   /** Commands of the user's or the project's around tool calls. */
   readonly hooks?: ToolHooks;
+  /** Of the step under way. In plan mode it only reads. */
+  readonly plan?: { isOn: boolean };
   /** Shown in the engine's UI while the loop runs. */
   readonly onStep: (step: number, what: string) => void;
 }
@@ -102,9 +106,11 @@ export async function runAgentLoop(loop: AgentLoop, state: AgentLoopState): Prom
       return { kind: 'finished', step: step + 1, usage };
 
     let repeats = 0;
+    const plan = { isOn: answer.isPlanning === true };
     for (const group of parallelGroups(answer.toolCalls)) {
       loop.onStep(step, group.map((call) => call.label).join(' · '));
-      const counts = await Promise.all(group.map((call) => runToolCall(loop, step, call)));
+      const acting = { ...loop, plan, ...(plan.isOn ? { readsOnly: true } : {}) };
+      const counts = await Promise.all(group.map((call) => runToolCall(acting, step, call)));
       repeats = Math.max(repeats, ...counts);
     }
     if (problem !== undefined && problem.inARow >= problemsToEnd)
@@ -180,12 +186,17 @@ function parallelGroups(calls: readonly ToolCallRef[]): ToolCallRef[][] {
   const groups: ToolCallRef[][] = [];
   for (const call of calls) {
     const last = groups.at(-1);
-    const isQuiet = last?.[0] !== undefined && changesNothing(call.risk) && changesNothing(last[0].risk);
+    const isQuiet = last?.[0] !== undefined && isGroupable(call) && isGroupable(last[0]);
     const agents = last?.filter(({ spawns }) => spawns !== undefined).length ?? 0;
     if (isQuiet && (call.spawns === undefined || agents < maxAgentsAtOnce)) last?.push(call);
     else groups.push([call]);
   }
   return groups;
+}
+
+/** A person is asked one thing at a time. */
+function isGroupable({ risk, asks }: ToolCallRef): boolean {
+  return changesNothing(risk) && asks === undefined;
 }
 
 /**
@@ -206,8 +217,10 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
     step,
     callId: call.id,
     ...rulesOf(loop),
+    ...(loop.plan?.isOn === true ? { isPlanning: true } : {}),
   };
   const options = { summary: `${loop.attempt.storyId} step ${step}: ${call.label}` };
+  if (isForbidden(loop, call)) return await runAllowedCall(loop, call, { input, options });
   const denied = await loop.hooks?.before(step, call);
   if (denied !== undefined) {
     await denyToolCall(loop, { input, reason: denied, summary: options.summary });
@@ -232,6 +245,12 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
       return 0;
     }
   }
+  if (call.asks !== undefined) {
+    const isApproved = await askPerson(loop, { ...input, asks: call.asks }, options.summary);
+    if (loop.plan !== undefined && call.asks === 'plan' && isApproved) loop.plan.isOn = false;
+    await loop.hooks?.after(step, call);
+    return 0;
+  }
   if (call.spawns !== undefined) {
     const refused = refusalOf(loop, call.spawns);
     if (refused === undefined) await runSubAgent(loop, step, { id: call.id, spawns: call.spawns });
@@ -243,10 +262,19 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
   return repeats;
 }
 
+/** The host refuses it: no hook and no person has to be asked about it. */
+function isForbidden({ readsOnly, tools }: AgentLoop, { name, risk, spawns }: ToolCallRef): boolean {
+  // Why no agent is started is said by `refusalOf`.
+  if (readsOnly === true && !changesNothing(risk) && spawns === undefined) return true;
+  return tools !== undefined && !tools.includes(name);
+}
+
 /** Why no agent may be started; undefined: it may. */
 function refusalOf(loop: AgentLoop, { readsOnly }: SpawnedAgent): string | undefined {
   if (agentDepth(loop.sessionId) >= maxAgentDepth)
     return `budget-exceeded (depth): agents ${maxAgentDepth} deep are the last; do it yourself`;
+  if (loop.plan?.isOn === true && !readsOnly)
+    return 'nothing is changed in plan mode, nor by an agent that you start: agent explore';
   if (loop.readsOnly === true && !readsOnly) return 'you only read, and an agent that you start, too: agent explore';
   // Its calls would run without them.
   return loop.hooks === undefined
@@ -267,7 +295,9 @@ async function runAllowedCall(
   { input, options }: { readonly input: ToolCallInput; readonly options: { readonly summary: string } },
 ): Promise<number> {
   if (changesNothing(call.risk)) {
-    return (await loop.host.tools.toolCall.executeWithOptions(options, [input])).repeats;
+    const { ok, repeats } = await loop.host.tools.toolCall.executeWithOptions(options, [input]);
+    if (loop.plan !== undefined && ok && call.name === planTools.enter) loop.plan.isOn = true;
+    return repeats;
   }
   for (let losses = 0; ;) {
     try {

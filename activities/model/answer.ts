@@ -22,6 +22,7 @@ export interface AnswerContext {
   readonly call: PreparedCall;
   /** Ids that the session's tool calls have so far. */
   readonly usedIds: ReadonlySet<string>;
+  readonly isPlanning: boolean;
   readonly describe: ToolCatalogue['describe'];
   readonly durationMs: number;
   /** Of {@link problemOf}. */
@@ -42,6 +43,7 @@ export function toModelCallAnswer(raw: ProviderAnswer, context: AnswerContext): 
     toolCalls,
     usage,
     ...(problem === undefined ? {} : { problem }),
+    ...(context.isPlanning ? { isPlanning: true } : {}),
   };
   const model = modelName(input.model);
   const place = { storyId: input.storyId, attempt: input.attempt };

@@ -68,7 +68,8 @@ function labelOf(task: string): string {
   return `agent ${task.replace(/\s+/g, ' ').trim()}`.slice(0, labelCharacters).toWellFormed();
 }
 
-function requireCall(rows: readonly SessionEvent[], callId: string): RequestedToolCall {
+/** @throws `internal` when it is not there: the workflow asks for calls of the transcript only */
+export function requireCall(rows: readonly SessionEvent[], callId: string): RequestedToolCall {
   for (const row of rows.toReversed()) {
     const call = row.kind === 'assistant' ? row.body.toolCalls.find(({ id }) => id === callId) : undefined;
     if (call !== undefined) return call;

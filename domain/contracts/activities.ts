@@ -8,7 +8,7 @@
  */
 import type { Nudge, ReloadRequest, ReloadResult, WorkspaceStart } from './ralph.ts';
 import type { SessionMessage } from './session.ts';
-import type { Approval, ApprovalSettlement } from '../run/approval.ts';
+import type { AgentQuestion, Approval, ApprovalSettlement, Decision } from '../run/approval.ts';
 import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
 import type { BudgetLine, BudgetName, BudgetShare, CapsChange, Usage } from '../run/budget.ts';
 import type { ProgressVerdict } from '../run/progress.ts';
@@ -66,7 +66,12 @@ export interface ToolCallRef {
   readonly ask?: AskReason | undefined;
   /** It is not run by a host: another agent does what it asks for, and its answer is the result. */
   readonly spawns?: SpawnedAgent | undefined;
+  /** It is not run by a host: a person is asked, and the answer is the result. */
+  readonly asks?: CallThatAsks | undefined;
 }
+
+/** `question`: what an agent wants to know; `plan`: whether its plan is to be carried out. */
+export type CallThatAsks = 'question' | 'plan';
 
 /** What an agent that another one starts may use. */
 export interface SpawnedAgent {
@@ -93,6 +98,8 @@ export type ModelStepResult =
       readonly usage: Usage;
       /** The answer is of no use, whatever `stop` says: go on, unless too many in a row were so. */
       readonly problem?: { readonly kind: AnswerProblem; readonly inARow: number };
+      /** The agent was in plan mode when it answered, see `planOf`. */
+      readonly isPlanning?: boolean | undefined;
     }
   | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
   /** Nothing was asked: a person decides first whether the run goes on. */
@@ -122,6 +129,8 @@ export interface ToolCallInput extends AttemptRef, AgentRules {
   readonly sessionId: string;
   readonly step: number;
   readonly callId: string;
+  /** It only reads since it is in plan mode: said when a call is refused. */
+  readonly isPlanning?: boolean;
 }
 
 export interface ToolCallResult {
@@ -381,6 +390,20 @@ export interface CloseAgentInput extends AgentRef {
   readonly durationMs: number;
 }
 
+export interface AskInput extends ToolCallInput {
+  readonly asks: CallThatAsks;
+}
+
+export type OpenAskResult =
+  | { readonly kind: 'ask'; readonly question: Omit<AgentQuestion, 'storyId'> | Omit<Decision, 'storyId'> }
+  /** Nobody is to be asked: the call has its result. */
+  | { readonly kind: 'settled' };
+
+export interface CloseAskInput extends AskInput {
+  readonly settlement: ApprovalSettlement;
+  readonly durationMs: number;
+}
+
 export interface EndTurnInput {
   readonly sessionId: string;
   readonly messageId: string;
@@ -403,6 +426,10 @@ export interface SessionProjections {
   openAgent(input: AgentRef & { readonly readsOnly: boolean }): Promise<void>;
   /** Writes its answer, or why there is none, as the result of the call that has started it. Twice: written once. */
   closeAgent(input: CloseAgentInput): Promise<void>;
+  /** Reads what a person is to be asked by a tool call, and says that it has begun. Twice: the same. */
+  openAsk(input: AskInput): Promise<OpenAskResult>;
+  /** Tells the model what was answered, or that nobody has, as the call's result. Twice: told once. */
+  closeAsk(input: CloseAskInput): Promise<void>;
   /** Whether the newest answer follows the JSON schema in the blob. @param tell the model is told what is wrong, once a step */
   checkAnswer(input: {
     readonly sessionId: string;
@@ -425,7 +452,7 @@ export interface PrdFileActivities {
 
 // ── housekeeping (on the host) ───────────────────────────────────────────────
 
-/** A worktree, or a branch or other ref, that is named as those of runs are. */
+/** A worktree, or a branch or other ref, that is named as those of runs are; or a build folder in such a worktree. */
 export interface Leftover {
   /** Null for a run that this database does not know. */
   readonly runId: string | null;
@@ -441,6 +468,14 @@ export interface Leftover {
   readonly error?: string;
 }
 
+/**
+ * - `worktrees`: worktrees only; their branches and refs stay
+ * - `artifacts`: build folders in worktrees, also in those that are kept; nothing else
+ *
+ * Default: worktrees, branches and refs.
+ */
+export type CleanUpWhat = 'worktrees' | 'artifacts';
+
 export interface CleanUpResult {
   /** At most 50. */
   readonly entries: readonly Leftover[];
@@ -450,7 +485,7 @@ export interface CleanUpResult {
 
 export interface HousekeepingActivities {
   /** Finds what runs that are over have left behind, and removes it if told to. Nothing of a run that is active is looked at. */
-  cleanUp(input: { readonly apply: boolean }): Promise<CleanUpResult>;
+  cleanUp(input: { readonly apply: boolean; readonly what?: CleanUpWhat }): Promise<CleanUpResult>;
 }
 
 export type HostActivities = ToolActivities &

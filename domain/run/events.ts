@@ -95,7 +95,15 @@ export const runEventBodies = {
     mayHaveCost: z.boolean(),
     nextModel: z.string().nullable(),
   }),
-  'tool-ended': z.object({ step: count, tool: z.string(), label: z.string(), ok: z.boolean(), durationMs: count }),
+  'tool-ended': z.object({
+    step: count,
+    tool: z.string(),
+    label: z.string(),
+    ok: z.boolean(),
+    durationMs: count,
+    /** Those that the tool says it has changed, 50 at most; what a command has changed is not known. */
+    files: z.array(z.string()).exactOptional(),
+  }),
   'tool-interrupted': z.object({ step: count, tool: z.string(), rerun: z.boolean() }),
   'gate-ended': z.object({
     gate: z.string(),
@@ -131,7 +139,7 @@ export const runEventBodies = {
   /** Could start, but waits until `by` is not worked on: both are likely to change these files. */
   'story-held': z.object({ by: z.string(), files: z.array(z.string()) }),
   'merge-waiting': z.object({ message: z.string() }),
-  /** A person is asked: the story waits until `expiresAt`, then `defaultChoice` counts. */
+  /** A person is asked: the story waits until `expiresAt`, then `defaultChoice` counts, or where it is empty the agent decides. */
   'approval-requested': z.object({
     id: z.string(),
     kind: z.enum(approvalKinds),
