@@ -20,7 +20,7 @@ export interface ToolCatalogue {
   readonly definitions: readonly ToolDefinition[];
   readonly sessionDefinitions: readonly ToolDefinition[];
   /** Also answers for tools that there are not; `label` has at most 100 characters. */
-  describe(name: string, args: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns'>;
+  describe(name: string, args: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns' | 'beside'>;
 }
 
 export type AnsweredPart =

@@ -11,7 +11,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import { changesNothing } from '../../domain/run/risk.ts';
-import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
+import { toolCallKey, whoseStep, workspaceId } from '../../domain/run/ids.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
 import { mayCall } from '../../domain/session/agents.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
@@ -129,7 +129,8 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const { label } = registry.describe(call.request.name, call.request.args);
       const output = `error: not run: it was denied (${input.reason}). Do without it.`;
       await store.appendSessionEvents(input.sessionId, [resultEvent(key, call.request, { ok: false, output })]);
-      const ended = { step, tool: cleanLine(call.request.name, 100), label, ok: false, durationMs: 0 };
+      const tool = cleanLine(call.request.name, 100);
+      const ended = { ...whoseStep(input.sessionId), step, tool, label, ok: false, durationMs: 0 };
       await store.appendRunEvents(runId, [{ key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body: ended }]);
     },
 
@@ -151,7 +152,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
           kind: 'tool-interrupted',
           storyId,
           attempt,
-          body: { step, tool, rerun },
+          body: { ...whoseStep(input.sessionId), step, tool, rerun },
         };
         if (rerun) {
           await store.appendRunEvents(runId, [event]);
@@ -242,11 +243,12 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const workspace = await workspaceOf(input);
     const key = toolCallKey(input.sessionId, step, input.callId);
     const frame = { storyId, attempt } as const;
+    const who = whoseStep(input.sessionId);
     const started: NewRunEvent = {
       key: `${key}:start`,
       kind: 'step-started',
       ...frame,
-      body: { step, label: call.label },
+      body: { ...who, step, label: call.label },
     };
     if (!changesNothing(call.risk)) await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
     const announcement = announceLater(() => store.appendRunEvents(runId, [started]));
@@ -254,8 +256,8 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       intervalMs: outputLineIntervalMs,
       append: async (line, number) => {
         await announcement.now();
-        const output = { key: `${key}:out:${number}`, kind: 'step-output', ...frame, body: { step, line } } as const;
-        await store.appendRunEvents(runId, [output]);
+        const body = { ...who, step, line };
+        await store.appendRunEvents(runId, [{ key: `${key}:out:${number}`, kind: 'step-output', ...frame, body }]);
       },
     });
     const startedMs = performance.now();
@@ -274,7 +276,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       ? await untilStored(() => createCheckpoint(git, workspace), signal)
       : workspace.checkpoint;
     const tool = cleanLine(call.request.name, 100);
-    const ended = { step, tool, label: call.label, ok: outcome.ok, durationMs };
+    const ended = { ...who, step, tool, label: call.label, ok: outcome.ok, durationMs };
     await untilStored(
       () =>
         store.recordToolResult({

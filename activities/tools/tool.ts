@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { SpawnedAgent, ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import type { AgentRequest } from '../../domain/session/agent-requests.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
 import type { RunCommand } from '../process/run-command.ts';
 import type { GitAnswer, GitCall } from '../workspace/git.ts';
@@ -59,7 +60,7 @@ export interface Tool {
   readonly call: (rawArguments: unknown, context: ToolContext) => Promise<ToolOutcome>;
 }
 
-export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns'>;
+export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns' | 'beside'>;
 
 export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly name: string;
@@ -70,6 +71,8 @@ export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly ask?: (input: z.output<z.ZodObject<Shape>>) => ToolCallRef['ask'];
   /** Default: a host runs it. */
   readonly spawns?: (input: z.output<z.ZodObject<Shape>>) => SpawnedAgent;
+  /** Default: it is about no agents. */
+  readonly beside?: (input: z.output<z.ZodObject<Shape>>) => AgentRequest;
   readonly description: string;
   readonly input: z.ZodObject<Shape>;
   /** What follows the tool's name in its label. */
@@ -103,6 +106,7 @@ export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclara
         label: cleanLine(`${name} ${declaration.label(read.value)}`, maxLabelLength),
         ...(ask === undefined ? {} : { ask }),
         ...(declaration.spawns === undefined ? {} : { spawns: declaration.spawns(read.value) }),
+        ...(declaration.beside === undefined ? {} : { beside: declaration.beside(read.value) }),
       };
     },
     call: async (rawArguments, context) => {

@@ -383,6 +383,8 @@ export interface ModelCallStore {
   reserveModelCall(call: ModelCallReservation): Promise<ReserveResult>;
   /** What an answered call has used, to size the next one of its session by. */
   modelCallUsage(key: string): Promise<{ readonly model: string; readonly usage: Usage } | undefined>;
+  /** The greatest step of a transcript that a call was made or begun for; 0 when there is none. */
+  lastModelStep(of: { readonly runId: string; readonly sessionId: string }): Promise<number>;
   /** In the order of stories and models. */
   spending(runId: string): Promise<readonly ModelSpending[]>;
   /** One transaction: transcript, usage of run and story, the reservation's end, events. Twice: nothing more. */

@@ -127,7 +127,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
       ...createGateActivities({ store: hostStore, repositories, runCommand, cancellationSignal }),
       ...createProgressActivities({ store: hostStore, hostId, git }),
       ...createPrdFileActivities(onHost),
-      ...createSessionActivities({ store: hostStore, hostId, skills, runHooks }),
+      ...createSessionActivities({ store: hostStore, hostId, skills, agents: readExtensions, runHooks }),
     }),
     {
       leaseLost: async (lost) => {

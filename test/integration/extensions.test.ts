@@ -63,7 +63,7 @@ beforeEach(async () => {
   const cancellationSignal = () => new AbortController().signal;
   const runCommand = createRunCommand(processes);
   const runHooks = createRunHooks({ store, runCommand, inputFolder, cancellationSignal });
-  sessions = createSessionActivities({ store, hostId: 'tiger', skills, runHooks });
+  sessions = createSessionActivities({ store, hostId: 'tiger', skills, agents: extensions, runHooks });
   tools = createToolActivities({ store, git: createGit(processes), runCommand, cancellationSignal, skills });
   api = await startApi(store, { extensions });
   await store.openSession({

@@ -43,6 +43,7 @@ beforeEach(async () => {
     store,
     hostId: 'tiger',
     skills: async () => [],
+    agents: async () => ({ agents: [], problems: [] }),
     runHooks: async () => ({ kind: 'passed' }),
   });
   tools = createToolActivities({
@@ -241,9 +242,10 @@ test('an agent that a call has started knows its task, and answers as the result
   await answered(1, [{ id: 'g', name: 'agent', args: { task: 'count the files' } }]);
   const calls = createAgentCalls(store);
   const agentId = agentSessionId(sessionId, 'g');
-  const agent = { ...call(1, 'g'), sessionId: agentId, parentSessionId: sessionId, readsOnly: true };
-  await calls.openAgent(agent);
-  await calls.openAgent(agent);
+  const agent = { ...call(1, 'g'), sessionId: agentId, parentSessionId: sessionId };
+  const opened = { ...agent, readsOnly: true, model: 'scripted/x' };
+  expect(await calls.openAgent(opened)).toEqual({ firstStep: 1 });
+  await calls.openAgent(opened);
   const rows = await store.readSession(agentId);
   expect(rows.map(({ kind }) => kind)).toEqual(['system', 'user']);
   expect(JSON.stringify(rows[1]?.body)).toMatch(/tools that read, and no other.*count the files/);
@@ -251,7 +253,7 @@ test('an agent that a call has started knows its task, and answers as the result
     { key: 'x', kind: 'assistant', body: { text: 'There are 7.', toolCalls: [] } },
   ]);
   for (const end of ['finished', 'failed'] as const)
-    await calls.closeAgent({ ...agent, end, message: '', durationMs: 5 });
+    await calls.closeAgent({ ...agent, isBeside: false, end, message: '', durationMs: 5 });
   const results = (await store.readSession(sessionId)).filter(({ kind }) => kind === 'tool-result');
   expect(results.map(({ body }) => body)).toEqual([{ callId: 'g', tool: 'agent', ok: true, output: 'There are 7.' }]);
   expect((await kinds()).filter((kind) => kind === 'tool-ended')).toHaveLength(1);
