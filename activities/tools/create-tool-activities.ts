@@ -11,7 +11,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import { changesNothing } from '../../domain/run/risk.ts';
-import { toolCallKey, whoseStep, workspaceId } from '../../domain/run/ids.ts';
+import { attemptId, toolCallKey, whoseStep, workspaceId } from '../../domain/run/ids.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
 import { mayCall } from '../../domain/session/agents.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
@@ -50,6 +50,7 @@ export interface ToolActivitiesDeps {
     | 'recordToolResult'
     | 'beginEffect'
     | 'getEffect'
+    | 'openToolCalls'
     | 'settleEffect'
   >;
   readonly git: Git;
@@ -250,7 +251,11 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       ...frame,
       body: { ...who, step, label: call.label },
     };
-    if (!changesNothing(call.risk)) await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
+    if (!changesNothing(call.risk)) {
+      // Of this call nothing is undone: that it was begun is for its recovery.
+      await undoLostCalls(input, workspace, { except: key });
+      await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
+    }
     const announcement = announceLater(() => store.appendRunEvents(runId, [started]));
     const lines = startOutputLines({
       intervalMs: outputLineIntervalMs,
@@ -266,6 +271,11 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const session = openToolSession(sessions, input);
       const context = await toolContext(workspace, { session, signal, onLine: (line) => lines.add(`${line}\n`) });
       outcome = await registry.call(call.request.name, call.request.args, context);
+    } catch (error) {
+      // An agent that was interrupted: others work on in the same files, and nobody recovers its call.
+      if (signal.aborted && who.agent !== undefined && !changesNothing(call.risk))
+        await undoLostCalls(input, workspace).catch(() => undefined);
+      throw error;
     } finally {
       await lines.end();
       await announcement.end();
@@ -291,6 +301,23 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       signal,
     );
     return { ok: outcome.ok, durationMs };
+  }
+
+  /**
+   * Where several agents work in one worktree, one of them can come here before the lost call of another is recovered. What that call left
+   * is undone first: else it would be in the next checkpoint, and a recovery could not tell it from recorded work any more.
+   */
+  async function undoLostCalls(
+    input: AttemptRef,
+    workspace: WorkspaceRecord,
+    { except }: { readonly except?: string } = {},
+  ): Promise<void> {
+    if (workspace.kind !== 'worktree') return;
+    const ofAttempt = `${attemptId(input.runId, input.storyId, input.attempt)}:`;
+    const lost = (await store.openToolCalls(input)).filter((key) => key.startsWith(ofAttempt) && key !== except);
+    if (lost.length === 0) return;
+    await restoreCheckpoint(git, workspace);
+    for (const key of lost) await store.settleEffect(key, { state: 'interrupted' });
   }
 
   async function toolContext(

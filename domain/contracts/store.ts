@@ -441,6 +441,8 @@ export interface EffectStore {
   settleEffect(key: string, settlement: EffectSettlement): Promise<void>;
   /** Undefined when nobody has begun it. */
   getEffect(key: string): Promise<EffectRecord | undefined>;
+  /** Keys of the tool calls for a story that were begun, and of which nobody knows how they have ended. */
+  openToolCalls(of: { readonly runId: string; readonly storyId: string }): Promise<readonly string[]>;
   /** In the order of their newest beginning. */
   listEffects(runId: string): Promise<readonly EffectRecord[]>;
 }
