@@ -8,7 +8,7 @@ import { createSessionActivities } from '../../activities/session/create-session
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { createGit } from '../../activities/workspace/git.ts';
 import type { EndTurnInput } from '../../domain/contracts/activities.ts';
-import { agentSessionId, runIdOf, sessionAgentId } from '../../domain/run/ids.ts';
+import { agentSessionId, besideSessionId, runIdOf, sessionAgentId } from '../../domain/run/ids.ts';
 import type { RequestedToolCall } from '../../domain/session/transcript.ts';
 import { createStore, openDatabase } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
@@ -103,6 +103,26 @@ async function answered(step: number, calls: readonly RequestedToolCall[], text 
     model: 'scripted/x',
     result: { kind: 'answered', stop: calls.length === 0 ? 'finished' : 'tool-calls', toolCalls: [], usage },
     sessionEvent: { key, kind: 'assistant', body: { text, toolCalls: [...calls] } },
+    runEvents: [],
+  });
+}
+
+/** An answer of another agent of the session. */
+async function modelAnswers(agentId: string, step: number, text: string): Promise<void> {
+  const key = `${agentId}:${step}`;
+  await store.answerModelCall({
+    key,
+    runId: sessionId,
+    storyId: sessionAgentId,
+    sessionId: agentId,
+    model: 'scripted/x',
+    result: {
+      kind: 'answered',
+      stop: 'finished',
+      toolCalls: [],
+      usage: { inputTokens: 10, outputTokens: 1, cachedInputTokens: 0, costUsd: 0.01 },
+    },
+    sessionEvent: { key: `${key}:answer`, kind: 'assistant', body: { text, toolCalls: [] } },
     runEvents: [],
   });
 }
@@ -257,6 +277,80 @@ test('an agent that a call has started knows its task, and answers as the result
   const results = (await store.readSession(sessionId)).filter(({ kind }) => kind === 'tool-result');
   expect(results.map(({ body }) => body)).toEqual([{ callId: 'g', tool: 'agent', ok: true, output: 'There are 7.' }]);
   expect((await kinds()).filter((kind) => kind === 'tool-ended')).toHaveLength(1);
+});
+
+test('an agent beside another one knows its task, is told more, answers when asked, and goes on with a further task', async () => {
+  await open();
+  await turn('a', 'look around');
+  const said = (id: string, name: string, args: unknown) => ({ id, name, args });
+  await answered(1, [said('s', 'spawn_agent', { task_name: 'scout', message: 'count the files' })]);
+  const calls = createAgentCalls(store);
+  const agentId = besideSessionId(sessionId, { name: 'scout', callId: 's' });
+  const agent = { ...call(1, 's'), sessionId: agentId, parentSessionId: sessionId };
+  const opened = { ...agent, readsOnly: true, model: 'scripted/x', beside: { agent: 'explore', forks: false } };
+  for (const _twice of [1, 2]) expect(await calls.openAgent(opened)).toEqual({ firstStep: 1 });
+  expect((await store.readSession(agentId)).map(({ kind }) => kind)).toEqual(['system', 'user']);
+
+  await answered(2, [
+    said('t', 'send_message', { target: 'scout', message: 'not the hidden ones' }),
+    said('w', 'wait_agent', {}),
+    said('f', 'followup_task', JSON.stringify({ target: 'scout', message: 'now the folders' })),
+  ]);
+  for (const _twice of [1, 2]) await calls.tellAgent({ ...agent, callId: 't' });
+  await modelAnswers(agentId, 1, 'There are 7.');
+  const ended = [{ sessionId: agentId, name: 'scout', end: 'finished', message: '' }] as const;
+  const answer = { ...call(2, 'w'), label: 'wait_agent', ok: true, durationMs: 5, text: 'No agent works now.', ended };
+  for (const _twice of [1, 2]) {
+    await calls.closeAgent({ ...agent, isBeside: true, end: 'finished', message: '', durationMs: 5 });
+    await calls.answerAgentCall(answer);
+  }
+  const results = (await store.readSession(sessionId)).filter(({ kind }) => kind === 'tool-result');
+  const output = 'scout has answered:\nThere are 7.\n\nNo agent works now.';
+  expect(results.map(({ body }) => body)).toEqual([{ callId: 'w', tool: 'wait_agent', ok: true, output }]);
+
+  const further = { ...opened, step: 2, callId: 'f' };
+  for (const _twice of [1, 2]) expect(await calls.openAgent(further)).toEqual({ firstStep: 2 });
+  const rows = await store.readSession(agentId);
+  expect(rows.map(({ kind }) => kind)).toEqual(['system', 'user', 'user', 'assistant', 'user']);
+  expect(rows.map(({ body }) => JSON.stringify(body))).toEqual([
+    expect.anything(),
+    expect.stringMatching(/agent scout, that works beside.*You look and change nothing.*count the files/),
+    expect.stringContaining('not the hidden ones'),
+    expect.anything(),
+    expect.stringContaining('now the folders'),
+  ]);
+  const events = await store.readRunEvents(sessionId, { afterSeq: 0, limit: 100 });
+  expect(events.flatMap(({ kind, body }) => (kind.startsWith('agent-') ? [[kind, body]] : []))).toEqual([
+    ['agent-started', { agent: 'scout', readsOnly: true, task: 'count the files' }],
+    ['agent-ended', { agent: 'scout', end: 'finished', message: '', durationMs: 5 }],
+    ['agent-started', { agent: 'scout', readsOnly: true, task: 'now the folders' }],
+  ]);
+});
+
+test("an agent that forks begins with all that its starter knew before the call, and is in nobody's list", async () => {
+  await open();
+  await turn('a', 'the secret is 42');
+  await answered(1, [], 'I see.');
+  await answered(2, [{ id: 's', name: 'spawn_agent', args: { task_name: 'heir', message: 'go on' } }]);
+  const agentId = besideSessionId(sessionId, { name: 'heir', callId: 's' });
+  const agent = { ...call(2, 's'), sessionId: agentId, parentSessionId: sessionId, readsOnly: false };
+  const opened = { ...agent, model: 'scripted/x', beside: { agent: 'build', forks: true } };
+  for (const _twice of [1, 2]) await createAgentCalls(store).openAgent(opened);
+  const rows = await store.readSession(agentId);
+  expect(rows.map(({ kind }) => kind)).toEqual(['system', 'user', 'assistant', 'fork', 'user']);
+  expect(JSON.stringify(rows)).toMatch(/the secret is 42.*go on/);
+  const listed = await store.listSessions({ limit: 50, kinds: ['chat'], folder });
+  expect(listed.map((session) => session.sessionId)).toEqual([sessionId]);
+});
+
+test('an agent that ends is reminded once of those that work beside it', async () => {
+  await open();
+  await turn('a');
+  const reminder = { sessionId, step: 3, working: ['scout'], unread: ['clerk'] };
+  for (const _twice of [1, 2]) await createAgentCalls(store).remindOfAgents(reminder);
+  const told = (await store.readSession(sessionId)).slice(2);
+  expect(told).toHaveLength(1);
+  expect(JSON.stringify(told)).toMatch(/scout.*clerk.*"aside":true/);
 });
 
 test("an agent's share is hard for it and for all that it starts, and what they spend counts for the session", async () => {
