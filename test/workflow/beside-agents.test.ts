@@ -362,6 +362,49 @@ test('hooks of the turn run around the calls of agents that it starts, and can d
   expect(world.log.some((line) => line.startsWith('tool '))).toBe(false);
 });
 
+test('what a person says to the one that waits is told at once', async () => {
+  const said = Promise.withResolvers<void>();
+  const world = worldOf({
+    main: (step) => {
+      if (step === 1) return asks(1, spawn('scout'), { kind: 'wait', timeoutMs: 3_600_000 });
+      if (step === 2) said.resolve();
+      return answers.finished;
+    },
+    scout: async () => {
+      await said.promise;
+      return answers.finished;
+    },
+  });
+  await bench.session(world, async ({ send, handle }) => {
+    await send({ messageId: 'm' });
+    while (!world.log.some((line) => line.startsWith('1a: '))) await delay(20);
+    await delay(500);
+    await handle().executeUpdate('steer', { args: [{ nudgeId: 'n', text: 'hurry' }] });
+    await ended(world);
+  });
+  expect(lines(world)).toContain('1b: Somebody has said something to you. At work: scout.');
+  expect(world.log).toContain('nudge main hurry');
+});
+
+test('after a stop the agents of a story finish their steps and end, and so does the story', async () => {
+  const begun = Promise.withResolvers<void>();
+  const world = new FakeWorld([{ id: 'A' }], {
+    model: async ({ sessionId, step }) => {
+      if (agentPath(sessionId) === undefined) return step === 1 ? asks(1, spawn('scout'), wait()) : answers.finished;
+      if (step === 3) begun.resolve();
+      await delay(100);
+      return answers.reads;
+    },
+  });
+  const result = await bench.run(world, {}, async (run) => {
+    await begun.promise;
+    await run.handle.executeUpdate('stop');
+    return await run.result;
+  });
+  expect(result).toMatchObject({ outcome: 'stopped' });
+  expect(world.log.some((line) => /scout\.1a stopped/.test(line))).toBe(true);
+});
+
 test("a story's gates run when nothing writes any more", async () => {
   const world = new FakeWorld([{ id: 'A' }], {
     model: async ({ sessionId, step }) => {
