@@ -95,8 +95,10 @@ export function turnEndLine(body: RunEventBody<'turn-ended'>, look: Look): strin
   const sign = outcome === 'completed' ? paint('✓', 'good', look) : paint('✗', 'bad', look);
   const sums = [formatDuration(durationMs), counted(steps, 'step'), `${formatTokens(tokens)} tokens`];
   const parts = [...sums, formatCost({ usd: costUsd, tokens })].join(' · ');
-  const what = outcome === 'completed' ? '' : `${outcome}${message === '' ? '' : `: ${cleanLine(message)}`} · `;
-  return inSigns(`${sign} ${what}${parts}`, look.signs);
+  const why = cleanLine(message);
+  // One that has its answer can have something to say of agents that worked beside it.
+  const what = outcome === 'completed' ? why : `${outcome}${why === '' ? '' : `: ${why}`}`;
+  return inSigns(`${sign} ${[what, parts].filter((part) => part !== '').join(' · ')}`, look.signs);
 }
 
 function by({ agent }: { readonly agent?: string }): { readonly agent?: string } {
@@ -158,7 +160,7 @@ export function turnObjects(sessionId: string, event: RunEvent): readonly Readon
       const { inputTokens, outputTokens, costUsd } = event.body;
       const failed = outcome === 'completed' ? [] : [of('error', { code: code ?? outcome, fatal: true, message })];
       const usage = { input_tokens: inputTokens, output_tokens: outputTokens, cost_usd: costUsd };
-      const result = { turn, message_id: messageId, outcome, text, steps, duration_ms: durationMs, usage };
+      const result = { turn, message_id: messageId, outcome, message, text, steps, duration_ms: durationMs, usage };
       return [...failed, of('result', { session_id: sessionId, ...result })];
     }
   }

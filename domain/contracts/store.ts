@@ -230,7 +230,10 @@ export interface SessionStore {
     /** Only those after this one: the last of the page before. */
     readonly before?: Pick<SessionRecord, 'sessionId' | 'updatedAt'>;
   }): Promise<readonly SessionRecord[]>;
-  /** Ids of sessions that are not deleted and are `part` or begin with it; the last changed first, at most 20. */
+  /**
+   * Ids of sessions that are not deleted and are `part` or begin with it; the last changed first, at most 20. Transcripts of agents that
+   * others have started only where `part` names those others.
+   */
   findSessionIds(part: string): Promise<readonly string[]>;
   /** What is named changes; `model` and `policy` count from the next model call on. Throws `not-found`. */
   updateSession(

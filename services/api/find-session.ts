@@ -1,6 +1,6 @@
 import type { SessionRun } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { sessionRunId } from '../../domain/run/ids.ts';
+import { agentPath, agentSessionId, sessionRunId } from '../../domain/run/ids.ts';
 import { isActive } from '../../domain/run/status.ts';
 import type { ApiDeps } from './deps.ts';
 
@@ -30,6 +30,28 @@ export async function findSession(deps: Pick<ApiDeps, 'store' | 'engine'>, part:
     });
   }
   return await reconcileSession(deps, session);
+}
+
+/**
+ * The transcript of an agent that the session's has started, or one that it has started itself: `scout`, `scout/helper`; the newest of
+ * that name. @throws `not-found`
+ */
+export async function findAgentTranscript(
+  { store }: Pick<ApiDeps, 'store'>,
+  sessionId: string,
+  agent: string,
+): Promise<string> {
+  let found = sessionId;
+  for (const name of agent.split('/')) {
+    const ids = await store.findSessionIds(agentSessionId(found, name));
+    const next = ids.find((id) => agentPath(id)?.split('/').at(-1) === name);
+    if (next === undefined)
+      throw new CodetetherError('not-found', `there is no agent ${agent} in ${sessionId}`, {
+        next: 'See which there were: codetether sessions show (spawn_agent, and the ids of calls of agent)',
+      });
+    found = next;
+  }
+  return found;
 }
 
 /**

@@ -131,4 +131,8 @@ test('three explorers lose their worker, and the one that waits for them has eac
   expect(twice.map(({ who, times }) => `${who} ${times}`).toSorted()).toEqual(names.map((name) => `${name} 2`));
   const { stdout } = await stack.cli(['sessions', 'show', '--json'], { cwd: folder });
   for (const name of names) expect(stdout.match(new RegExp(`seven ${name}`, 'g')), name).toHaveLength(2);
+  const shown = await stack.cli(['sessions', 'show', '--agent', 'bees'], { cwd: folder });
+  expect(shown.stdout).toMatch(/agent bees\n[^]*count the bees[^]*● list[^]*seven bees/);
+  const nobody = await stack.cli(['sessions', 'show', '--agent', 'bee'], { cwd: folder });
+  expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringContaining('there is no agent bee in')]);
 }, 180_000);
