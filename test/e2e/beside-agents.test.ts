@@ -28,7 +28,8 @@ let held = 0;
 beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-beside-')));
   model = await startWireServer(async (response, number) => {
-    await answer(response, (model.requests()[number]?.body as { messages: Message[] }).messages);
+    const { messages } = (model.requests()[number]?.body ?? { messages: [] }) as { messages: Message[] };
+    await answer(response, messages);
   });
   stack = await createTestStack({
     OPENAI_COMPATIBLE_BASE_URL: `${model.url}/v1`,
@@ -62,7 +63,9 @@ async function answer(response: ServerResponse, messages: readonly Message[]): P
     return say(response, hash, {
       calls: names.map((name) => ({ name: 'spawn_agent', args: { task_name: name, message: `count the ${name}` } })),
     });
-  const answers = said.flatMap((text) => [...text.matchAll(/has answered:\\n(seven \w+)/g)].map(([, found]) => found));
+  const answers = said.flatMap((text) =>
+    [...text.matchAll(/has answered:\\n(seven \w+)/g)].map(([, found]) => String(found)),
+  );
   if (answers.length < names.length) return say(response, hash, { calls: [{ name: 'wait_agent', args: {} }] });
   say(response, hash, { text: answers.toSorted().join(', ') });
 }
@@ -119,7 +122,7 @@ test('three explorers lose their worker, and the one that waits for them has eac
     outcome: 'completed',
     text: 'seven ants, seven bees, seven cats',
   });
-  const about = (type: string) => objects.filter((each) => each.type === type).map(({ agent }) => agent);
+  const about = (type: string) => objects.filter((each) => each.type === type).map(({ agent }) => String(agent));
   expect(about('agent_start').toSorted()).toEqual(names);
   expect(about('agent_end').toSorted()).toEqual(names);
   const said = objects.flatMap(({ type, agent, content }) =>
