@@ -409,7 +409,7 @@ export interface AnswerAgentCallInput extends AttemptRef {
   readonly ok: boolean;
   /** How long it has waited. */
   readonly durationMs: number;
-  /** At most 4,000 characters. */
+  /** At most 6,000 characters. */
   readonly text: string;
   /** Their answers stand below the text. */
   readonly ended: readonly {

@@ -74,7 +74,7 @@ const ended = async (world: FakeWorld): Promise<void> => {
 };
 /** What was answered, told and written of agents, in order; not when their own workflows have begun. */
 const lines = (world: FakeWorld) =>
-  world.log.filter((line) => /^(?:agent|told|remind|deny|\d[a-h])/.test(line) && !line.endsWith(' reads'));
+  world.log.filter((line) => /^(?:agent|told|remind|deny|(?:\S+ )?\d[a-h])/.test(line) && !line.endsWith(' reads'));
 
 async function turn(world: FakeWorld, historyName?: string, message: object = {}): Promise<void> {
   await bench.session(
@@ -325,6 +325,7 @@ test('an interruption of the turn ends the agents beside it before the turn ends
     main: () => asks(1, spawn('scout'), wait()),
     scout: () => asks(1, spawn('helper'), wait()),
     'scout/helper': async (step, signal) => {
+      if (step === 1) return asks(1, spawn('deeper'));
       begun.resolve();
       return await endless(step, signal);
     },
@@ -335,6 +336,7 @@ test('an interruption of the turn ends the agents beside it before the turn ends
     await handle().executeUpdate('interrupt');
     await ended(world);
   });
+  expect(lines(world)).toContainEqual(expect.stringMatching(/^scout\/helper 1a refused: .*budget-exceeded \(depth\)/));
   expect(world.log.slice(-3)).toEqual([
     'agent :agent:scout.1a:agent:helper.1a interrupted',
     'agent :agent:scout.1a interrupted',
