@@ -60,12 +60,20 @@ export function besideSessionId(parentSessionId: string, { name, callId }: { nam
 
 /**
  * The agent that a transcript belongs to, as events name it: `scout`, `scout/helper`; undefined for that of a story or a session. One
- * that was given no name has its call's id.
+ * that was given no name is `agent-` and the end of its call's id.
  */
 export function agentPath(sessionId: string): string | undefined {
   const [, ...parts] = sessionId.split(':agent:');
-  return parts.length === 0 ? undefined : parts.map((part) => part.replace(/\..*$/, '')).join('/');
+  return parts.length === 0 ? undefined : parts.map(nameOf).join('/');
 }
+
+function nameOf(part: string): string {
+  const [name = '', callId] = part.split('.');
+  return callId === undefined ? `${unnamed}${name.slice(-6)}` : name;
+}
+
+/** Begins the names of agents that were given none; no given name has a dash. */
+export const unnamed = 'agent-';
 
 /** For the bodies of events: whose step it is, where it is not that of the story's or session's own agent. */
 export function whoseStep(sessionId: string): { readonly agent?: string } {

@@ -1,6 +1,6 @@
 import type { SessionRun } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { agentPath, agentSessionId, sessionRunId } from '../../domain/run/ids.ts';
+import { agentPath, agentSessionId, sessionRunId, unnamed } from '../../domain/run/ids.ts';
 import { isActive } from '../../domain/run/status.ts';
 import type { ApiDeps } from './deps.ts';
 
@@ -43,11 +43,11 @@ export async function findAgentTranscript(
 ): Promise<string> {
   let found = sessionId;
   for (const name of agent.split('/')) {
-    const ids = await store.findSessionIds(agentSessionId(found, name));
+    const ids = await store.findSessionIds(agentSessionId(found, name.startsWith(unnamed) ? '' : name));
     const next = ids.find((id) => agentPath(id)?.split('/').at(-1) === name);
     if (next === undefined)
       throw new CodetetherError('not-found', `there is no agent ${agent} in ${sessionId}`, {
-        next: 'See which there were: codetether sessions show (spawn_agent, and the ids of calls of agent)',
+        next: 'Their names are in the lines of its turns, and in its calls of spawn_agent: codetether sessions show',
       });
     found = next;
   }

@@ -8,7 +8,7 @@ import { createSessionActivities } from '../../activities/session/create-session
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { createGit } from '../../activities/workspace/git.ts';
 import type { EndTurnInput } from '../../domain/contracts/activities.ts';
-import { agentSessionId, besideSessionId, runIdOf, sessionAgentId } from '../../domain/run/ids.ts';
+import { agentPath, agentSessionId, besideSessionId, runIdOf, sessionAgentId } from '../../domain/run/ids.ts';
 import type { RequestedToolCall } from '../../domain/session/transcript.ts';
 import { createStore, openDatabase } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
@@ -138,6 +138,27 @@ test('a session is no run of a PRD, whatever its id begins with', async () => {
     sessionId,
     'ralph:a:b',
   ]);
+});
+
+test('the transcript of an agent is found by its name, the newest of that name', async () => {
+  await open();
+  const scout = (callId: string) => besideSessionId(sessionId, { name: 'scout', callId });
+  const transcripts: readonly (readonly [string, string])[] = [
+    [scout('call_1'), 'old'],
+    [scout('call_2'), 'new'],
+    [besideSessionId(sessionId, { name: 'scouts', callId: 'call_3' }), 'another'],
+    [besideSessionId(scout('call_2'), { name: 'helper', callId: 'x' }), 'nested'],
+    [agentSessionId(sessionId, 'call_123456'), 'unnamed'],
+  ];
+  for (const [id, text] of transcripts)
+    await store.appendSessionEvents(id, [{ key: 'said', kind: 'user', body: { text } }]);
+  const saidBy = async (agent: string) => (await api.client.transcript(sessionId, agent)).rows.map(({ body }) => body);
+  expect(await saidBy('scout')).toEqual([{ text: 'new' }]);
+  expect(await saidBy('scout/helper')).toEqual([{ text: 'nested' }]);
+  expect(transcripts.map(([id]) => agentPath(id)).at(-1)).toBe('agent-123456');
+  expect(await saidBy('agent-123456')).toEqual([{ text: 'unnamed' }]);
+  await expect(saidBy('helper')).rejects.toMatchObject({ code: 'not-found' });
+  expect((await api.client.getSession(sessionId.slice(0, -1))).sessionId).toBe(sessionId);
 });
 
 test('a message opens one turn, however often it is opened, and is answered once', async () => {
