@@ -203,8 +203,8 @@ export class BesideAgents {
     this.#working.delete(agent.as.name);
   }
 
-  async #lookUp({ agent, readsOnly, maxSteps = 30 }: SpawnRequest): Promise<FoundAgent | { readonly problem: string }> {
-    if (readsOnly !== undefined) return { rules: { readsOnly }, maxSteps };
+  async #lookUp({ agent, readsOnly }: SpawnRequest): Promise<FoundAgent | { readonly problem: string }> {
+    if (readsOnly !== undefined) return { rules: { readsOnly }, maxSteps: usualSteps };
     const { host, attempt } = this.#loop;
     const found = await host.sessions.findAgent.executeWithOptions({ summary: `the agent ${agent}` }, [
       { ...attempt, agent },
@@ -297,6 +297,9 @@ function asFailed(error: unknown): SubAgentResult {
   if (failure === undefined) throw error;
   return { end: 'failed', message: failure.message.slice(0, 200) };
 }
+
+/** Of an agent that is built in. */
+const usualSteps = 30;
 
 interface FoundAgent {
   readonly rules: AgentRules;

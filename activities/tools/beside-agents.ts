@@ -4,7 +4,6 @@ import { AgentName, builtInAgents, isBuiltInAgent } from '../../domain/session/a
 import { defineTool, failure, type Tool } from './tool.ts';
 
 const mostSteps = 100;
-const defaultSteps = 30;
 const message = z.string().min(1).max(20_000);
 const name = besideName.describe('The task_name that you gave it');
 
@@ -40,7 +39,7 @@ export function createBesideAgentTools(): readonly Tool[] {
         name: called,
         agent,
         ...(isBuiltInAgent(agent) ? { readsOnly: builtInAgents[agent].readsOnly } : {}),
-        ...builtInSteps(agent, maxSteps),
+        ...(maxSteps === undefined ? {} : { maxSteps }),
         ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
         forks: fork === 'all',
       }),
@@ -105,10 +104,4 @@ export function createBesideAgentTools(): readonly Tool[] {
       run: notHere,
     }),
   ];
-}
-
-/** One from a file has its own. */
-function builtInSteps(agent: string, asked: number | undefined): { readonly maxSteps?: number } {
-  const maxSteps = asked ?? (isBuiltInAgent(agent) ? defaultSteps : undefined);
-  return maxSteps === undefined ? {} : { maxSteps };
 }
