@@ -96,6 +96,8 @@ export const errorCatalogue = {
     next: 'Use a credential with the named permission.',
   },
   'git-unusable': usage('git is missing or too old.', 'Install git 2.38 or newer, and put it on the PATH.'),
+  'git-failed': internal('A git command has failed.', "Read git's message."),
+  'editor-missing': usage('There is no editor that could be started.', 'Set VISUAL or EDITOR to the command of yours.'),
   'not-a-repository': usage('The folder is not in a git repository.', 'Run git init, or go to the repository.'),
   'repository-empty': usage(
     'The repository has no commit yet.',
@@ -135,6 +137,10 @@ export const errorCatalogue = {
   'run-active': state('The run is being worked on.', 'Attach to it, or stop it first.'),
   'session-busy': state('The session has too much to do already.', 'Wait for some of its turns, or interrupt it.'),
   'session-idle': state('The session is not working on anything.', 'Send it a message.'),
+  'context-refused': state(
+    'The context of the session cannot be changed so.',
+    'Look at it: codetether context budget.',
+  ),
   'output-schema-mismatch': internal(
     'The answer does not follow its schema, also after the model was told.',
     'Ask again, or ask for less.',
@@ -210,6 +216,24 @@ export const errorCatalogue = {
   'remote-unavailable': temporary(
     "The repository's shared remote does not answer.",
     'Check its address, the network and the credentials that git uses there; a run that goes on tries again by itself.',
+  ),
+  'remote-not-github': usage(
+    'The remote is not a repository at GitHub.',
+    'Add the remote that is: git remote add origin git@github.com:OWNER/NAME.git',
+  ),
+  'head-not-pushed': state('The branch is not at the remote as it is here.', 'Push it with git push.'),
+  'github-token-missing': usage('There is no token for GitHub.', 'Set GITHUB_TOKEN or GH_TOKEN.'),
+  'github-token-refused': {
+    ...usage('GitHub does not take the token.', 'Set GITHUB_TOKEN or GH_TOKEN to one that is valid.'),
+    http: 401,
+    grpc: 16,
+    jsonrpc: -32007,
+  },
+  'github-refused': usage('GitHub has refused the request.', 'Correct what GitHub names.'),
+  'github-rate-limited': temporary('GitHub limits the rate of requests.', 'Try again when the limit ends.'),
+  'github-unreachable': temporary(
+    'GitHub does not answer.',
+    'Try again; https://www.githubstatus.com tells how it is.',
   ),
   'hosts-lost': temporary(
     'No host is there that could go on with the work.',

@@ -7,15 +7,22 @@ import {
 } from '@temporalio/workflow';
 import { activityError } from './failure.ts';
 import type { Approver } from './approval.ts';
-import type { AttemptRef, ModelStepResult, ToolCallInput, ToolCallRef } from '../domain/contracts/activities.ts';
-import type { OnAsk } from '../domain/run/approval.ts';
-import type { AgentRef } from '../domain/contracts/activities.ts';
+import type {
+  AgentRef,
+  AttemptRef,
+  ModelStepResult,
+  ToolCallInput,
+  ToolCallRef,
+} from '../domain/contracts/activities.ts';
 import type { BesideAgent, MessageHooks } from '../domain/contracts/session.ts';
+import type { OnAsk } from '../domain/run/approval.ts';
 import { addUsage, maxAgentsAtOnce } from '../domain/run/budget.ts';
 import type { BudgetName, BudgetShare, Usage } from '../domain/run/budget.ts';
 import { changesNothing } from '../domain/run/risk.ts';
 import type { AgentRules } from '../domain/session/agents.ts';
+import { planTools } from '../domain/session/plan-tools.ts';
 import { rulesOf } from './agent-rules.ts';
+import { askPerson } from './ask-person.ts';
 import { BesideAgents } from './beside-agents.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
 import { askAtBudgetLine, isSpokenTo, mayGoOn, unlessStopped } from './control.ts';
@@ -45,6 +52,8 @@ export interface AgentLoop extends AgentRules {
   readonly hooks?: ToolHooks;
   /** Another agent has started this one, and can say something to it. */
   readonly startedAs?: AgentRef;
+  /** Of the step under way. In plan mode it only reads. */
+  readonly plan?: { isOn: boolean };
   /** Shown in the engine's UI while the loop runs. */
   readonly onStep: (step: number, what: string) => void;
 }
@@ -120,9 +129,11 @@ async function runSteps(loop: AgentLoop, state: AgentLoopState, beside: BesideAg
     }
 
     let repeats = 0;
+    const plan = { isOn: answer.isPlanning === true };
     for (const group of parallelGroups(answer.toolCalls)) {
       loop.onStep(step, group.map((call) => call.label).join(' · '));
-      const counts = await Promise.all(group.map((call) => runToolCall({ loop, beside }, step, call)));
+      const acting = { ...loop, plan, ...(plan.isOn ? { readsOnly: true } : {}) };
+      const counts = await Promise.all(group.map((call) => runToolCall({ loop: acting, beside }, step, call)));
       repeats = Math.max(repeats, ...counts);
     }
     if (repeats >= repeatsToEnd) {
@@ -204,7 +215,7 @@ function parallelGroups(calls: readonly ToolCallRef[]): ToolCallRef[][] {
   const groups: ToolCallRef[][] = [];
   for (const call of calls) {
     const last = groups.at(-1);
-    const isQuiet = last?.[0] !== undefined && isQuietCall(call) && isQuietCall(last[0]);
+    const isQuiet = last?.[0] !== undefined && isGroupable(call) && isGroupable(last[0]);
     const agents = last?.filter(({ spawns }) => spawns !== undefined).length ?? 0;
     if (isQuiet && (call.spawns === undefined || agents < maxAgentsAtOnce)) last?.push(call);
     else groups.push([call]);
@@ -212,9 +223,9 @@ function parallelGroups(calls: readonly ToolCallRef[]): ToolCallRef[][] {
   return groups;
 }
 
-/** One about agents that work beside the caller may be about the one that the call before has started. */
-function isQuietCall({ risk, beside }: ToolCallRef): boolean {
-  return changesNothing(risk) && beside === undefined;
+/** A person is asked one thing at a time; a call about agents beside the caller may be about the one that the call before has started. */
+function isGroupable({ risk, asks, beside }: ToolCallRef): boolean {
+  return changesNothing(risk) && asks === undefined && beside === undefined;
 }
 
 /**
@@ -239,8 +250,10 @@ async function runToolCall(
     step,
     callId: call.id,
     ...rulesOf(loop),
+    ...(loop.plan?.isOn === true ? { isPlanning: true } : {}),
   };
   const options = { summary: `${loop.attempt.storyId} step ${step}: ${call.label}` };
+  if (isForbidden(loop, call)) return await runAllowedCall(loop, call, { input, options });
   const denied = await loop.hooks?.before(step, call);
   if (denied !== undefined) {
     await denyToolCall(loop, { input, reason: denied, summary: options.summary });
@@ -265,24 +278,31 @@ async function runToolCall(
       return 0;
     }
   }
-  // No host looks at these.
-  const isOther = (call.spawns ?? call.beside) !== undefined;
-  const reason = isOther ? whyNot(loop, beside, call) : undefined;
-  if (reason !== undefined) {
-    await denyToolCall(loop, { input, reason, summary: options.summary });
+  if (call.asks !== undefined) {
+    const isApproved = await askPerson(loop, { ...input, asks: call.asks }, options.summary);
+    if (loop.plan !== undefined && call.asks === 'plan' && isApproved) loop.plan.isOn = false;
+    await loop.hooks?.after(step, call);
+    return 0;
+  }
+  const refused =
+    call.spawns === undefined ? undefined : (refusalOf(loop, call.spawns) ?? beside.refusalOf(call.spawns));
+  if (refused !== undefined) {
+    await denyToolCall(loop, { input, reason: refused, summary: options.summary });
     return 0;
   }
   let repeats = 0;
   if (call.spawns !== undefined) await runSubAgent(loop, step, { id: call.id, spawns: call.spawns });
-  else if (call.beside !== undefined) await beside.answer(step, { ...call, beside: call.beside });
+  else if (call.beside !== undefined) await beside.answer(loop, step, { ...call, beside: call.beside });
   else repeats = await runAllowedCall(loop, call, { input, options });
   await loop.hooks?.after(step, call);
   return repeats;
 }
 
-function whyNot(loop: AgentLoop, beside: BesideAgents, { name, spawns }: ToolCallRef): string | undefined {
-  if (loop.tools?.includes(name) === false) return `this agent has these tools: ${loop.tools.join(', ')}`;
-  return spawns === undefined ? undefined : (refusalOf(loop, spawns) ?? beside.refusalOf(spawns));
+/** The host refuses it: no hook and no person has to be asked about it. */
+function isForbidden({ readsOnly, tools }: AgentLoop, { name, risk, spawns, beside }: ToolCallRef): boolean {
+  // Why no agent is started is said by `refusalOf`.
+  if (readsOnly === true && !changesNothing(risk) && (spawns ?? beside) === undefined) return true;
+  return tools !== undefined && !tools.includes(name);
 }
 
 async function denyToolCall(
@@ -298,7 +318,9 @@ async function runAllowedCall(
   { input, options }: { readonly input: ToolCallInput; readonly options: { readonly summary: string } },
 ): Promise<number> {
   if (changesNothing(call.risk)) {
-    return (await loop.host.tools.toolCall.executeWithOptions(options, [input])).repeats;
+    const { ok, repeats } = await loop.host.tools.toolCall.executeWithOptions(options, [input]);
+    if (loop.plan !== undefined && ok && call.name === planTools.enter) loop.plan.isOn = true;
+    return repeats;
   }
   for (let losses = 0; ;) {
     try {

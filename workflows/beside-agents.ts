@@ -20,6 +20,13 @@ interface Working {
   isInterrupted: boolean;
 }
 
+/** The call with a request. */
+interface Asking {
+  readonly starter: AgentLoop;
+  readonly step: number;
+  readonly callId: string;
+}
+
 type Answer = Pick<AnswerAgentCallInput, 'ok' | 'text'> & { readonly ended?: readonly BesideAgent[] };
 const done = (text: string, ended: readonly BesideAgent[] = []): Answer => ({ ok: true, text, ended });
 const refused = (reason: string): Answer => ({ ok: false, text: `error: not done: ${reason}` });
@@ -60,13 +67,14 @@ export class BesideAgents {
     return `${writer} changes files already, and only one agent beside you does at a time: wait_agent or interrupt_agent first`;
   }
 
-  /** Does what a call asks for, and writes the call's result. */
+  /** Does what a call asks for, and writes the call's result. @param starter the loop with the rules that bind its step */
   async answer(
+    starter: AgentLoop,
     step: number,
     call: Pick<ToolCallRef, 'id' | 'label'> & { readonly beside: AgentRequest },
   ): Promise<void> {
     const startedAtMs = Date.now();
-    const { ok, text, ended = [] } = await this.#do(step, call.id, call.beside);
+    const { ok, text, ended = [] } = await this.#do({ starter, step, callId: call.id }, call.beside);
     const { attempt, sessionId } = this.#loop;
     await projections.answerAgentCall.executeWithOptions({ summary: text.slice(0, 200) }, [
       {
@@ -119,10 +127,10 @@ export class BesideAgents {
     });
   }
 
-  async #do(step: number, callId: string, request: AgentRequest): Promise<Answer> {
+  async #do(asking: Asking, request: AgentRequest): Promise<Answer> {
     switch (request.kind) {
       case 'spawn':
-        return await this.#spawn(step, callId, request);
+        return await this.#spawn(asking, request);
       case 'list':
         return done(this.state().map(lineOf).join('\n') || 'no agent was started in this turn');
       case 'wait':
@@ -133,26 +141,22 @@ export class BesideAgents {
         const agent = this.#agents.get(request.name);
         if (agent === undefined) return this.#unknown(request.name);
         if (request.kind === 'interrupt') return await this.#stop(agent);
-        return await this.#tell(step, callId, { agent, mayStart: request.kind === 'task' });
+        return await this.#tell(asking, { agent, mayStart: request.kind === 'task' });
       }
     }
   }
 
-  async #spawn(step: number, callId: string, request: SpawnRequest): Promise<Answer> {
+  async #spawn(asking: Asking, request: SpawnRequest): Promise<Answer> {
     const { name } = request;
     if (this.#agents.has(name))
       return refused(`there is an agent ${name} already; followup_task gives it a further task`);
     if (this.#agents.size >= maxNamedAgents)
       return refused(`budget-exceeded (agents): ${maxNamedAgents} were started; give one a followup_task`);
-    return await this.#start(
-      step,
-      { as: request, callId, readsOnly: request.readsOnly === true, isTold: false },
-      callId,
-    );
+    const { callId } = asking;
+    return await this.#start(asking, { as: request, callId, readsOnly: request.readsOnly === true, isTold: false });
   }
 
-  /** @param callId of the call with the task */
-  async #start(step: number, agent: BesideAgent, callId: string): Promise<Answer> {
+  async #start({ starter, step, callId }: Asking, agent: BesideAgent): Promise<Answer> {
     const { name, maxCostUsd, forks } = agent.as;
     if (this.#working.size >= maxAgentsAtOnce) {
       const names = [...this.#working.keys()].join(', ');
@@ -162,9 +166,8 @@ export class BesideAgents {
     }
     const found = await this.#lookUp(agent.as);
     if ('problem' in found) return refused(found.problem);
-    const readsOnly = this.#loop.readsOnly === true || found.rules.readsOnly === true;
-    const reason =
-      refusalOf(this.#loop, { readsOnly: found.rules.readsOnly === true }) ?? this.refusalOf({ readsOnly });
+    const readsOnly = starter.readsOnly === true || found.rules.readsOnly === true;
+    const reason = refusalOf(starter, { readsOnly: found.rules.readsOnly === true }) ?? this.refusalOf({ readsOnly });
     if (reason !== undefined) return refused(reason);
 
     const { result: _of, ...known } = agent;
@@ -179,7 +182,7 @@ export class BesideAgents {
     const { rules, maxSteps, model, prompt } = found;
     const scope = new CancellationScope();
     const child = await scope.run(() =>
-      startSubAgent(this.#loop, {
+      startSubAgent(starter, {
         agent: ref,
         rules,
         maxSteps: agent.as.maxSteps ?? maxSteps,
@@ -232,22 +235,21 @@ export class BesideAgents {
   }
 
   async #tell(
-    step: number,
-    callId: string,
+    asking: Asking,
     { agent, mayStart }: { readonly agent: BesideAgent; readonly mayStart: boolean },
   ): Promise<Answer> {
     const { name } = agent.as;
     const working = this.#working.get(name);
     if (working === undefined) {
-      if (mayStart) return await this.#start(step, agent, callId);
+      if (mayStart) return await this.#start(asking, agent);
       return refused(`${name} has ended; followup_task gives it a further task`);
     }
     try {
-      await working.child.signal(childSignals.agentMessage, { callId });
+      await working.child.signal(childSignals.agentMessage, { callId: asking.callId });
     } catch {
       // Its end is on its way here.
       await condition(() => !this.#working.has(name));
-      return await this.#tell(step, callId, { agent: this.#agents.get(name) ?? agent, mayStart });
+      return await this.#tell(asking, { agent: this.#agents.get(name) ?? agent, mayStart });
     }
     return done(`${name} is told before its next step.`);
   }

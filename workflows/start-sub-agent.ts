@@ -73,6 +73,8 @@ function narrowed(starter: AgentRules, own: AgentRules): AgentRules {
 export function refusalOf(loop: AgentLoop, { readsOnly }: Pick<SpawnedAgent, 'readsOnly'>): string | undefined {
   if (agentDepth(loop.sessionId) >= maxAgentDepth)
     return `budget-exceeded (depth): agents ${maxAgentDepth} deep are the last; do it yourself`;
+  if (loop.plan?.isOn === true && !readsOnly)
+    return 'nothing is changed in plan mode, nor by an agent that you start: agent explore';
   if (loop.readsOnly === true && !readsOnly) return 'you only read, and an agent that you start, too: agent explore';
   return undefined;
 }

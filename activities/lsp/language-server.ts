@@ -40,10 +40,17 @@ interface Document {
 interface Publication {
   readonly version: number | null;
   readonly diagnostics: readonly Diagnostic[];
+  /** On the clock of `performance.now`. */
+  readonly atMs: number;
 }
 
-/** Servers that say nothing about versions get this long to say something new. */
 const pollMs = 50;
+/** What a server that names no versions has said can be about the text before; it stands when nothing newer came for so long. */
+const settledMs = 1_000;
+
+function isOf({ version, atMs }: Publication, wanted: number): boolean {
+  return version === null ? performance.now() - atMs >= settledMs : version >= wanted;
+}
 
 /** Starts a server and waits until it is ready. Rejects when it ends before. Ends with `signal`. */
 export async function startLanguageServer(options: {
@@ -62,8 +69,10 @@ export async function startLanguageServer(options: {
     onNotification: (method, params) => {
       if (method !== 'textDocument/publishDiagnostics') return;
       const read = Published.safeParse(params);
-      if (read.success)
-        published.set(read.data.uri, { version: read.data.version ?? null, diagnostics: read.data.diagnostics });
+      if (read.success) {
+        const { uri, version = null, diagnostics } = read.data;
+        published.set(uri, { version, diagnostics, atMs: performance.now() });
+      }
     },
     onRequest: (method, params) => {
       if (method !== 'workspace/configuration') return null;
@@ -89,7 +98,7 @@ export async function startLanguageServer(options: {
       input.release();
       rpc.close('the language server has ended');
     });
-  const canPull = await initialize(rpc, root);
+  const canPull = await initialize(rpc, root, program.options);
   const documents = new Map<string, Document>();
   const sync = async (
     file: string,
@@ -131,7 +140,7 @@ export async function startLanguageServer(options: {
       }
       for (let waited = 0; waited <= waitMs && !isOver; waited += pollMs) {
         const publication = published.get(uri);
-        if (publication !== undefined && (publication.version ?? version) >= version) return publication.diagnostics;
+        if (publication !== undefined && isOf(publication, version)) return publication.diagnostics;
         await delay(pollMs);
       }
       return undefined;
@@ -140,11 +149,16 @@ export async function startLanguageServer(options: {
 }
 
 /** @returns whether it can be asked for diagnostics; else it gives them by itself */
-async function initialize(rpc: RpcConnection, root: string): Promise<boolean> {
+async function initialize(
+  rpc: RpcConnection,
+  root: string,
+  initializationOptions: ServerProgram['options'],
+): Promise<boolean> {
   const uri = pathToFileURL(root).href;
   const answer = await rpc.request('initialize', {
     processId: process.pid,
     rootUri: uri,
+    ...(initializationOptions === undefined ? {} : { initializationOptions }),
     workspaceFolders: [{ uri, name: 'workspace' }],
     capabilities: {
       general: { positionEncodings: ['utf-16'] },

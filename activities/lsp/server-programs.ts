@@ -9,6 +9,8 @@ export interface ServerProgram {
   readonly command: readonly [string, ...string[]];
   /** As the protocol calls the file's language. */
   readonly languageId: string;
+  /** What it is told of itself at its start. */
+  readonly options?: Readonly<Record<string, unknown>>;
 }
 
 interface Language {
@@ -33,8 +35,9 @@ const languages: readonly Language[] = [
       '.jsx': 'javascriptreact',
     },
     programs: [
-      ['typescript-language-server', '--stdio'],
+      // From version 7 on, which typescript-language-server cannot work with.
       ['tsc', '--lsp', '--stdio'],
+      ['typescript-language-server', '--stdio'],
     ],
   },
   { id: 'go', languageIds: { '.go': 'go' }, programs: [['gopls', 'serve']] },
@@ -50,6 +53,9 @@ const languages: readonly Language[] = [
     programs: [['clangd']],
   },
 ];
+
+/** Without it, its first answers are of one file only: a definition in another one is not found. */
+const wholeProject = { tsserver: { useSyntaxServer: 'never' } };
 
 const Package = z.object({ version: z.string() });
 
@@ -70,14 +76,16 @@ export async function findServerProgram(
   const language = languages.find(({ languageIds }) => ending in languageIds);
   const languageId = language?.languageIds[ending];
   if (language === undefined || languageId === undefined) return undefined;
-  const folders = [join(where.root, 'node_modules', '.bin'), ...where.path.split(delimiter).filter(Boolean)];
-  for (const [name, ...args] of language.programs)
-    for (const folder of folders) {
-      const program = join(folder, name);
-      if (!(await isProgram(program)) || (name === 'tsc' && !(await isServer(join(folder, '..', 'typescript')))))
-        continue;
-      return { id: language.id, command: [program, ...args], languageId };
-    }
+  const places = [[join(where.root, 'node_modules', '.bin')], where.path.split(delimiter).filter(Boolean)];
+  for (const folders of places)
+    for (const [name, ...args] of language.programs)
+      for (const folder of folders) {
+        const program = join(folder, name);
+        if (!(await isProgram(program)) || (name === 'tsc' && !(await isServer(join(folder, '..', 'typescript')))))
+          continue;
+        const options = name === 'typescript-language-server' ? { options: wholeProject } : {};
+        return { id: language.id, command: [program, ...args], languageId, ...options };
+      }
   return undefined;
 }
 

@@ -22,6 +22,7 @@ export interface AnswerContext {
   readonly call: PreparedCall;
   /** Ids that the session's tool calls have so far. */
   readonly usedIds: ReadonlySet<string>;
+  readonly isPlanning: boolean;
   readonly describe: ToolCatalogue['describe'];
   readonly durationMs: number;
 }
@@ -37,6 +38,7 @@ export function toModelCallAnswer(raw: ProviderAnswer, context: AnswerContext): 
     stop: stopOf(raw, calls),
     toolCalls,
     usage,
+    ...(context.isPlanning ? { isPlanning: true } : {}),
   };
   const model = modelName(input.model);
   const place = { storyId: input.storyId, attempt: input.attempt };

@@ -8,6 +8,8 @@ import { modelCallKey, sessionRunId, summaryKey, whoseStep } from '../../domain/
 import type { ContextWindow, WantedSummary } from '../../domain/session/derive-context.ts';
 import { summaryPrompt } from '../../domain/session/summary-prompt.ts';
 import { mayUse } from '../../domain/session/agents.ts';
+import { lookedUpTools } from '../../domain/session/listed-tools.ts';
+import { planOf } from '../../domain/session/plan-mode.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
 import { toModelCallAnswer } from './answer.ts';
 import type { AnswerSpool } from './answer-spool.ts';
@@ -118,6 +120,7 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
           key,
           call,
           usedIds: toolCallIds(context.rows),
+          isPlanning: planOf(context.rows.length === 0 ? await context.load() : context.rows) !== undefined,
           describe: deps.tools.describe,
           durationMs: performance.now() - startedMs,
         });
@@ -185,10 +188,10 @@ async function prepareWithSummary(
   deps: ModelActivitiesDeps,
   scripts: ScriptReader,
 ): Promise<PreparedCall> {
-  const call = await prepare(options, deps, scripts);
+  const call = await prepare(options, context, deps, scripts);
   const wanted = context.derived?.wanted;
   if (wanted === undefined || !(await summarise(wanted, { options, context, deps, scripts }))) return call;
-  return await prepare(options, deps, scripts);
+  return await prepare(options, context, deps, scripts);
 }
 
 interface SummariseContext {
@@ -221,7 +224,7 @@ async function summarise(
       const readContext = async (window: ContextWindow) => ({ messages: prompt(window), since: undefined });
       const summaryTokens = wanted.targetTokens;
       const asked = { ...options, readContext, lastUsage: async () => undefined, summaryTokens };
-      const call = await prepare(asked, deps, scripts);
+      const call = await prepare(asked, context, deps, scripts);
       const reserved = await reserve(call, { store, input, key, signal });
       if (reserved.kind !== 'reserved') return reserved.kind === 'answered';
       const raw = await sendOrRelease(call, { maxOutputTokens: reserved.maxOutputTokens, signal }, { store, key });
@@ -242,13 +245,23 @@ async function summarise(
   }
 }
 
-function toolsFor(input: ModelStepInput, tools: ToolCatalogue): readonly ToolDefinition[] {
-  const all = input.runId.startsWith(sessionRunId('')) ? tools.sessionDefinitions : tools.definitions;
-  return all.filter((tool) => mayUse(input, tool));
+/** Those of the profile, then those that the agent has looked up. */
+function toolsFor(
+  input: ModelStepInput,
+  tools: ToolCatalogue,
+  rows: readonly SessionEvent[],
+): readonly ToolDefinition[] {
+  const told = input.runId.startsWith(sessionRunId('')) ? tools.sessionDefinitions : tools.definitions;
+  const names = new Set(told.map(({ name }) => name));
+  const lookedUp = lookedUpTools(rows).flatMap((name) =>
+    names.has(name) ? [] : tools.allDefinitions.filter((tool) => tool.name === name),
+  );
+  return [...told, ...lookedUp].filter((tool) => mayUse(input, tool));
 }
 
 async function prepare(
   options: PrepareOptions,
+  context: Pick<OpenContext, 'load'>,
   deps: ModelActivitiesDeps,
   scripts: ScriptReader,
 ): Promise<PreparedCall> {
@@ -258,7 +271,7 @@ async function prepare(
   if (provider === 'scripted') return await prepareScriptedCall(model, { scripts, idleTimeoutMs }, options);
   const answerTokens = options.summaryTokens ?? deps.maxOutputTokens ?? defaultAnswerTokens;
   const ownPrices = (await deps.ownPrices?.()) ?? {};
-  const offered = options.summaryTokens === undefined ? toolsFor(options.input, tools) : [];
+  const offered = options.summaryTokens === undefined ? toolsFor(options.input, tools, await context.load()) : [];
   return await prepareRemoteCall(
     { provider, model, effort },
     { settings, tools: offered, answerTokens, idleTimeoutMs, ownPrices },

@@ -33,7 +33,7 @@ export function createAgentCalls(
     openAgent: async (input) => {
       const { sessionId, parentSessionId, callId, runId, storyId, attempt, step, readsOnly, beside } = input;
       const rows = await store.readSession(parentSessionId);
-      const { row, call } = requireCall(rows, callId);
+      const { row, call } = findCall(rows, callId);
       const task = saidIn(call);
       // Rows that are there stay: a further task finds the beginning, whatever the call says of it.
       if (beside?.forks === true)
@@ -74,7 +74,7 @@ export function createAgentCalls(
         ]);
         return;
       }
-      const { call } = requireCall(await store.readSession(parentSessionId), callId);
+      const call = requireCall(await store.readSession(parentSessionId), callId);
       const ok = end === 'finished';
       const output = ok
         ? (await answerOf(sessionId)).slice(0, answerCharacters).toWellFormed()
@@ -95,7 +95,7 @@ export function createAgentCalls(
     },
 
     tellAgent: async ({ sessionId, parentSessionId, callId }) => {
-      const { call } = requireCall(await store.readSession(parentSessionId), callId);
+      const call = requireCall(await store.readSession(parentSessionId), callId);
       const text = `The agent that has started you says:\n\n${saidIn(call)}`;
       await store.appendSessionEvents(sessionId, [
         { key: `${sessionId}:told:${callId}`, kind: 'user', body: { text, aside: true } },
@@ -104,7 +104,7 @@ export function createAgentCalls(
 
     answerAgentCall: async (input) => {
       const { runId, storyId, attempt, sessionId, step, callId, label, ok } = input;
-      const { call } = requireCall(await store.readSession(sessionId), callId);
+      const call = requireCall(await store.readSession(sessionId), callId);
       const key = toolCallKey(sessionId, step, callId);
       const output = await withAnswers(input);
       await store.appendSessionEvents(sessionId, [
@@ -198,7 +198,12 @@ function saidIn({ args }: RequestedToolCall): string {
   return 'task' in said ? said.task : said.message;
 }
 
-function requireCall(
+/** @throws `internal` when it is not there: the workflow asks for calls of the transcript only */
+export function requireCall(rows: readonly SessionEvent[], callId: string): RequestedToolCall {
+  return findCall(rows, callId).call;
+}
+
+function findCall(
   rows: readonly SessionEvent[],
   callId: string,
 ): { readonly row: SessionEvent; readonly call: RequestedToolCall } {

@@ -68,6 +68,9 @@ export interface ToolActivitiesDeps {
 /** A quick tool's start is written together with its end; one that takes longer is announced after this time. */
 const announceAfterMs = 40;
 const outputLineIntervalMs = 250;
+/** Of an event. */
+const mostFiles = 50;
+const mostPathCharacters = 300;
 /** Rows at the end of a transcript that hold a step's calls and results in all but the strangest cases. */
 const usualTail = 64;
 
@@ -116,8 +119,9 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const call = await findCall(input);
       if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0, repeats: await tellRepeats(input, call.rows) };
       const { risk, label } = registry.describe(call.request.name, call.request.args);
-      if (!mayCall(input, { ...call.request, risk })) return await refuse(input, call.request);
-      const work = () => runCall(input, { request: call.request, risk, label });
+      const isAllowed = mayCall(input, { ...call.request, risk });
+      const work = async () =>
+        isAllowed ? await runCall(input, { request: call.request, risk, label }) : await refuse(input, call.request);
       const result = await (changesNothing(risk) ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
       return { ...result, repeats: await tellRepeats(input, call.rows) };
     },
@@ -125,14 +129,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     async denyToolCall(input) {
       const call = await findCall(input);
       if (call.kind === 'recorded') return;
-      const { runId, storyId, attempt, step } = input;
-      const key = toolCallKey(input.sessionId, step, input.callId);
-      const { label } = registry.describe(call.request.name, call.request.args);
-      const output = `error: not run: it was denied (${input.reason}). Do without it.`;
-      await store.appendSessionEvents(input.sessionId, [resultEvent(key, call.request, { ok: false, output })]);
-      const tool = cleanLine(call.request.name, 100);
-      const ended = { ...whoseStep(input.sessionId), step, tool, label, ok: false, durationMs: 0 };
-      await store.appendRunEvents(runId, [{ key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body: ended }]);
+      await tellNotRun(input, call.request, `it was denied (${input.reason}). Do without it.`);
     },
 
     async recoverToolCall(input) {
@@ -177,16 +174,30 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     },
   } satisfies ToolActivities;
 
-  async function refuse(input: ToolCallInput, request: RequestedToolCall): Promise<ToolCallResult> {
+  async function refuse(
+    input: ToolCallInput,
+    request: RequestedToolCall,
+  ): Promise<Pick<ToolCallResult, 'ok' | 'durationMs'>> {
     const name = cleanLine(request.name, 100);
     const why =
       input.tools !== undefined && !mayCall({ tools: input.tools }, { ...request, risk: 'read' })
         ? `this agent has these tools: ${input.tools.join(', ')}`
-        : `${name} changes things, and this agent only reads`;
+        : input.isPlanning === true
+          ? `${name} would change something, and this is plan mode. Go on planning without it; plan_exit asks whether the plan is to be carried out`
+          : `${name} changes things, and this agent only reads`;
+    await tellNotRun(input, request, why);
+    return { ok: false, durationMs: 0 };
+  }
+
+  async function tellNotRun(input: ToolCallInput, request: RequestedToolCall, why: string): Promise<void> {
+    const { runId, storyId, attempt, step } = input;
+    const key = toolCallKey(input.sessionId, step, input.callId);
+    const { label } = registry.describe(request.name, request.args);
     const output = `error: not run: ${why}`;
-    const key = toolCallKey(input.sessionId, input.step, input.callId);
     await store.appendSessionEvents(input.sessionId, [resultEvent(key, request, { ok: false, output })]);
-    return { ok: false, durationMs: 0, repeats: 0 };
+    const tool = cleanLine(request.name, 100);
+    const ended = { ...whoseStep(input.sessionId), step, tool, label, ok: false, durationMs: 0 };
+    await store.appendRunEvents(runId, [{ key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body: ended }]);
   }
 
   async function workspaceOf(input: AttemptRef): Promise<WorkspaceRecord> {
@@ -269,7 +280,8 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     let outcome: ToolOutcome;
     try {
       const session = openToolSession(sessions, input);
-      const context = await toolContext(workspace, { session, signal, onLine: (line) => lines.add(`${line}\n`) });
+      const onLine = (line: string) => lines.add(`${line}\n`);
+      const context = await toolContext(workspace, { session, signal, rules: input, onLine });
       outcome = await registry.call(call.request.name, call.request.args, context);
     } catch (error) {
       // An agent that was interrupted: others work on in the same files, and nobody recovers its call.
@@ -286,7 +298,16 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       ? await untilStored(() => createCheckpoint(git, workspace), signal)
       : workspace.checkpoint;
     const tool = cleanLine(call.request.name, 100);
-    const ended = { ...who, step, tool, label: call.label, ok: outcome.ok, durationMs };
+    const files = changedPaths(outcome);
+    const ended = {
+      ...who,
+      step,
+      tool,
+      label: call.label,
+      ok: outcome.ok,
+      durationMs,
+      ...(files.length === 0 ? {} : { files }),
+    };
     await untilStored(
       () =>
         store.recordToolResult({
@@ -322,7 +343,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
 
   async function toolContext(
     workspace: WorkspaceRecord,
-    given: Pick<ToolContext, 'session' | 'signal' | 'onLine'>,
+    given: Pick<ToolContext, 'session' | 'signal' | 'rules' | 'onLine'>,
   ): Promise<ToolContext> {
     if (workspace.kind === 'folder') {
       return {
@@ -354,6 +375,10 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const { skills } = deps;
     return skills === undefined ? {} : { skills: () => skills(folder) };
   }
+}
+
+function changedPaths({ changedFiles = [] }: ToolOutcome): string[] {
+  return [...new Set(changedFiles.map(({ relative }) => cleanLine(relative, mostPathCharacters)))].slice(0, mostFiles);
 }
 
 function resultEvent(key: string, request: RequestedToolCall, outcome: ToolOutcome): NewSessionEvent {

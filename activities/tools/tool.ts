@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import type { SpawnedAgent, ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
+import type { CallThatAsks, SpawnedAgent, ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { AgentRequest } from '../../domain/session/agent-requests.ts';
+import type { AgentRules } from '../../domain/session/agents.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
 import type { RunCommand } from '../process/run-command.ts';
 import type { GitAnswer, GitCall } from '../workspace/git.ts';
@@ -28,6 +29,8 @@ export interface ToolContext {
   readonly onLine: (line: string) => void;
   /** Those of the user, and of the project where it is trusted. */
   readonly skills?: () => Promise<readonly Skill[]>;
+  /** What the caller may use; default: everything. */
+  readonly rules?: AgentRules;
 }
 
 /** What the model reads. A failure of the tool is an outcome; only broken machinery is an exception. */
@@ -53,6 +56,8 @@ export interface Tool {
    * whether a person is to be asked. Never throws.
    */
   readonly describe: (rawArguments: unknown) => ToolCallDescription;
+  /** It is refused in a batch. */
+  readonly isAlone: boolean;
   /**
    * Malformed arguments, refused paths and missing files are outcomes with `ok: false`. Throws the signal's reason when
    * aborted, `disk-full`, and what is a defect of ours.
@@ -60,7 +65,7 @@ export interface Tool {
   readonly call: (rawArguments: unknown, context: ToolContext) => Promise<ToolOutcome>;
 }
 
-export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns' | 'beside'>;
+export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns' | 'beside' | 'asks'>;
 
 export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly name: string;
@@ -73,6 +78,10 @@ export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly spawns?: (input: z.output<z.ZodObject<Shape>>) => SpawnedAgent;
   /** Default: it is about no agents. */
   readonly beside?: (input: z.output<z.ZodObject<Shape>>) => AgentRequest;
+  /** Default: a host runs it. */
+  readonly asks?: CallThatAsks;
+  /** Default: it may be called in a batch. */
+  readonly isAlone?: boolean;
   readonly description: string;
   readonly input: z.ZodObject<Shape>;
   /** What follows the tool's name in its label. */
@@ -97,6 +106,7 @@ export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclara
     risk,
     description,
     inputSchema: jsonSchema(input),
+    isAlone: declaration.isAlone ?? false,
     describe: (rawArguments) => {
       const read = readArguments(input, rawArguments);
       if (!read.ok) return { risk, label: name };
@@ -107,6 +117,7 @@ export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclara
         ...(ask === undefined ? {} : { ask }),
         ...(declaration.spawns === undefined ? {} : { spawns: declaration.spawns(read.value) }),
         ...(declaration.beside === undefined ? {} : { beside: declaration.beside(read.value) }),
+        ...(declaration.asks === undefined ? {} : { asks: declaration.asks }),
       };
     },
     call: async (rawArguments, context) => {
@@ -124,7 +135,8 @@ type ReadArguments<Value> =
   | { readonly ok: true; readonly value: Value; readonly ignored: readonly string[] }
   | { readonly ok: false; readonly problem: string };
 
-function readArguments<Shape extends z.ZodRawShape>(
+/** What a model has sent, as a tool reads it: an object or the text of one, without what is null. */
+export function readArguments<Shape extends z.ZodRawShape>(
   input: z.ZodObject<Shape>,
   rawArguments: unknown,
 ): ReadArguments<z.output<z.ZodObject<Shape>>> {

@@ -1,9 +1,10 @@
-import { answerCommands, recoveredText, rollbackFailedText } from '../../domain/run/board.ts';
+import { recoveredText, rollbackFailedText } from '../../domain/run/board.ts';
 import { hostLostText } from '../../domain/run/board-story.ts';
 import type { CheckVerdict, RunEvent, RunEventBody } from '../../domain/run/events.ts';
 import { formatBytes } from '../../domain/text/bytes.ts';
 import { formatClock, formatCost, formatDuration, formatTokens, formatUsd, shortCommit } from './format.ts';
 import { heldText } from './held-text.ts';
+import { answerCommands, answeredLine, withoutOne } from './questions.ts';
 import { reloadText } from './reload-lines.ts';
 import { cleanLine, counted } from './text.ts';
 
@@ -107,13 +108,11 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return `run has spent ${formatUsd(spentUsd)} of ${formatUsd(maxCostUsd)}, ${percent}% is reached`;
     }
     case 'approval-requested': {
-      const { id, question, defaultChoice, expiresAt } = event.body;
-      return `${story} waits for an answer: ${question}; ${answerCommands(id)}; without one ${defaultChoice} at ${formatClock(expiresAt)}`;
+      const { question, expiresAt } = event.body;
+      return `${story} waits for an answer: ${question}; ${answerCommands(event.body)}; ${withoutOne(event.body, expiresAt)}`;
     }
-    case 'approval-answered': {
-      const { id, choice, by, note } = event.body;
-      return `${story} ${id}: ${choice} (${by})${note === '' ? '' : `: ${note}`}`;
-    }
+    case 'approval-answered':
+      return `${story} ${answeredLine(event.body)}`;
     case 'agent-nudged':
       return `${story} is told: ${event.body.text}`;
     case 'story-reopened':

@@ -1,7 +1,8 @@
 import type { RunEvent, RunEventBody } from '../../domain/run/events.ts';
-import { answerCommands, waitingText } from '../../domain/run/board.ts';
+import { waitingText } from '../../domain/run/board.ts';
 import { agentEndText } from './plain.ts';
-import { formatClock, formatCost, formatDuration, formatTokens } from './format.ts';
+import { formatCost, formatDuration, formatTokens } from './format.ts';
+import { answerCommands, answeredLine, withoutOne } from './questions.ts';
 import { inSigns } from './signs.ts';
 import { paint } from './terminal.ts';
 import type { Look } from './terminal.ts';
@@ -65,11 +66,11 @@ function lineOf(event: EventOf<(typeof shownKinds)[number]>, look: Look, nowMs: 
     case 'model-waiting':
       return `${paint('⏸', 'warn', look)} ${who(event.body, look)}${waitingText(event.body, nowMs)}`;
     case 'approval-requested': {
-      const { id, question, defaultChoice, expiresAt } = event.body;
-      return `${paint('⏸', 'warn', look)} waits for an answer: ${cleanLine(question)}; ${answerCommands(id)}; without one ${defaultChoice} at ${formatClock(expiresAt)}`;
+      const { question, expiresAt } = event.body;
+      return `${paint('⏸', 'warn', look)} waits for an answer: ${cleanLine(question)}; ${answerCommands(event.body)}; ${withoutOne(event.body, expiresAt)}`;
     }
     case 'approval-answered':
-      return `${event.body.id}: ${event.body.choice} (${event.body.by})`;
+      return answeredLine(event.body);
     case 'agent-started':
       return `● ${event.body.agent} starts: ${cleanLine(event.body.task)}`;
     case 'agent-ended':

@@ -8,7 +8,7 @@
  */
 import type { Nudge, ReloadRequest, ReloadResult, WorkspaceStart } from './ralph.ts';
 import type { BesideTask, SessionMessage } from './session.ts';
-import type { Approval, ApprovalSettlement } from '../run/approval.ts';
+import type { AgentQuestion, Approval, ApprovalSettlement, Decision } from '../run/approval.ts';
 import type { AgentEnd, AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
 import type { BudgetLine, BudgetName, BudgetShare, CapsChange, Usage } from '../run/budget.ts';
 import type { ProgressVerdict } from '../run/progress.ts';
@@ -68,7 +68,12 @@ export interface ToolCallRef {
   readonly spawns?: SpawnedAgent | undefined;
   /** It is not run by a host: it is about agents that work beside the caller, and its workflow answers it. */
   readonly beside?: AgentRequest | undefined;
+  /** It is not run by a host: a person is asked, and the answer is the result. */
+  readonly asks?: CallThatAsks | undefined;
 }
+
+/** `question`: what an agent wants to know; `plan`: whether its plan is to be carried out. */
+export type CallThatAsks = 'question' | 'plan';
 
 /** What an agent that another one starts may use. */
 export interface SpawnedAgent {
@@ -93,6 +98,8 @@ export type ModelStepResult =
       readonly stop: 'tool-calls' | 'finished' | 'length';
       readonly toolCalls: readonly ToolCallRef[];
       readonly usage: Usage;
+      /** The agent was in plan mode when it answered, see `planOf`. */
+      readonly isPlanning?: boolean | undefined;
     }
   | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
   /** Nothing was asked: a person decides first whether the run goes on. */
@@ -122,6 +129,8 @@ export interface ToolCallInput extends AttemptRef, AgentRules {
   readonly sessionId: string;
   readonly step: number;
   readonly callId: string;
+  /** It only reads since it is in plan mode: said when a call is refused. */
+  readonly isPlanning?: boolean;
 }
 
 export interface ToolCallResult {
@@ -420,6 +429,20 @@ export interface AnswerAgentCallInput extends AttemptRef {
   }[];
 }
 
+export interface AskInput extends ToolCallInput {
+  readonly asks: CallThatAsks;
+}
+
+export type OpenAskResult =
+  | { readonly kind: 'ask'; readonly question: Omit<AgentQuestion, 'storyId'> | Omit<Decision, 'storyId'> }
+  /** Nobody is to be asked: the call has its result. */
+  | { readonly kind: 'settled' };
+
+export interface CloseAskInput extends AskInput {
+  readonly settlement: ApprovalSettlement;
+  readonly durationMs: number;
+}
+
 export interface EndTurnInput {
   readonly sessionId: string;
   readonly messageId: string;
@@ -460,6 +483,10 @@ export interface SessionProjections {
     readonly working: readonly string[];
     readonly unread: readonly string[];
   }): Promise<void>;
+  /** Reads what a person is to be asked by a tool call, and says that it has begun. Twice: the same. */
+  openAsk(input: AskInput): Promise<OpenAskResult>;
+  /** Tells the model what was answered, or that nobody has, as the call's result. Twice: told once. */
+  closeAsk(input: CloseAskInput): Promise<void>;
   /** Whether the newest answer follows the JSON schema in the blob. @param tell the model is told what is wrong, once a step */
   checkAnswer(input: {
     readonly sessionId: string;
@@ -482,7 +509,7 @@ export interface PrdFileActivities {
 
 // ── housekeeping (on the host) ───────────────────────────────────────────────
 
-/** A worktree, or a branch or other ref, that is named as those of runs are. */
+/** A worktree, or a branch or other ref, that is named as those of runs are; or a build folder in such a worktree. */
 export interface Leftover {
   /** Null for a run that this database does not know. */
   readonly runId: string | null;
@@ -498,6 +525,14 @@ export interface Leftover {
   readonly error?: string;
 }
 
+/**
+ * - `worktrees`: worktrees only; their branches and refs stay
+ * - `artifacts`: build folders in worktrees, also in those that are kept; nothing else
+ *
+ * Default: worktrees, branches and refs.
+ */
+export type CleanUpWhat = 'worktrees' | 'artifacts';
+
 export interface CleanUpResult {
   /** At most 50. */
   readonly entries: readonly Leftover[];
@@ -507,7 +542,7 @@ export interface CleanUpResult {
 
 export interface HousekeepingActivities {
   /** Finds what runs that are over have left behind, and removes it if told to. Nothing of a run that is active is looked at. */
-  cleanUp(input: { readonly apply: boolean }): Promise<CleanUpResult>;
+  cleanUp(input: { readonly apply: boolean; readonly what?: CleanUpWhat }): Promise<CleanUpResult>;
 }
 
 export type HostActivities = ToolActivities &

@@ -1,4 +1,5 @@
 /** Workflow inputs, results and message names of Ralph. Wire format: fields are only added. */
+import type { CleanUpWhat } from './activities.ts';
 import type { OnAsk } from '../run/approval.ts';
 import type { RunOutcome } from '../run/events.ts';
 import type { BudgetName, Usage } from '../run/budget.ts';
@@ -174,14 +175,15 @@ export const workflowTypes = {
   cleanUp: 'cleanUp',
 } as const;
 
-/** Its workflow id is {@link cleanUpId}: one at a time for a host. */
+/** Its workflow id is {@link cleanUpId}: one at a time for a host and what it looks for. */
 export interface CleanUpInput {
   readonly hostId: string;
   readonly apply: boolean;
+  readonly what?: CleanUpWhat;
 }
 
-export function cleanUpId({ hostId, apply }: CleanUpInput): string {
-  return `clean-up:${hostId}:${apply ? 'apply' : 'preview'}`;
+export function cleanUpId({ hostId, apply, what }: CleanUpInput): string {
+  return `clean-up:${hostId}:${apply ? 'apply' : 'preview'}${what === undefined ? '' : `:${what}`}`;
 }
 
 /** Argument of the update `rollback`: stories that have passed, with all that depend on them. */

@@ -31,6 +31,7 @@ import type {
   ReloadPrdInput,
 } from './activities.ts';
 import type { RalphOptions, ReloadResult } from './ralph.ts';
+import type { StatsStore } from './stats.ts';
 
 export interface RunRecord {
   readonly runId: string;
@@ -615,7 +616,8 @@ export interface MemoryStore {
   deleteMemory(repository: string, memoryId: string): Promise<boolean>;
 }
 
-export type Store = ApprovalStore &
+export type Store = StatsStore &
+  ApprovalStore &
   RunStore &
   SessionRunStore &
   SessionStore &

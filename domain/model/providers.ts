@@ -35,7 +35,7 @@ export const providerInfo: { readonly [P in RemoteProvider]: ProviderInfo } = {
   google: {
     keyVariables: ['GOOGLE_GENERATIVE_AI_API_KEY', 'GEMINI_API_KEY'],
     keyRequired: true,
-    baseUrlVariable: 'GOOGLE_GENERATIVE_AI_BASE_URL',
+    baseUrlVariable: 'GOOGLE_GEMINI_BASE_URL',
     defaultBaseUrl: 'https://generativelanguage.googleapis.com/v1beta',
     versionPath: '/v1beta',
     example: 'google/gemini-3.8-flash',

@@ -1,5 +1,6 @@
 /** One story on the board of a run. */
 import type { StoryView } from '../contracts/api.ts';
+import { withoutAnswer } from './approval.ts';
 import type { AttemptFailure, RunEvent, RunEventBody } from './events.ts';
 
 /**
@@ -188,7 +189,7 @@ export function reduceStory(
     case 'approval-requested':
       return { ...story, activity: 'waits for an answer', outputLine: null };
     case 'approval-answered':
-      return { ...story, activity: `${event.body.choice}: goes on` };
+      return { ...story, activity: `${withoutAnswer({ defaultChoice: event.body.choice })}: goes on` };
     case 'run-started':
     case 'baseline-gate-ended':
     case 'tool-ended':

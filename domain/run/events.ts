@@ -117,6 +117,8 @@ export const runEventBodies = {
     label: z.string(),
     ok: z.boolean(),
     durationMs: count,
+    /** Those that the tool says it has changed, 50 at most; what a command has changed is not known. */
+    files: z.array(z.string()).exactOptional(),
   }),
   'tool-interrupted': z.object({ agent, step: count, tool: z.string(), rerun: z.boolean() }),
   /** An agent begins to work beside the one that has started it; `task` is the beginning of what it is to do. */
@@ -162,7 +164,7 @@ export const runEventBodies = {
   /** Could start, but waits until `by` is not worked on: both are likely to change these files. */
   'story-held': z.object({ by: z.string(), files: z.array(z.string()) }),
   'merge-waiting': z.object({ message: z.string() }),
-  /** A person is asked: the story waits until `expiresAt`, then `defaultChoice` counts. */
+  /** A person is asked: the story waits until `expiresAt`, then `defaultChoice` counts, or where it is empty the agent decides. */
   'approval-requested': z.object({
     id: z.string(),
     kind: z.enum(approvalKinds),

@@ -32,6 +32,15 @@ export async function findSession(deps: Pick<ApiDeps, 'store' | 'engine'>, part:
   return await reconcileSession(deps, session);
 }
 
+/** The same, when it is not working on anything. @throws `session-busy` */
+export async function findIdleSession(deps: Pick<ApiDeps, 'store' | 'engine'>, part: string): Promise<SessionRun> {
+  const session = await findSession(deps, part);
+  if (!isActive(session.status)) return session;
+  throw new CodetetherError('session-busy', `${session.sessionId} is working`, {
+    next: 'Wait for its turn, or end it: codetether sessions interrupt',
+  });
+}
+
 /**
  * The transcript of an agent that the session's has started, or one that it has started itself: `scout`, `scout/helper`; the newest of
  * that name. @throws `not-found`

@@ -20,14 +20,13 @@ import type { SessionRun } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
 import { sessionRunId } from '../../domain/run/ids.ts';
-import { isActive } from '../../domain/run/status.ts';
 import { effectiveTranscript } from '../../domain/session/transcript.ts';
 import { blocksOf, keepBefore, turnsOf } from '../../domain/session/turns.ts';
 import { hookPoints } from '../../domain/session/hooks.ts';
 import type { TurnHooks } from '../../domain/session/hooks.ts';
 import type { ApiDeps } from './deps.ts';
 import { resolveMessage } from './resolve-message.ts';
-import { findAgentTranscript, findSession, reconcileSession } from './find-session.ts';
+import { findAgentTranscript, findIdleSession, findSession, reconcileSession } from './find-session.ts';
 import { runUiUrl } from './views.ts';
 import type { UiLocation } from './views.ts';
 
@@ -120,7 +119,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         schema: { params: SessionParams, body: UndoRequest, response: { 200: SessionView } },
       },
       async (request) => {
-        const session = await requireIdle(request.params.sessionId);
+        const session = await findIdleSession(deps, request.params.sessionId);
         const keepSeq = await keptSeq(session, request.body.turns);
         const row = { key: `undo:${randomUUID()}`, kind: 'undo', body: { keepSeq } } as const;
         await store.appendSessionEvents(session.sessionId, [row]);
@@ -132,7 +131,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       '/v1/sessions/:sessionId/redo',
       { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
       async (request) => {
-        const session = await requireIdle(request.params.sessionId);
+        const session = await findIdleSession(deps, request.params.sessionId);
         const row = { key: `redo:${randomUUID()}`, kind: 'redo', body: {} } as const;
         await store.appendSessionEvents(session.sessionId, [row]);
         return sessionView(session, ui);
@@ -177,7 +176,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       '/v1/sessions/:sessionId',
       { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
       async (request) => {
-        const session = await requireIdle(request.params.sessionId);
+        const session = await findIdleSession(deps, request.params.sessionId);
         await store.deleteSession(session.sessionId);
         return sessionView(session, ui);
       },
@@ -206,14 +205,6 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       },
     );
   };
-
-  async function requireIdle(part: string): Promise<SessionRun> {
-    const session = await findSession(deps, part);
-    if (!isActive(session.status)) return session;
-    throw new CodetetherError('session-busy', `${session.sessionId} is working`, {
-      next: 'Wait for its turn, or end it: codetether sessions interrupt',
-    });
-  }
 
   /** The last row before the last so many turns. @throws `not-found` when there are fewer */
   async function keptSeq({ sessionId }: SessionRun, count: number): Promise<number> {

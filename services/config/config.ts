@@ -73,11 +73,14 @@ const Config = z.strictObject({
   defaultModel: text.optional(),
   /** Read with each message, see `extensions.ts`: changing it needs no restart. */
   hooks: z.unknown().optional(),
+  /** The same. */
+  mcpServers: z.unknown().optional(),
   anthropicApiKey: secret.optional(),
   anthropicBaseUrl: webAddress.optional(),
   openaiApiKey: secret.optional(),
   openaiBaseUrl: webAddress.optional(),
   googleApiKey: secret.optional(),
+  googleBaseUrl: webAddress.optional(),
   openaiCompatibleBaseUrl: webAddress.optional(),
   openaiCompatibleApiKey: secret.optional(),
 });
@@ -107,11 +110,13 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   hooks: [],
+  mcpServers: [],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],
   openaiApiKey: ['OPENAI_API_KEY'],
   openaiBaseUrl: ['OPENAI_BASE_URL'],
   googleApiKey: ['GOOGLE_GENERATIVE_AI_API_KEY', 'GEMINI_API_KEY'],
+  googleBaseUrl: ['GOOGLE_GEMINI_BASE_URL'],
   openaiCompatibleBaseUrl: ['OPENAI_COMPATIBLE_BASE_URL'],
   openaiCompatibleApiKey: ['OPENAI_COMPATIBLE_API_KEY'],
 };

@@ -6,7 +6,7 @@ export function modelSettings(config: Config): ModelSettings {
   return {
     anthropic: { apiKey: config.anthropicApiKey, baseUrl: config.anthropicBaseUrl },
     openai: { apiKey: config.openaiApiKey, baseUrl: config.openaiBaseUrl },
-    google: { apiKey: config.googleApiKey },
+    google: { apiKey: config.googleApiKey, baseUrl: config.googleBaseUrl },
     openaiCompatible: { apiKey: config.openaiCompatibleApiKey, baseUrl: config.openaiCompatibleBaseUrl },
   };
 }

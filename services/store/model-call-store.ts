@@ -33,8 +33,10 @@ const StoredAnswer = z.object({
       ask: z.object({ why: z.string(), isSafe: z.boolean() }).optional(),
       spawns: z.object({ readsOnly: z.boolean(), maxSteps: z.number(), maxCostUsd: z.number().optional() }).optional(),
       beside: AgentRequest.optional(),
+      asks: z.enum(['question', 'plan']).optional(),
     }),
   ),
+  isPlanning: z.boolean().optional(),
   usage: z.object({
     inputTokens: z.number(),
     outputTokens: z.number(),

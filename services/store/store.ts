@@ -21,6 +21,7 @@ import type { Database } from './schema.ts';
 import { createSessionRunStore } from './session-run-store.ts';
 import { createSessionStore } from './session-store.ts';
 import { inTransaction } from './transaction.ts';
+import { createStatsStore } from './stats-store.ts';
 import { createWorkspaceStore } from './workspace-store.ts';
 
 export type { DatabaseOptions } from './pool.ts';
@@ -91,6 +92,7 @@ function storeMethods(database: Kysely<Database>): StoreMethods {
     ...createHostStore(database),
     ...createLeaseStore(database),
     ...createMemoryStore(database),
+    ...createStatsStore(database),
   };
 }
 

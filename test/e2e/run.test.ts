@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { longestMessage } from '../../domain/session/limits.ts';
 import { createTestStack, program } from '../support/test-stack.ts';
 import type { StackProcess, TestStack } from '../support/test-stack.ts';
 
@@ -115,6 +116,10 @@ test('a session is gone on with: by the folder, by the beginning of its id, and 
   expect(ended.stdout, ended.stderr).toBe('three\n');
   const fourth = await stack.cli(['run', '--resume', sessionId.slice('session:'.length, -8), 'd'], { cwd: tmpdir() });
   expect(fourth.stdout, fourth.stderr).toBe('four\n');
+  expect(fourth.stderr).toContain(`works in ${path}, the session's folder`);
+  const elsewhere = await stack.cli(['run', '-r', sessionId, 'e', '--cwd', tmpdir()], { cwd: path });
+  expect(elsewhere.code).toBe(2);
+  expect(elsewhere.stderr).toContain(`works in ${path}`);
   const { stdout } = await stack.cli(['sessions', 'list', '--json'], { cwd: path });
   expect(JSON.parse(stdout)).toMatchObject({ sessions: [{ session_id: sessionId, turns: 4, status: 'completed' }] });
   const shown = await stack.cli(['sessions', 'show'], { cwd: path });
@@ -178,12 +183,15 @@ test('what cannot be worked on is said before anything is started', async () => 
   const { path, model } = await workplace([{ text: 'x' }]);
   const notSchema = join(path, 'list.json');
   await writeFile(notSchema, '["a"]');
+  const badSchema = join(path, 'banana.json');
+  await writeFile(badSchema, '{"type":"banana"}');
   const cases: readonly (readonly [readonly string[], string])[] = [
     [['run', '--model', model], 'there is no message'],
     [['run', '-c', 'go on', '--model', model], 'there is no session of'],
     [['run', '-r', 'nobody', 'x'], 'there is no session nobody'],
     [['run', 'x', '--model', model, '--cwd', '/not/there'], 'folder'],
     [['run', 'x', '--model', model, '--output-schema', notSchema], 'is not a JSON schema'],
+    [['run', 'x', '--model', model, '--output-schema', badSchema], 'type'],
     [['run', 'x', '--model', 'nonsense'], 'is not a model'],
     [['sessions', 'interrupt'], 'there is no session of'],
   ];
@@ -214,10 +222,14 @@ test('what is piped in is context, and must be a text', async () => {
       const child = execFile(program, args, { cwd: path, env: stack.env }, (error, _stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code), stderr });
       });
-      child.stdin?.end(input);
+      // The program may refuse what it has not read to the end.
+      child.stdin?.on('error', () => {}).end(input);
     });
   expect(await piped(Buffer.from('a diff'))).toMatchObject({ code: 0 });
   expect((await stack.cli(['sessions', 'show'], { cwd: path })).stdout).toContain('<stdin>\na diff\n</stdin>');
+  const tooMuch = await piped(Buffer.from('é'.repeat(3 * longestMessage)));
+  expect(tooMuch.code).toBe(2);
+  expect(tooMuch.stderr).toContain(`${longestMessage} are allowed`);
   const broken = await piped(Buffer.from([0xff, 0xfe, 0x00]));
   expect(broken.code).toBe(2);
   expect(broken.stderr).toContain('not a text in UTF-8');
@@ -243,6 +255,9 @@ test('a session is forked, undone, redone, renamed and deleted, and no row is lo
   const first = await stack.cli(['run', 'first', '--model', model, '--json'], { cwd: path });
   const { session_id: sessionId } = JSON.parse(first.stdout) as { readonly session_id: string };
   await stack.cli(['run', '-c', 'second'], { cwd: path });
+  const tooFar = await stack.cli(['sessions', 'fork', sessionId, '--drop', '99'], { cwd: path });
+  expect(tooFar.code).toBe(2);
+  expect(tooFar.stderr).toContain('has no 99 turns, but 2');
   const forked = await stack.cli(['sessions', 'fork', sessionId, '--drop', '1'], { cwd: path });
   expect(forked.code, forked.stderr).toBe(0);
   const fork = forked.stdout.trim();

@@ -141,6 +141,7 @@ export const noExtensions: ApiDeps['extensions'] = async (project) => ({
   agents: [],
   commands: [],
   hooks: HookSettings.parse({}),
+  mcpServers: [],
   problems: [],
 });
 
@@ -158,6 +159,7 @@ export async function startApi(
     engine,
     preflight: async (request) => ({ plan: plans?.get(request.prdPath) ?? plan(), warnings: ['mind the gap'] }),
     checkModel: async () => undefined,
+    contextWindow: async () => ({ model: 'openai/x', contextTokens: 20_000, reservedTokens: 0 }),
     extensions: noExtensions,
     hostId: 'host-1',
     readEditedPrd: async ({ prd }, { stories }) => ({

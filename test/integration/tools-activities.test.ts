@@ -144,7 +144,14 @@ describe('a tool call', () => {
         kind: 'tool-ended',
         storyId: 'US-1',
         number: 1,
-        body: { step: 1, tool: 'write', label: 'write src/new.js', ok: true, durationMs: result.durationMs },
+        body: {
+          step: 1,
+          tool: 'write',
+          label: 'write src/new.js',
+          ok: true,
+          durationMs: result.durationMs,
+          files: ['src/new.js'],
+        },
       },
     ]);
   });

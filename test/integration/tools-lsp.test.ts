@@ -82,7 +82,7 @@ test('edits are answered with the errors that they leave, once a server runs', t
 test('where no server is installed it is said which ones were looked for', async () => {
   expect(await lsp('hover')).toEqual({
     ok: false,
-    output: 'error: no language server for src/use.ts is installed here (looked for typescript-language-server, tsc)',
+    output: 'error: no language server for src/use.ts is installed here (looked for tsc, typescript-language-server)',
   });
   expect((await lsp('hover', { file_path: 'README.md' })).output).toContain(
     'no language server is known for README.md',

@@ -140,7 +140,8 @@ describe('edit', () => {
   test('replaces one place and shows it', async () => {
     write({ 'a.js': 'one\ntwo\nthree\nfour\nfive\nsix\n' });
     chmodSync(path.join(root, 'a.js'), 0o700);
-    expect(await run('edit', { path: 'a.js', old_string: 'four', new_string: 'vier' })).toEqual({
+    expect(await run('edit', { path: 'a.js', old_string: 'four', new_string: 'vier' })).toMatchObject({
+      changedFiles: [{ relative: 'a.js' }],
       ok: true,
       output: 'edited a.js\n   1| one\n   2| two\n   3| three\n   4| vier\n   5| five\n   6| six\n   7| ',
     });

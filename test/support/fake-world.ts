@@ -199,7 +199,8 @@ export class FakeWorld {
         );
       },
       toolCall: async (call) => {
-        note(`tool ${call.storyId}:${call.attempt}:${call.step}:${call.callId}`);
+        const how = call.isPlanning === true ? ' in plan mode' : '';
+        note(`tool ${call.storyId}:${call.attempt}:${call.step}:${call.callId}${how}`);
         await this.#behaviour.tool?.(call);
         return { ok: true, durationMs: 1, repeats: this.#behaviour.repeats?.(call) ?? 0 };
       },
@@ -323,6 +324,20 @@ export class FakeWorld {
       },
       remindOfAgents: async ({ working, unread }) =>
         void note(`remind${['', ...working].join(' ')};${['', ...unread].join(' ')}`),
+      openAsk: async ({ storyId, callId, asks }) => {
+        note(`open ${storyId}:${callId} ${asks}`);
+        if (asks === 'plan')
+          return {
+            kind: 'ask',
+            question: { kind: 'plan', question: 'the plan', choices: ['approve', 'deny'], isSafe: true },
+          };
+        return {
+          kind: 'ask',
+          question: { kind: 'question', question: 'which?', choices: [], defaultChoice: 'this one' },
+        };
+      },
+      closeAsk: async ({ storyId, callId, settlement: { state, answer, answeredBy, note: told } }) =>
+        void note(`told ${storyId}:${callId} ${[state, answer, answeredBy, told].filter(Boolean).join(' ')}`),
       readyStories: async ({ inFlight, limit }) => this.#ready(new Set(inFlight), limit),
       reloadPrd: async (input) => {
         note(`reload ${input.prd} in flight: ${input.inFlight.join(' ')}`);

@@ -114,7 +114,7 @@ default:
     });
   });
 
-  it('with usage and price costs what it says, and reads no transcript', async () => {
+  it('with usage and price costs what it says, and reads the transcript only for plan mode', async () => {
     const path = await script(`
 version: 1
 price: { inputPerMillionUsd: 3, outputPerMillionUsd: 15 }
@@ -126,7 +126,7 @@ default: { attempts: [{ turns: [{ usage: { inputTokens: 1000, outputTokens: 100 
       stop: 'finished',
       usage: { inputTokens: 1000, outputTokens: 100, costUsd: 0.0045 },
     });
-    expect(store.calls).toMatchObject({ reserve: 1, answer: 1, readSession: 0 });
+    expect(store.calls).toMatchObject({ reserve: 1, answer: 1, readSession: 1 });
     expect(store.runEvents.map(({ kind, key }) => [kind, key])).toEqual([
       ['step-started', 'r:US-001:1:1:start'],
       ['model-answered', 'r:US-001:1:1:answered'],

@@ -348,7 +348,8 @@ test('hooks of the turn run around the calls of agents that it starts, and can d
   const hooked = new Set<string>();
   const world = worldOf(
     {
-      main: (step) => (step === 1 ? asks(1, spawn('scout'), wait()) : answers.finished),
+      main: (step) =>
+        step === 1 ? asks(1, spawn('scout', { agent: 'build', readsOnly: false }), wait()) : answers.finished,
       scout: (step) => (step === 1 ? answers.bash : answers.finished),
     },
     {

@@ -13,7 +13,8 @@ import type { Context } from '../ralph/context.ts';
 import { realpath } from '../ralph/repository.ts';
 import { reviver } from '../ralph/revive.ts';
 import { followTurn } from './follow-turn.ts';
-import { requestOf, settleTrust, shortSessionId, targetOf } from './say.ts';
+import { OpenQuestions } from './open-questions.ts';
+import { requestOf, settleTrust, shortSessionId, targetOf, tellFolder } from './say.ts';
 import type { SayOptions } from './say.ts';
 
 export type ChatOptions = Pick<
@@ -25,15 +26,14 @@ export type ChatOptions = Pick<
 export async function chat(options: ChatOptions): Promise<number> {
   const context = openContext();
   const folder = realpath(resolve(context.cwd, options.cwd ?? '.'));
-  const sessionId = await targetOf(context, options, folder);
+  const session = await targetOf(context, options, folder);
   const model =
-    sessionId === undefined
-      ? absoluteModel(options.model ?? defaultModel(context, 'chat'), context.cwd)
-      : options.model;
-  if (sessionId === undefined) await settleTrust(context, {}, folder);
+    session === undefined ? absoluteModel(options.model ?? defaultModel(context, 'chat'), context.cwd) : options.model;
+  if (session !== undefined) tellFolder(context, session, folder);
+  const where = { folder: session?.folder ?? folder, sessionId: session?.sessionId };
+  await settleTrust(context, {}, where.folder);
   await startStack(context, 'apply');
-  if (sessionId !== undefined) await settleTrust(context, {}, (await context.client.getSession(sessionId)).folder);
-  return await new Chat(context, { ...options, ...(model === undefined ? {} : { model }) }, folder, sessionId).talk();
+  return await new Chat(context, { ...options, ...(model === undefined ? {} : { model }) }, where).talk();
 }
 
 interface Sent {
@@ -42,7 +42,7 @@ interface Sent {
 }
 
 const help = [
-  'a line          a message; while the agent works, it waits for its turn',
+  'a line          a message; while the agent works, it waits for its turn; while it asks, the answer',
   '! <text>        told to the agent at work before its next step',
   '/interrupt      ends the turn under way (Ctrl-C too)',
   '/undo [n]       the last turn, or the last n, do not count any more; files stay as they are',
@@ -60,6 +60,7 @@ class Chat {
   readonly #lines: Interface;
   readonly #leaving = new AbortController();
   readonly #isInteractive: boolean;
+  readonly #questions: OpenQuestions;
   #sessionId: string | undefined;
   /** Sent and not shown to the end, oldest first. */
   readonly #pending: Sent[] = [];
@@ -68,12 +69,17 @@ class Chat {
   #showing: Promise<void> = Promise.resolve();
   #failure: unknown;
 
-  constructor(context: Context, options: ChatOptions, folder: string, sessionId: string | undefined) {
+  constructor(
+    context: Context,
+    options: ChatOptions,
+    { folder, sessionId }: { readonly folder: string; readonly sessionId: string | undefined },
+  ) {
     this.#context = context;
     this.#options = options;
     this.#folder = folder;
     this.#sessionId = sessionId;
     this.#isInteractive = context.stdin.isTTY && context.stdout.isTTY;
+    this.#questions = new OpenQuestions(context.client, (lines) => this.#say(lines));
     this.#lines = createInterface({
       input: context.stdin,
       ...(this.#isInteractive ? { output: context.stdout, prompt: '> ' } : {}),
@@ -109,6 +115,7 @@ class Chat {
     else if (line === '/session') await this.#showSession();
     else if (line.startsWith('!'))
       await this.#tell((sessionId) => this.#context.client.steerSession(sessionId, line.slice(1).trim()));
+    else if (this.#questions.isOpen) await this.#questions.answer(line);
     else if (line.startsWith('/')) this.#say([`${line.split(' ')[0]} is not known; /help`]);
     else await this.#send(line);
     this.#prompt();
@@ -139,6 +146,7 @@ class Chat {
     });
     let lost: NodeJS.Timeout | undefined;
     const onEvent = (event: RunEvent): void => {
+      if (this.#isInteractive && this.#questions.take(event)) return;
       const line = turnLine(event, { look, nowMs: Date.now() });
       if (line !== undefined) this.#say([line]);
     };
@@ -218,6 +226,8 @@ class Chat {
   }
 
   #prompt(): void {
-    if (this.#isInteractive && !this.#leaving.signal.aborted) this.#lines.prompt(true);
+    if (!this.#isInteractive || this.#leaving.signal.aborted) return;
+    this.#lines.setPrompt(this.#questions.isOpen ? 'answer> ' : '> ');
+    this.#lines.prompt(true);
   }
 }

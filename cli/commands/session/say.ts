@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CodetetherError, errorCatalogue, exitCodes, isErrorCode } from '../../../domain/errors.ts';
 import { longestMessage } from '../../../domain/session/limits.ts';
-import type { MessageRequest, MessageResponse } from '../../../domain/contracts/api.ts';
+import type { MessageRequest, MessageResponse, SessionView } from '../../../domain/contracts/api.ts';
 import type { OnAsk } from '../../../domain/run/approval.ts';
 import type { RunEvent } from '../../../domain/run/events.ts';
 import { projectFiles, projectOf } from '../../../services/config/extension-files.ts';
@@ -17,6 +17,7 @@ import type { OutputFormat } from '../ralph/options.ts';
 import { realpath } from '../ralph/repository.ts';
 import { reviver } from '../ralph/revive.ts';
 import { followTurn } from './follow-turn.ts';
+import { QuestionPrompt } from './question-prompt.ts';
 import { writeResult } from './write-result.ts';
 
 export interface SayOptions {
@@ -51,11 +52,12 @@ export async function say(words: readonly string[], options: SayOptions): Promis
   const outputSchema = options.outputSchema === undefined ? undefined : await readSchema(context, options.outputSchema);
   const folder = realpath(resolve(context.cwd, options.cwd ?? '.'));
   const target = await targetOf(context, options, folder);
+  if (target !== undefined && options.quiet !== true) tellFolder(context, target, folder);
   const request = requestOf(context, options, { text, outputSchema });
   const sent =
     target === undefined
       ? await startSession(context, options, { ...request, folder })
-      : await resumeSession(context, options, { ...request, sessionId: target });
+      : await resumeSession(context, options, target, request);
   if (options.quiet !== true)
     print(
       context.stderr,
@@ -82,10 +84,11 @@ async function startSession(
 async function resumeSession(
   context: Context,
   options: SayOptions,
-  { sessionId, ...request }: MessageRequest & { readonly sessionId: string },
+  { sessionId, folder }: SessionView,
+  request: MessageRequest,
 ): Promise<MessageResponse> {
+  await settleTrust(context, options, folder);
   await startStack(context, 'apply');
-  await settleTrust(context, options, (await context.client.getSession(sessionId)).folder);
   return await context.client.sendMessage(sessionId, request);
 }
 
@@ -103,27 +106,42 @@ export async function settleTrust(
   });
 }
 
-/** Undefined: a new session. @throws `not-found` when there is none to go on with */
+/**
+ * Undefined: a new session. A session stays in the folder it was started in, wherever the command is called.
+ * @param folder where the command is called, or its `--cwd`
+ * @throws `not-found` when there is none to go on with; `usage` for a `--cwd` that is not the session's folder
+ */
 export async function targetOf(
   context: Context,
-  options: Pick<SayOptions, 'resume' | 'continue' | 'fork'>,
+  options: Pick<SayOptions, 'resume' | 'continue' | 'fork' | 'cwd'>,
   folder: string,
-): Promise<string | undefined> {
+): Promise<SessionView | undefined> {
   const named = [options.resume, options.fork, options.continue].filter((option) => option !== undefined);
+  if (named.length === 0) return undefined;
   if (named.length > 1) throw new CodetetherError('usage', 'only one of --continue, --resume and --fork can be given');
-  if (options.fork !== undefined) {
-    await startStack(context, 'keep');
-    return (await context.client.forkSession(options.fork, {})).sessionId;
-  }
-  if (options.resume !== undefined) return options.resume;
-  if (options.continue !== true) return undefined;
   await startStack(context, 'keep');
-  const { sessions } = await context.client.listSessions({ limit: 1, folder });
+  const id = options.resume ?? options.fork;
+  const found = id === undefined ? await newestSession(context, folder) : await context.client.getSession(id);
+  if (options.cwd !== undefined && found.folder !== folder) {
+    throw new CodetetherError('usage', `session ${shortSessionId(found.sessionId)} works in ${found.folder}`, {
+      next: `Leave --cwd out to go on there; to work in ${folder}, start a session: codetether run --cwd ${folder} "…"`,
+    });
+  }
+  return options.fork === undefined ? found : await context.client.forkSession(found.sessionId, {});
+}
+
+async function newestSession({ client }: Context, folder: string): Promise<SessionView> {
+  const { sessions } = await client.listSessions({ limit: 1, folder });
   const [newest] = sessions;
-  if (newest !== undefined) return newest.sessionId;
+  if (newest !== undefined) return newest;
   throw new CodetetherError('not-found', `there is no session of ${folder} to go on with`, {
     next: 'Start one: codetether run "…"; those of other folders: codetether sessions list --all',
   });
+}
+
+/** Nobody should think that the agent works here when it works elsewhere. */
+export function tellFolder({ stderr }: Context, session: SessionView, folder: string): void {
+  if (session.folder !== folder) print(stderr, [`works in ${cleanLine(session.folder)}, the session's folder`]);
 }
 
 /** What the API is asked. */
@@ -157,10 +175,13 @@ async function messageOf({ stdin }: Context, words: readonly string[], options: 
     throw new CodetetherError('usage', 'there is no message', { next: 'Say what is to be done: codetether run "…"' });
   }
   if (text.length <= longestMessage) return text;
-  throw new CodetetherError('usage', `the message has ${text.length} characters; ${longestMessage} are allowed`, {
+  throw tooLong(String(text.length));
+}
+
+const tooLong = (characters: string): CodetetherError =>
+  new CodetetherError('usage', `the message has ${characters} characters; ${longestMessage} are allowed`, {
     next: 'Put the rest into a file, and name it in the message: the agent can read it.',
   });
-}
 
 /** @throws `usage` for what is no text in UTF-8 */
 async function readPiped(stdin: NodeJS.ReadStream): Promise<string> {
@@ -170,7 +191,7 @@ async function readPiped(stdin: NodeJS.ReadStream): Promise<string> {
     const buffer = Buffer.from(chunk);
     bytes += buffer.length;
     // Four bytes for each character at most: the message would be too long anyway.
-    if (bytes > 4 * longestMessage) break;
+    if (bytes > 4 * longestMessage) throw tooLong(`more than ${longestMessage}`);
     chunks.push(buffer);
   }
   try {
@@ -211,14 +232,18 @@ export async function watchTurn(
   { session, messageId, afterSeq, ahead }: Omit<MessageResponse, 'warnings'>,
   options: Pick<SayOptions, 'outputFormat' | 'quiet' | 'output' | 'sinceSeq'>,
 ): Promise<number> {
-  const { stderr, stdout, environment } = context;
+  const { stdin, stderr, stdout, environment } = context;
   const { sessionId } = session;
   const look = lookOf(stderr, environment);
-  const note = (line: string) => {
-    if (options.quiet !== true) print(stderr, [line]);
-  };
   const leaving = new AbortController();
   const leave = () => leaving.abort();
+  const isInteractive = stdin.isTTY && stderr.isTTY && options.outputFormat !== 'stream-json';
+  const prompt = isInteractive ? new QuestionPrompt(context, leave) : undefined;
+  const note = (line: string) => {
+    if (options.quiet === true) return;
+    if (prompt === undefined) print(stderr, [line]);
+    else prompt.say([line]);
+  };
   for (const signal of leaveSignals) process.on(signal, leave);
   const revive = reviver({ context, say: note, onStackDown: leave });
   let lost: NodeJS.Timeout | undefined;
@@ -230,6 +255,7 @@ export async function watchTurn(
       }
       return;
     }
+    if (prompt?.take(event) === true) return;
     const line = turnLine(event, { look, nowMs: Date.now() });
     if (line !== undefined) note(line);
   };
@@ -239,7 +265,7 @@ export async function watchTurn(
   };
   try {
     const turn = { sessionId, messageId, afterSeq, signal: leaving.signal, onEvent, onConnection };
-    const ended = await followTurn(context.client, turn);
+    const ended = await followTurn(context.client, turn).finally(() => prompt?.close());
     if (ended === undefined) return leftRunning(context, sessionId);
     return await finished(context, { sessionId, ended, note }, options);
   } finally {

@@ -190,7 +190,7 @@ async function readSession(
   return { session, rows };
 }
 
-async function findSession(context: Context, id: string | undefined): Promise<SessionView> {
+export async function findSession(context: Context, id: string | undefined): Promise<SessionView> {
   if (id !== undefined) return await ask(context, (client) => client.getSession(id));
   const folder = realpath(context.cwd);
   const { sessions } = await ask(context, (client) => client.listSessions({ limit: 1, folder }));
