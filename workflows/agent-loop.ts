@@ -8,28 +8,30 @@ import {
 import { activityError } from './failure.ts';
 import type { Approver } from './approval.ts';
 import type {
+  AgentRef,
   AttemptRef,
   ModelStepResult,
-  SpawnedAgent,
   ToolCallInput,
   ToolCallRef,
 } from '../domain/contracts/activities.ts';
+import type { BesideAgent, MessageHooks } from '../domain/contracts/session.ts';
 import type { OnAsk } from '../domain/run/approval.ts';
-import { addUsage, maxAgentDepth, maxAgentsAtOnce } from '../domain/run/budget.ts';
+import { addUsage, maxAgentsAtOnce } from '../domain/run/budget.ts';
 import type { BudgetName, BudgetShare, Usage } from '../domain/run/budget.ts';
-import { agentDepth } from '../domain/run/ids.ts';
 import { changesNothing } from '../domain/run/risk.ts';
 import type { AgentRules } from '../domain/session/agents.ts';
 import { planTools } from '../domain/session/plan-tools.ts';
 import { rulesOf } from './agent-rules.ts';
 import { askPerson } from './ask-person.ts';
+import { BesideAgents } from './beside-agents.ts';
 import { problemsMessage, problemsToEnd } from '../domain/session/answer-problems.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
-import { askAtBudgetLine, mayGoOn, unlessStopped } from './control.ts';
+import { askAtBudgetLine, isSpokenTo, mayGoOn, unlessStopped } from './control.ts';
 import type { Control } from './control.ts';
 import { model, projections } from './policies.ts';
 import type { Host } from './policies.ts';
-import { runSubAgent } from './start-sub-agent.ts';
+import { refusalOf, runSubAgent } from './start-sub-agent.ts';
+import type { ToolHooks } from './tool-hooks.ts';
 
 export interface AgentLoop extends AgentRules {
   readonly attempt: AttemptRef;
@@ -49,6 +51,8 @@ export interface AgentLoop extends AgentRules {
   readonly agents: AgentMeans;
   /** Commands of the user's or the project's around tool calls. */
   readonly hooks?: ToolHooks;
+  /** Another agent has started this one, and can say something to it. */
+  readonly startedAs?: AgentRef;
   /** Of the step under way. In plan mode it only reads. */
   readonly plan?: { isOn: boolean };
   /** Shown in the engine's UI while the loop runs. */
@@ -60,21 +64,25 @@ export interface AgentMeans {
   readonly isShared?: boolean;
   readonly onAsk: OnAsk;
   readonly askTimeoutMs: number;
-}
-
-export interface ToolHooks {
-  /** Why the call may not be made; undefined: it may. */
-  readonly before: (step: number, call: ToolCallRef) => Promise<string | undefined>;
-  readonly after: (step: number, call: ToolCallRef) => Promise<void>;
+  /** Run around their tool calls, too. */
+  readonly hooks?: MessageHooks;
 }
 
 export interface AgentLoopState {
   /** The next step, from 1. */
   readonly step: number;
   readonly usage: Usage;
+  /** That have worked beside it; none does at a loop's beginning and end. */
+  readonly agents?: readonly BesideAgent[];
 }
 
-export type AgentLoopEnd = AgentLoopState &
+export type AgentLoopEnd = LoopEnd & {
+  readonly agents: readonly BesideAgent[];
+  /** Names of those that still worked. */
+  readonly interrupted: readonly string[];
+};
+
+type LoopEnd = AgentLoopState &
   (
     | { readonly kind: 'finished' | 'max-steps' | 'stopped' | 'continue-as-new' }
     | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
@@ -87,30 +95,49 @@ export type AgentLoopEnd = AgentLoopState &
 /**
  * Runs one agent from `state` until it asks for completion or may not go on: model call, its tool calls, again.
  * Each is an activity with its own key, so a crash repeats at most what was under way. Returns
- * `continue-as-new` between steps when the history has grown; go on from the returned state.
+ * `continue-as-new` between steps when the history has grown; go on from the returned state. Whatever the end, none of the agents
+ * that it has started works any more.
  */
 export async function runAgentLoop(loop: AgentLoop, state: AgentLoopState): Promise<AgentLoopEnd> {
+  const beside = new BesideAgents(loop, state.agents);
+  let end: LoopEnd;
+  try {
+    end = await runSteps(loop, state, beside);
+  } catch (error) {
+    await beside.end();
+    throw error;
+  }
+  const interrupted = await beside.end();
+  return { ...end, agents: beside.state(), interrupted };
+}
+
+async function runSteps(loop: AgentLoop, state: AgentLoopState, beside: BesideAgents): Promise<LoopEnd> {
   let { step, usage } = state;
   for (; step <= loop.maxSteps; step++) {
+    // A new execution has no children: the engine cancels those of the old one.
+    if (workflowInfo().continueAsNewSuggested) await beside.allEnded();
     if (!(await mayGoOn(loop.control))) return { kind: 'stopped', step, usage };
     // Before the execution may end: it would take what it has not told yet with it.
     await tellNudges(loop);
-    if (workflowInfo().continueAsNewSuggested) return { kind: 'continue-as-new', step, usage };
+    if (workflowInfo().continueAsNewSuggested && !beside.isAnyWorking())
+      return { kind: 'continue-as-new', step, usage };
     loop.onStep(step, 'thinking…');
     const answer = await callModel(loop, step);
     if (answer === undefined) return { kind: 'stopped', step, usage };
     if (answer.kind === 'budget-exceeded') return { kind: 'budget-exceeded', budget: answer.budget, step, usage };
     usage = addUsage(usage, answer.usage);
     const { problem } = answer;
-    if (answer.stop === 'finished' && problem === undefined && loop.control.nudges.length === 0)
-      return { kind: 'finished', step: step + 1, usage };
+    if (answer.stop === 'finished' && problem === undefined && !isSpokenTo(loop.control)) {
+      const goesOn = step < loop.maxSteps && (await beside.remind(step));
+      if (!goesOn) return { kind: 'finished', step: step + 1, usage };
+    }
 
     let repeats = 0;
     const plan = { isOn: answer.isPlanning === true };
     for (const group of parallelGroups(answer.toolCalls)) {
       loop.onStep(step, group.map((call) => call.label).join(' · '));
       const acting = { ...loop, plan, ...(plan.isOn ? { readsOnly: true } : {}) };
-      const counts = await Promise.all(group.map((call) => runToolCall(acting, step, call)));
+      const counts = await Promise.all(group.map((call) => runToolCall({ loop: acting, beside }, step, call)));
       repeats = Math.max(repeats, ...counts);
     }
     if (problem !== undefined && problem.inARow >= problemsToEnd)
@@ -131,6 +158,14 @@ async function tellNudges(loop: AgentLoop): Promise<void> {
       [{ ...attempt, ...nudge, sessionId }],
     );
     control.nudges.shift();
+  }
+  const { startedAs } = loop;
+  if (startedAs === undefined) return;
+  for (let message = control.messages[0]; message !== undefined; message = control.messages[0]) {
+    await projections.tellAgent.executeWithOptions({ summary: `told in call ${message.callId}` }, [
+      { ...startedAs, ...message },
+    ]);
+    control.messages.shift();
   }
 }
 
@@ -194,9 +229,9 @@ function parallelGroups(calls: readonly ToolCallRef[]): ToolCallRef[][] {
   return groups;
 }
 
-/** A person is asked one thing at a time. */
-function isGroupable({ risk, asks }: ToolCallRef): boolean {
-  return changesNothing(risk) && asks === undefined;
+/** A person is asked one thing at a time; a call about agents beside the caller may be about the one that the call before has started. */
+function isGroupable({ risk, asks, beside }: ToolCallRef): boolean {
+  return changesNothing(risk) && asks === undefined && beside === undefined;
 }
 
 /**
@@ -210,7 +245,11 @@ function isLoss({ cause }: ActivityFailure): boolean {
 }
 
 /** @returns how often the step has repeated itself; 0 where that is not known */
-async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Promise<number> {
+async function runToolCall(
+  { loop, beside }: { readonly loop: AgentLoop; readonly beside: BesideAgents },
+  step: number,
+  call: ToolCallRef,
+): Promise<number> {
   const input: ToolCallInput = {
     ...loop.attempt,
     sessionId: loop.sessionId,
@@ -251,35 +290,25 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
     await loop.hooks?.after(step, call);
     return 0;
   }
-  if (call.spawns !== undefined) {
-    const refused = refusalOf(loop, call.spawns);
-    if (refused === undefined) await runSubAgent(loop, step, { id: call.id, spawns: call.spawns });
-    else await denyToolCall(loop, { input, reason: refused, summary: options.summary });
+  const refused =
+    call.spawns === undefined ? undefined : (refusalOf(loop, call.spawns) ?? beside.refusalOf(call.spawns));
+  if (refused !== undefined) {
+    await denyToolCall(loop, { input, reason: refused, summary: options.summary });
     return 0;
   }
-  const repeats = await runAllowedCall(loop, call, { input, options });
+  let repeats = 0;
+  if (call.spawns !== undefined) await runSubAgent(loop, step, { id: call.id, spawns: call.spawns });
+  else if (call.beside !== undefined) await beside.answer(loop, step, { ...call, beside: call.beside });
+  else repeats = await runAllowedCall(loop, call, { input, options });
   await loop.hooks?.after(step, call);
   return repeats;
 }
 
 /** The host refuses it: no hook and no person has to be asked about it. */
-function isForbidden({ readsOnly, tools }: AgentLoop, { name, risk, spawns }: ToolCallRef): boolean {
+function isForbidden({ readsOnly, tools }: AgentLoop, { name, risk, spawns, beside }: ToolCallRef): boolean {
   // Why no agent is started is said by `refusalOf`.
-  if (readsOnly === true && !changesNothing(risk) && spawns === undefined) return true;
+  if (readsOnly === true && !changesNothing(risk) && (spawns ?? beside) === undefined) return true;
   return tools !== undefined && !tools.includes(name);
-}
-
-/** Why no agent may be started; undefined: it may. */
-function refusalOf(loop: AgentLoop, { readsOnly }: SpawnedAgent): string | undefined {
-  if (agentDepth(loop.sessionId) >= maxAgentDepth)
-    return `budget-exceeded (depth): agents ${maxAgentDepth} deep are the last; do it yourself`;
-  if (loop.plan?.isOn === true && !readsOnly)
-    return 'nothing is changed in plan mode, nor by an agent that you start: agent explore';
-  if (loop.readsOnly === true && !readsOnly) return 'you only read, and an agent that you start, too: agent explore';
-  // Its calls would run without them.
-  return loop.hooks === undefined
-    ? undefined
-    : 'there are hooks in this session, which an agent of its own would not run';
 }
 
 async function denyToolCall(

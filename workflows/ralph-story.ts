@@ -99,7 +99,7 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
         return await continueAsNew<typeof ralphStory>({
           ...input,
           baselineEnded,
-          resume: { ...state, step: loop.step, usage },
+          resume: { ...state, step: loop.step, usage, agents: loop.agents },
         });
       case 'stopped':
         return { kind: 'stopped', usage, durationMs: durationMs() };

@@ -5,6 +5,7 @@ import { parseModelReference } from '../../domain/model/reference.ts';
 import { estimateTokens } from '../../domain/model/tokens.ts';
 import type { Usage } from '../../domain/run/budget.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
+import { whoseStep } from '../../domain/run/ids.ts';
 import type { AnswerProblem } from '../../domain/session/answer-problems.ts';
 import type { RequestedToolCall } from '../../domain/session/transcript.ts';
 import { isWorthKeeping } from './answer-parts.ts';
@@ -71,6 +72,7 @@ export function toModelCallAnswer(raw: ProviderAnswer, context: AnswerContext): 
         kind: 'model-answered',
         ...place,
         body: {
+          ...whoseStep(input.sessionId),
           step: input.step,
           inputTokens: usage.inputTokens,
           outputTokens: usage.outputTokens,

@@ -6,7 +6,7 @@ import type { Usage } from '../../domain/run/budget.ts';
 import { defaultModelTimeouts } from '../../domain/model/timeouts.ts';
 import type { ModelTimeouts } from '../../domain/model/timeouts.ts';
 import { conversationTokens } from '../../domain/model/windows.ts';
-import { modelCallKey, sessionRunId, summaryKey } from '../../domain/run/ids.ts';
+import { modelCallKey, sessionRunId, summaryKey, whoseStep } from '../../domain/run/ids.ts';
 import type { ContextWindow, WantedSummary } from '../../domain/session/derive-context.ts';
 import { summaryPrompt } from '../../domain/session/summary-prompt.ts';
 import { mayUse } from '../../domain/session/agents.ts';
@@ -302,9 +302,8 @@ async function sayStarted(
   label = 'thinking…',
 ): Promise<void> {
   const { runId, storyId, attempt, step } = input;
-  await store.appendRunEvents(runId, [
-    { key: `${key}:start`, kind: 'step-started', storyId, attempt, body: { step, label } },
-  ]);
+  const body = { ...whoseStep(input.sessionId), step, label };
+  await store.appendRunEvents(runId, [{ key: `${key}:start`, kind: 'step-started', storyId, attempt, body }]);
 }
 
 interface SendContext {
@@ -325,7 +324,13 @@ async function send(
     intervalMs: outputLineIntervalMs,
     append: (line, number) =>
       store.appendRunEvents(runId, [
-        { key: `${key}:out:${tryNumber}-${number}`, kind: 'step-output', storyId, attempt, body: { step, line } },
+        {
+          key: `${key}:out:${tryNumber}-${number}`,
+          kind: 'step-output',
+          storyId,
+          attempt,
+          body: { ...whoseStep(input.sessionId), step, line },
+        },
       ]),
   });
   try {

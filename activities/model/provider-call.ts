@@ -22,7 +22,7 @@ export interface ToolCatalogue {
   /** Those that an agent can look up, see `lookedUpTools`. */
   readonly allDefinitions: readonly ToolDefinition[];
   /** Also answers for tools that there are not; `label` has at most 100 characters. */
-  describe(name: string, args: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns' | 'asks'>;
+  describe(name: string, args: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns' | 'beside' | 'asks'>;
 }
 
 export type AnsweredPart =

@@ -3,6 +3,7 @@ import type { ModelStepInput } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { NewRunEvent, RunEventBody } from '../../domain/run/events.ts';
+import { whoseStep } from '../../domain/run/ids.ts';
 import { costNothing, isLostAnswer } from './call-failure.ts';
 
 /** After so many refused tries of one step the fall-back model is asked, once; then both take turns. */
@@ -71,6 +72,7 @@ export function toRefusal(error: unknown, context: RefusalContext): Refusal | un
       storyId,
       attempt,
       body: {
+        ...whoseStep(input.sessionId),
         step,
         provider: typeof provider === 'string' ? provider : model,
         reason: reasonOf(error),

@@ -10,7 +10,7 @@ import type { RunStore, SessionStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { isByPerson, longestQuestion } from '../../domain/run/approval.ts';
 import type { ApprovalSettlement } from '../../domain/run/approval.ts';
-import { toolCallKey } from '../../domain/run/ids.ts';
+import { toolCallKey, whoseStep } from '../../domain/run/ids.ts';
 import { planOf } from '../../domain/session/plan-mode.ts';
 import type { RequestedToolCall } from '../../domain/session/transcript.ts';
 import { requireCall } from './agent-calls.ts';
@@ -30,7 +30,7 @@ export function createAskCalls(store: AskCallStore): Pick<SessionProjections, 'o
       const rows = await store.readSession(input.sessionId);
       const call = requireCall(rows, input.callId);
       const key = `${keyOf(input)}:start`;
-      const body = { step, label: labelOf(input.asks, call) };
+      const body = { ...whoseStep(input.sessionId), step, label: labelOf(input.asks, call) };
       await store.appendRunEvents(runId, [{ key, kind: 'step-started', storyId, attempt, body }]);
       if (input.asks === 'question') return { kind: 'ask', question: questionOf(call) };
       const plan = planOf(rows);
@@ -57,7 +57,7 @@ export function createAskCalls(store: AskCallStore): Pick<SessionProjections, 'o
     await store.appendSessionEvents(sessionId, [
       { key, kind: 'tool-result', body: { callId, tool: call.name, ok, output: plainText(output) } },
     ]);
-    const body = { step, tool: call.name, label: labelOf(input.asks, call), ok, durationMs };
+    const body = { ...whoseStep(sessionId), step, tool: call.name, label: labelOf(input.asks, call), ok, durationMs };
     await store.appendRunEvents(runId, [{ key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body }]);
   }
 }

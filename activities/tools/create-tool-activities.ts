@@ -11,7 +11,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import { changesNothing } from '../../domain/run/risk.ts';
-import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
+import { attemptId, toolCallKey, whoseStep, workspaceId } from '../../domain/run/ids.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
 import { mayCall } from '../../domain/session/agents.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
@@ -51,6 +51,7 @@ export interface ToolActivitiesDeps {
     | 'recordToolResult'
     | 'beginEffect'
     | 'getEffect'
+    | 'openToolCalls'
     | 'settleEffect'
   >;
   readonly git: Git;
@@ -150,7 +151,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
           kind: 'tool-interrupted',
           storyId,
           attempt,
-          body: { step, tool, rerun },
+          body: { ...whoseStep(input.sessionId), step, tool, rerun },
         };
         if (rerun) {
           await store.appendRunEvents(runId, [event]);
@@ -197,7 +198,8 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const { label } = registry.describe(request.name, request.args);
     const output = `error: not run: ${why}`;
     await store.appendSessionEvents(input.sessionId, [resultEvent(key, request, { ok: false, output })]);
-    const ended = { step, tool: cleanLine(request.name, 100), label, ok: false, durationMs: 0 };
+    const tool = cleanLine(request.name, 100);
+    const ended = { ...whoseStep(input.sessionId), step, tool, label, ok: false, durationMs: 0 };
     await store.appendRunEvents(runId, [{ key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body: ended }]);
   }
 
@@ -256,20 +258,25 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const workspace = await workspaceOf(input);
     const key = toolCallKey(input.sessionId, step, input.callId);
     const frame = { storyId, attempt } as const;
+    const who = whoseStep(input.sessionId);
     const started: NewRunEvent = {
       key: `${key}:start`,
       kind: 'step-started',
       ...frame,
-      body: { step, label: call.label },
+      body: { ...who, step, label: call.label },
     };
-    if (!changesNothing(call.risk)) await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
+    if (!changesNothing(call.risk)) {
+      // Of this call nothing is undone: that it was begun is for its recovery.
+      await undoLostCalls(input, workspace, { except: key });
+      await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
+    }
     const announcement = announceLater(() => store.appendRunEvents(runId, [started]));
     const lines = startOutputLines({
       intervalMs: outputLineIntervalMs,
       append: async (line, number) => {
         await announcement.now();
-        const output = { key: `${key}:out:${number}`, kind: 'step-output', ...frame, body: { step, line } } as const;
-        await store.appendRunEvents(runId, [output]);
+        const body = { ...who, step, line };
+        await store.appendRunEvents(runId, [{ key: `${key}:out:${number}`, kind: 'step-output', ...frame, body }]);
       },
     });
     const startedMs = performance.now();
@@ -279,6 +286,11 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const onLine = (line: string) => lines.add(`${line}\n`);
       const context = await toolContext(workspace, { session, signal, rules: input, onLine });
       outcome = await registry.call(call.request.name, call.request.args, context);
+    } catch (error) {
+      // An agent that was interrupted: others work on in the same files, and nobody recovers its call.
+      if (signal.aborted && who.agent !== undefined && !changesNothing(call.risk))
+        await undoLostCalls(input, workspace).catch(() => undefined);
+      throw error;
     } finally {
       await lines.end();
       await announcement.end();
@@ -291,6 +303,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const tool = cleanLine(call.request.name, 100);
     const files = changedPaths(outcome);
     const ended = {
+      ...who,
       step,
       tool,
       label: call.label,
@@ -312,6 +325,23 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       signal,
     );
     return { ok: outcome.ok, durationMs };
+  }
+
+  /**
+   * Where several agents work in one worktree, one of them can come here before the lost call of another is recovered. What that call left
+   * is undone first: else it would be in the next checkpoint, and a recovery could not tell it from recorded work any more.
+   */
+  async function undoLostCalls(
+    input: AttemptRef,
+    workspace: WorkspaceRecord,
+    { except }: { readonly except?: string } = {},
+  ): Promise<void> {
+    if (workspace.kind !== 'worktree') return;
+    const ofAttempt = `${attemptId(input.runId, input.storyId, input.attempt)}:`;
+    const lost = (await store.openToolCalls(input)).filter((key) => key.startsWith(ofAttempt) && key !== except);
+    if (lost.length === 0) return;
+    await restoreCheckpoint(git, workspace);
+    for (const key of lost) await store.settleEffect(key, { state: 'interrupted' });
   }
 
   async function toolContext(

@@ -12,6 +12,7 @@ import type { LongLivedProcesses } from '../process/long-lived.ts';
 import { createAgentTool } from './agent.ts';
 import { createApplyPatchTool } from './apply-patch.ts';
 import { createBashTool } from './bash.ts';
+import { createBesideAgentTools } from './beside-agents.ts';
 import { createContextTools } from './context-tools.ts';
 import { createBatchTool } from './batch.ts';
 import { createDiffTool } from './diff.ts';
@@ -98,6 +99,9 @@ const aliases: Readonly<Record<string, string>> = {
   mcp_bridge: 'mcp',
   todo_read: 'todoread',
   todo_write: 'todowrite',
+  send_input: 'send_message',
+  resume_agent: 'followup_task',
+  close_agent: 'interrupt_agent',
 };
 
 /** The tools that need nothing but the workspace, in the order in which they are told. */
@@ -122,6 +126,7 @@ function workspaceTools(): readonly Tool[] {
     createTodoReadTool(),
     createSkillTool(),
     createAgentTool(),
+    ...createBesideAgentTools(),
     createQuestionTool(),
     ...createPlanTools(),
     ...createGoalTools(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CallThatAsks, SpawnedAgent, ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import type { AgentRequest } from '../../domain/session/agent-requests.ts';
 import type { AgentRules } from '../../domain/session/agents.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
 import type { EndedCommand, FileChange } from '../../domain/session/turn-facts.ts';
@@ -69,7 +70,7 @@ export interface Tool {
   readonly call: (rawArguments: unknown, context: ToolContext) => Promise<ToolOutcome>;
 }
 
-export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns' | 'asks'>;
+export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns' | 'beside' | 'asks'>;
 
 export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly name: string;
@@ -80,6 +81,8 @@ export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly ask?: (input: z.output<z.ZodObject<Shape>>) => ToolCallRef['ask'];
   /** Default: a host runs it. */
   readonly spawns?: (input: z.output<z.ZodObject<Shape>>) => SpawnedAgent;
+  /** Default: it is about no agents. */
+  readonly beside?: (input: z.output<z.ZodObject<Shape>>) => AgentRequest;
   /** Default: a host runs it. */
   readonly asks?: CallThatAsks;
   /** Default: it may be called in a batch. */
@@ -118,6 +121,7 @@ export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclara
         label: cleanLine(`${name} ${declaration.label(read.value)}`, maxLabelLength),
         ...(ask === undefined ? {} : { ask }),
         ...(declaration.spawns === undefined ? {} : { spawns: declaration.spawns(read.value) }),
+        ...(declaration.beside === undefined ? {} : { beside: declaration.beside(read.value) }),
         ...(declaration.asks === undefined ? {} : { asks: declaration.asks }),
       };
     },

@@ -15,9 +15,10 @@ const shownLines = 5;
 export function transcriptLines(
   session: SessionView,
   rows: readonly Row[],
-  { verbose, look }: { readonly verbose: boolean; readonly look: Look },
+  { agent, verbose, look }: { readonly agent?: string | undefined; readonly verbose: boolean; readonly look: Look },
 ): string[] {
-  const head = `${session.sessionId} · ${session.folder} · ${session.model}`;
+  const whose = agent === undefined ? '' : ` · agent ${agent}`;
+  const head = `${session.sessionId} · ${session.folder} · ${session.model}${whose}`;
   const lines = rows.flatMap((row) => rowLines(row, verbose, look));
   return [paint(head, 'bold', look), ...lines].map((line) => inSigns(line, look.signs));
 }

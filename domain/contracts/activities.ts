@@ -7,12 +7,13 @@
  * what makes the second run harmless.
  */
 import type { Nudge, ReloadRequest, ReloadResult, WorkspaceStart } from './ralph.ts';
-import type { SessionMessage } from './session.ts';
+import type { BesideTask, SessionMessage } from './session.ts';
 import type { AgentQuestion, Approval, ApprovalSettlement, Decision } from '../run/approval.ts';
-import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
+import type { AgentEnd, AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
 import type { BudgetLine, BudgetName, BudgetShare, CapsChange, Usage } from '../run/budget.ts';
 import type { ProgressVerdict } from '../run/progress.ts';
 import type { HeldStory } from '../ralph/overlap.ts';
+import type { AgentRequest } from '../session/agent-requests.ts';
 import type { AgentRules } from '../session/agents.ts';
 import type { AnswerProblem } from '../session/answer-problems.ts';
 import type { HookEvent } from '../session/hook-points.ts';
@@ -66,6 +67,8 @@ export interface ToolCallRef {
   readonly ask?: AskReason | undefined;
   /** It is not run by a host: another agent does what it asks for, and its answer is the result. */
   readonly spawns?: SpawnedAgent | undefined;
+  /** It is not run by a host: it is about agents that work beside the caller, and its workflow answers it. */
+  readonly beside?: AgentRequest | undefined;
   /** It is not run by a host: a person is asked, and the answer is the result. */
   readonly asks?: CallThatAsks | undefined;
 }
@@ -370,7 +373,22 @@ export interface SessionActivities {
   openTurn(input: SessionMessage & { readonly sessionId: string }): Promise<OpenTurnResult>;
   /** Writes `turn-ended` with the answer and what the turn has changed and run, and the run's state. Twice: written once. */
   endTurn(input: EndTurnInput): Promise<void>;
+  /** Looks up an agent that is not built in, as its file is now. Changes nothing. */
+  findAgent(input: AttemptRef & { readonly agent: string }): Promise<FindAgentResult>;
 }
+
+export type FindAgentResult =
+  | {
+      readonly kind: 'found';
+      readonly rules: AgentRules;
+      readonly maxSteps: number;
+      /** `provider/model[:effort]`; absent: that of its starter. */
+      readonly model?: string;
+      /** Blob of what it is told. */
+      readonly prompt: string;
+    }
+  /** Why it cannot be started, with the names that there are. At most 1,000 characters. */
+  | { readonly kind: 'not-found'; readonly message: string };
 
 /** An agent that another one has started. */
 export interface AgentRef extends AttemptRef {
@@ -383,11 +401,39 @@ export interface AgentRef extends AttemptRef {
 }
 
 export interface CloseAgentInput extends AgentRef {
-  readonly readsOnly: boolean;
+  /** It works beside its starter: the call that has started it has been answered. */
+  readonly isBeside: boolean;
   /** `finished`: its newest answer is the call's result. */
-  readonly end: 'finished' | 'max-steps' | 'looping' | 'budget-exceeded' | 'stopped' | 'failed';
+  readonly end: AgentEnd;
   readonly message: string;
   readonly durationMs: number;
+}
+
+export interface OpenAgentInput extends AgentRef {
+  readonly readsOnly: boolean;
+  /** `provider/model[:effort]`. */
+  readonly model: string;
+  readonly beside?: BesideTask;
+}
+
+/** What a call about agents that work beside the caller is answered. */
+export interface AnswerAgentCallInput extends AttemptRef {
+  readonly sessionId: string;
+  readonly step: number;
+  readonly callId: string;
+  readonly label: string;
+  readonly ok: boolean;
+  /** How long it has waited. */
+  readonly durationMs: number;
+  /** At most 6,000 characters. */
+  readonly text: string;
+  /** Their answers stand below the text. */
+  readonly ended: readonly {
+    readonly sessionId: string;
+    readonly name: string;
+    readonly end: AgentEnd;
+    readonly message: string;
+  }[];
 }
 
 export interface AskInput extends ToolCallInput {
@@ -422,10 +468,28 @@ export type CheckAnswerResult = { readonly ok: true } | { readonly ok: false; re
 
 /** Database work. */
 export interface SessionProjections {
-  /** Writes the started agent's transcript: who it is, and the task that the call names. Twice: rows that are there stay. */
-  openAgent(input: AgentRef & { readonly readsOnly: boolean }): Promise<void>;
-  /** Writes its answer, or why there is none, as the result of the call that has started it. Twice: written once. */
+  /**
+   * Writes the started agent's transcript: who it is, and the task that the call names; a further task is told below what is there.
+   * Twice: rows that are there stay.
+   * @returns the number of the task's first step
+   */
+  openAgent(input: OpenAgentInput): Promise<{ readonly firstStep: number }>;
+  /**
+   * Writes its answer, or why there is none, as the result of the call that has started it; of one that works beside its starter only
+   * that it has ended. Twice: written once.
+   */
   closeAgent(input: CloseAgentInput): Promise<void>;
+  /** Tells an agent what the one that has started it says in a call. Twice: told once. */
+  tellAgent(input: AgentRef): Promise<void>;
+  /** Writes the result of a call about agents that work beside the caller. Twice: written once. */
+  answerAgentCall(input: AnswerAgentCallInput): Promise<void>;
+  /** Tells an agent that wants to end which of those beside it still work, and whose answer it has not looked at. Twice: told once. */
+  remindOfAgents(input: {
+    readonly sessionId: string;
+    readonly step: number;
+    readonly working: readonly string[];
+    readonly unread: readonly string[];
+  }): Promise<void>;
   /** Reads what a person is to be asked by a tool call, and says that it has begun. Twice: the same. */
   openAsk(input: AskInput): Promise<OpenAskResult>;
   /** Tells the model what was answered, or that nobody has, as the call's result. Twice: told once. */

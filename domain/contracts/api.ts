@@ -467,7 +467,7 @@ export type MessageResponse = z.infer<typeof MessageResponse>;
 export const SessionListView = z.object({ sessions: z.array(SessionView) });
 export type SessionListView = z.infer<typeof SessionListView>;
 
-/** GET /v1/sessions/:sessionId/transcript: all rows, in order. */
+/** GET /v1/sessions/:sessionId/transcript?agent= : all rows, in order; of the session, or of an agent that its own has started. */
 export const TranscriptView = z.object({
   rows: z.array(z.object({ seq: z.number(), kind: z.string(), body: z.unknown() })),
 });

@@ -3,6 +3,7 @@ import type { CleanUpWhat } from './activities.ts';
 import type { OnAsk } from '../run/approval.ts';
 import type { RunOutcome } from '../run/events.ts';
 import type { BudgetName, Usage } from '../run/budget.ts';
+import type { BesideAgent } from './session.ts';
 
 export interface RalphOptions {
   /** `provider/model[:effort]`. */
@@ -116,6 +117,7 @@ export interface RalphStoryState {
   readonly step: number;
   readonly startedAtMs: number;
   readonly usage: Usage;
+  readonly agents?: readonly BesideAgent[];
 }
 
 /**
@@ -244,6 +246,11 @@ export interface Nudge {
   readonly text: string;
 }
 
+/** What an agent says to one that it has started; the text is in its call. */
+export interface AgentMessage {
+  readonly callId: string;
+}
+
 /** Signals from an attempt to its run. */
 export const runSignals = { budgetLine: 'budgetLine' } as const;
 
@@ -254,6 +261,8 @@ export const childSignals = {
   stop: 'stop',
   baselineEnded: 'baselineEnded',
   nudge: 'nudge',
+  /** Argument: an {@link AgentMessage}. */
+  agentMessage: 'agentMessage',
 } as const;
 
 /** Query of every workflow: its state as JSON, for debugging. */

@@ -256,6 +256,8 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'story-held':
     case 'turn-started':
     case 'turn-ended':
+    case 'agent-started':
+    case 'agent-ended':
       return board;
   }
 }

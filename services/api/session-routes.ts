@@ -26,11 +26,13 @@ import { hookPoints } from '../../domain/session/hooks.ts';
 import type { TurnHooks } from '../../domain/session/hooks.ts';
 import type { ApiDeps } from './deps.ts';
 import { resolveMessage } from './resolve-message.ts';
-import { findIdleSession, findSession, reconcileSession } from './find-session.ts';
+import { findAgentTranscript, findIdleSession, findSession, reconcileSession } from './find-session.ts';
 import { runUiUrl } from './views.ts';
 import type { UiLocation } from './views.ts';
 
 const SessionParams = z.object({ sessionId: z.string().min(1).max(300) });
+/** `agent`: one that the session's has started, `scout`, `scout/helper`. */
+const TranscriptQuery = z.strictObject({ agent: z.string().min(1).max(300).optional() });
 const ListQuery = z.strictObject({
   limit: z.coerce.number().int().positive().max(500).default(50),
   folder: z.string().min(1).optional(),
@@ -99,10 +101,14 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.get(
       '/v1/sessions/:sessionId/transcript',
-      { config: { permission: 'runs:read' }, schema: { params: SessionParams, response: { 200: TranscriptView } } },
-      async (request) => {
-        const { sessionId } = await findSession(deps, request.params.sessionId);
-        return { rows: [...(await store.readSession(sessionId))] };
+      {
+        config: { permission: 'runs:read' },
+        schema: { params: SessionParams, querystring: TranscriptQuery, response: { 200: TranscriptView } },
+      },
+      async ({ params, query: { agent } }) => {
+        const { sessionId } = await findSession(deps, params.sessionId);
+        const transcript = agent === undefined ? sessionId : await findAgentTranscript(deps, sessionId, agent);
+        return { rows: [...(await store.readSession(transcript))] };
       },
     );
 

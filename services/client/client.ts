@@ -82,7 +82,8 @@ export interface Client {
   /** @param options.folder only those that work in it */
   listSessions(options?: { readonly limit?: number; readonly folder?: string }): Promise<SessionListView>;
   getSession(sessionId: string): Promise<SessionView>;
-  transcript(sessionId: string): Promise<TranscriptView>;
+  /** @param agent one that the session's has started, see `agentPath` */
+  transcript(sessionId: string, agent?: string): Promise<TranscriptView>;
   interrupt(sessionId: string): Promise<SessionView>;
   steerSession(sessionId: string, text: string): Promise<SessionView>;
   undoTurns(sessionId: string, turns: number): Promise<SessionView>;
@@ -158,7 +159,10 @@ export function createClient(options: { readonly socketPath: string }): Client {
     listSessions: async ({ limit = 50, folder } = {}) =>
       await get(`/v1/sessions?limit=${limit}${folder === undefined ? '' : `&folder=${encodeURIComponent(folder)}`}`),
     getSession: async (sessionId) => await get(sessionPath(sessionId)),
-    transcript: async (sessionId) => await get(`${sessionPath(sessionId)}/transcript`),
+    transcript: async (sessionId, agent) =>
+      await get(
+        `${sessionPath(sessionId)}/transcript${agent === undefined ? '' : `?agent=${encodeURIComponent(agent)}`}`,
+      ),
     interrupt: async (sessionId) =>
       await requestJson({
         socketPath,

@@ -13,12 +13,13 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { runEventBodies } from '../../domain/run/events.ts';
 import { isActive, runStatuses } from '../../domain/run/status.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
-import { messageKey, sessionAgentId } from '../../domain/run/ids.ts';
+import { agentSessionId, messageKey, sessionAgentId } from '../../domain/run/ids.ts';
 import { ToolDeeds } from '../../domain/session/turn-facts.ts';
 import type { TurnFacts } from '../../domain/session/turn-facts.ts';
 import type { NewSessionEvent } from '../../domain/session/transcript.ts';
 import { expireApprovals } from './approval-store.ts';
 import { cleanText, jsonText } from './json.ts';
+import { lastModelStep } from './model-call-store.ts';
 import { appendRunEvents, hasRunEvent } from './run-events.ts';
 import { releaseReservations } from './run-open.ts';
 import { ledgerOf, lockRun, storedCaps, usageOf } from './run-rows.ts';
@@ -59,16 +60,24 @@ export function createSessionRunStore(database: Kysely<Database>): SessionRunSto
       const rows = await database
         .selectFrom('session_event')
         .select(sql`body -> 'did'`.as('did'))
-        .where('session_id', '=', sessionId)
+        .where('session_id', 'in', (query) =>
+          query
+            .selectFrom('session')
+            .select('session_id')
+            .where(
+              sql<boolean>`(session_id = ${sessionId} or starts_with(session_id, ${agentSessionId(sessionId, '')}))`,
+            ),
+        )
         .where('kind', '=', 'tool-result')
         .where(sql<boolean>`body ? 'did'`)
-        .where('seq', '>', (query) =>
+        .where('at', '>=', (query) =>
           query
             .selectFrom('session_event')
-            .select('seq')
+            .select('at')
             .where('session_id', '=', sessionId)
             .where('key', '=', messageKey(sessionId, messageId)),
         )
+        .orderBy('at')
         .orderBy('seq')
         .execute();
       return rows.map(({ did }) => ToolDeeds.parse(did));
@@ -175,7 +184,7 @@ async function openTurn(database: Queries, plan: TurnPlan): Promise<OpenTurnResu
     .set({ status: 'running', execution: turn, ended_at: null })
     .where('run_id', '=', sessionId)
     .execute();
-  return { kind: 'opened', turn, firstStep: 1 + (await lastStep(database, sessionId)) };
+  return { kind: 'opened', turn, firstStep: 1 + (await lastModelStep(database, { runId: sessionId, sessionId })) };
 }
 
 /** What a message needs before it: the system prompt of a session that has none, and what another agent is told. */
@@ -193,18 +202,6 @@ async function openingRows(database: Queries, plan: TurnPlan): Promise<readonly 
     rows.push({ key, kind: 'user', body: { text: cleanText(plan.agentNotice), aside: true } });
   }
   return rows;
-}
-
-/** Of all calls that were made or begun, so that no key is used a second time. */
-async function lastStep(database: Queries, sessionId: string): Promise<number> {
-  const calls = await database
-    .selectFrom('model_call')
-    .select(sql<number>`coalesce(max(substring(key from '[0-9]+$')::bigint), 0)`.as('step'))
-    .where('run_id', '=', sessionId)
-    .where('session_id', '=', sessionId)
-    .where(sql<boolean>`key ~ ':[0-9]+$'`)
-    .executeTakeFirstOrThrow();
-  return calls.step;
 }
 
 async function endTurn(database: Queries, input: Omit<EndTurnInput, 'before'>, facts: TurnFacts = {}): Promise<void> {

@@ -144,7 +144,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
       ...createGateActivities({ store: hostStore, repositories, runCommand, cancellationSignal }),
       ...createProgressActivities({ store: hostStore, hostId, git }),
       ...createPrdFileActivities(onHost),
-      ...createSessionActivities({ store: hostStore, git, hostId, skills, runHooks }),
+      ...createSessionActivities({ store: hostStore, git, hostId, skills, agents: readExtensions, runHooks }),
     }),
     {
       leaseLost: async (lost) => {

@@ -49,6 +49,7 @@ beforeEach(async () => {
     git: createGit(processes),
     hostId: 'tiger',
     skills: async () => [],
+    agents: async () => ({ agents: [], problems: [] }),
     runHooks: async () => ({ kind: 'passed' }),
   });
   await sessions.openTurn({
