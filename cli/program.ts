@@ -39,9 +39,14 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'conversations with agents: list, show, attach, fork, undo, …',
     load: async () => await import('./commands/sessions.ts'),
   },
+  context: {
+    group: work,
+    summary: "what a session's model is sent: budget, browse, pin, reset",
+    load: async () => await import('./commands/context.ts'),
+  },
   trust: {
     group: work,
-    summary: "let a project's own agents, commands, skills and hooks be obeyed",
+    summary: "let a project's own agents, commands, skills, hooks and servers be obeyed",
     load: async () => await import('./commands/trust.ts'),
   },
   approvals: {
@@ -58,6 +63,26 @@ const commands: { readonly [name: string]: Entry } = {
     group: work,
     summary: 'answer no',
     load: async () => ({ command: (await import('./commands/approvals.ts')).denyCommand }),
+  },
+  answer: {
+    group: work,
+    summary: "answer an agent's question",
+    load: async () => ({ command: (await import('./commands/approvals.ts')).answerCommand }),
+  },
+  stats: {
+    group: work,
+    summary: 'what models, tools and files came to',
+    load: async () => await import('./commands/stats.ts'),
+  },
+  worktree: {
+    group: work,
+    summary: 'git worktrees of this repository: list, open, workspace, cleanup',
+    load: async () => await import('./commands/worktree.ts'),
+  },
+  pr: {
+    group: work,
+    summary: 'open a pull request of a branch or a run',
+    load: async () => await import('./commands/pr.ts'),
   },
   ui: {
     group: work,

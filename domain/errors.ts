@@ -105,6 +105,8 @@ export const errorCatalogue = {
     next: 'Use a credential with the named permission.',
   },
   'git-unusable': usage('git is missing or too old.', 'Install git 2.38 or newer, and put it on the PATH.'),
+  'git-failed': internal('A git command has failed.', "Read git's message."),
+  'editor-missing': usage('There is no editor that could be started.', 'Set VISUAL or EDITOR to the command of yours.'),
   'not-a-repository': usage('The folder is not in a git repository.', 'Run git init, or go to the repository.'),
   'repository-empty': usage(
     'The repository has no commit yet.',
@@ -144,6 +146,10 @@ export const errorCatalogue = {
   'run-active': state('The run is being worked on.', 'Attach to it, or stop it first.'),
   'session-busy': state('The session has too much to do already.', 'Wait for some of its turns, or interrupt it.'),
   'session-idle': state('The session is not working on anything.', 'Send it a message.'),
+  'context-refused': state(
+    'The context of the session cannot be changed so.',
+    'Look at it: codetether context budget.',
+  ),
   'output-schema-mismatch': internal(
     'The answer does not follow its schema, also after the model was told.',
     'Ask again, or ask for less.',
@@ -186,6 +192,22 @@ export const errorCatalogue = {
     'The model provider cannot be reached.',
     'Check the network and the base URL; the call is tried again by itself.',
   ),
+  'provider-silent': temporary(
+    'The model provider sent nothing for too long.',
+    'Wait; the call is tried again by itself. For models that think for long, raise CODETETHER_STREAM_IDLE_TIMEOUT_SECS.',
+  ),
+  'provider-timeout': temporary(
+    'The answer of the model took longer than a step may take.',
+    'Wait; the call is tried again by itself. For slow models, raise CODETETHER_STEP_TIMEOUT_SECS.',
+  ),
+  'provider-answers-lost': internal(
+    'Answers of the model broke off too often in one step; each may have cost money.',
+    'Look at what stands between here and the provider (a proxy with a time limit?), then go on.',
+  ),
+  'answers-unusable': internal(
+    'Too many answers of the model in a row were of no use: empty, cut off, or with tool calls that cannot be read.',
+    'Try another model, or another effort; for one without tool calls of its own: CODETETHER_TEXT_TOOL_MODELS.',
+  ),
   'engine-unreachable': temporary('The Temporal engine does not answer.', 'codetether doctor'),
   'engine-missing': {
     ...temporary(
@@ -223,6 +245,24 @@ export const errorCatalogue = {
   'remote-unavailable': temporary(
     "The repository's shared remote does not answer.",
     'Check its address, the network and the credentials that git uses there; a run that goes on tries again by itself.',
+  ),
+  'remote-not-github': usage(
+    'The remote is not a repository at GitHub.',
+    'Add the remote that is: git remote add origin git@github.com:OWNER/NAME.git',
+  ),
+  'head-not-pushed': state('The branch is not at the remote as it is here.', 'Push it with git push.'),
+  'github-token-missing': usage('There is no token for GitHub.', 'Set GITHUB_TOKEN or GH_TOKEN.'),
+  'github-token-refused': {
+    ...usage('GitHub does not take the token.', 'Set GITHUB_TOKEN or GH_TOKEN to one that is valid.'),
+    http: 401,
+    grpc: 16,
+    jsonrpc: -32007,
+  },
+  'github-refused': usage('GitHub has refused the request.', 'Correct what GitHub names.'),
+  'github-rate-limited': temporary('GitHub limits the rate of requests.', 'Try again when the limit ends.'),
+  'github-unreachable': temporary(
+    'GitHub does not answer.',
+    'Try again; https://www.githubstatus.com tells how it is.',
   ),
   'hosts-lost': temporary(
     'No host is there that could go on with the work.',

@@ -8,25 +8,30 @@ import {
 import { activityError } from './failure.ts';
 import type { Approver } from './approval.ts';
 import type {
+  AgentRef,
   AttemptRef,
   ModelStepResult,
-  SpawnedAgent,
   ToolCallInput,
   ToolCallRef,
 } from '../domain/contracts/activities.ts';
+import type { BesideAgent, MessageHooks } from '../domain/contracts/session.ts';
 import type { OnAsk } from '../domain/run/approval.ts';
-import { addUsage, maxAgentDepth, maxAgentsAtOnce } from '../domain/run/budget.ts';
+import { addUsage, maxAgentsAtOnce } from '../domain/run/budget.ts';
 import type { BudgetName, BudgetShare, Usage } from '../domain/run/budget.ts';
-import { agentDepth } from '../domain/run/ids.ts';
 import { changesNothing } from '../domain/run/risk.ts';
 import type { AgentRules } from '../domain/session/agents.ts';
+import { planTools } from '../domain/session/plan-tools.ts';
 import { rulesOf } from './agent-rules.ts';
+import { askPerson } from './ask-person.ts';
+import { BesideAgents } from './beside-agents.ts';
+import { problemsMessage, problemsToEnd } from '../domain/session/answer-problems.ts';
 import { repeatsToEnd } from '../domain/session/repetition.ts';
-import { askAtBudgetLine, mayGoOn, unlessStopped } from './control.ts';
+import { askAtBudgetLine, isSpokenTo, mayGoOn, unlessStopped } from './control.ts';
 import type { Control } from './control.ts';
 import { model, projections } from './policies.ts';
 import type { Host } from './policies.ts';
-import { runSubAgent } from './start-sub-agent.ts';
+import { refusalOf, runSubAgent } from './start-sub-agent.ts';
+import type { ToolHooks } from './tool-hooks.ts';
 
 export interface AgentLoop extends AgentRules {
   readonly attempt: AttemptRef;
@@ -46,6 +51,10 @@ export interface AgentLoop extends AgentRules {
   readonly agents: AgentMeans;
   /** Commands of the user's or the project's around tool calls. */
   readonly hooks?: ToolHooks;
+  /** Another agent has started this one, and can say something to it. */
+  readonly startedAs?: AgentRef;
+  /** Of the step under way. In plan mode it only reads. */
+  readonly plan?: { isOn: boolean };
   /** Shown in the engine's UI while the loop runs. */
   readonly onStep: (step: number, what: string) => void;
 }
@@ -55,54 +64,84 @@ export interface AgentMeans {
   readonly isShared?: boolean;
   readonly onAsk: OnAsk;
   readonly askTimeoutMs: number;
-}
-
-export interface ToolHooks {
-  /** Why the call may not be made; undefined: it may. */
-  readonly before: (step: number, call: ToolCallRef) => Promise<string | undefined>;
-  readonly after: (step: number, call: ToolCallRef) => Promise<void>;
+  /** Run around their tool calls, too. */
+  readonly hooks?: MessageHooks;
 }
 
 export interface AgentLoopState {
   /** The next step, from 1. */
   readonly step: number;
   readonly usage: Usage;
+  /** That have worked beside it; none does at a loop's beginning and end. */
+  readonly agents?: readonly BesideAgent[];
 }
 
-export type AgentLoopEnd = AgentLoopState &
+export type AgentLoopEnd = LoopEnd & {
+  readonly agents: readonly BesideAgent[];
+  /** Names of those that still worked. */
+  readonly interrupted: readonly string[];
+};
+
+type LoopEnd = AgentLoopState &
   (
     | { readonly kind: 'finished' | 'max-steps' | 'stopped' | 'continue-as-new' }
     | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
     /** The same calls gave the same results so many times, although the model was told. */
     | { readonly kind: 'looping'; readonly repeats: number; readonly label: string }
+    /** Nothing could be done with so many answers in a row, although the model was told; `answers-unusable`. */
+    | { readonly kind: 'unusable-answers'; readonly message: string }
   );
 
 /**
  * Runs one agent from `state` until it asks for completion or may not go on: model call, its tool calls, again.
  * Each is an activity with its own key, so a crash repeats at most what was under way. Returns
- * `continue-as-new` between steps when the history has grown; go on from the returned state.
+ * `continue-as-new` between steps when the history has grown; go on from the returned state. Whatever the end, none of the agents
+ * that it has started works any more.
  */
 export async function runAgentLoop(loop: AgentLoop, state: AgentLoopState): Promise<AgentLoopEnd> {
+  const beside = new BesideAgents(loop, state.agents);
+  let end: LoopEnd;
+  try {
+    end = await runSteps(loop, state, beside);
+  } catch (error) {
+    await beside.end();
+    throw error;
+  }
+  const interrupted = await beside.end();
+  return { ...end, agents: beside.state(), interrupted };
+}
+
+async function runSteps(loop: AgentLoop, state: AgentLoopState, beside: BesideAgents): Promise<LoopEnd> {
   let { step, usage } = state;
   for (; step <= loop.maxSteps; step++) {
+    // A new execution has no children: the engine cancels those of the old one.
+    if (workflowInfo().continueAsNewSuggested) await beside.allEnded();
     if (!(await mayGoOn(loop.control))) return { kind: 'stopped', step, usage };
     // Before the execution may end: it would take what it has not told yet with it.
     await tellNudges(loop);
-    if (workflowInfo().continueAsNewSuggested) return { kind: 'continue-as-new', step, usage };
+    if (workflowInfo().continueAsNewSuggested && !beside.isAnyWorking())
+      return { kind: 'continue-as-new', step, usage };
     loop.onStep(step, 'thinking…');
     const answer = await callModel(loop, step);
     if (answer === undefined) return { kind: 'stopped', step, usage };
     if (answer.kind === 'budget-exceeded') return { kind: 'budget-exceeded', budget: answer.budget, step, usage };
     usage = addUsage(usage, answer.usage);
-    if (answer.stop === 'finished' && loop.control.nudges.length === 0)
-      return { kind: 'finished', step: step + 1, usage };
+    const { problem } = answer;
+    if (answer.stop === 'finished' && problem === undefined && !isSpokenTo(loop.control)) {
+      const goesOn = step < loop.maxSteps && (await beside.remind(step));
+      if (!goesOn) return { kind: 'finished', step: step + 1, usage };
+    }
 
     let repeats = 0;
+    const plan = { isOn: answer.isPlanning === true };
     for (const group of parallelGroups(answer.toolCalls)) {
       loop.onStep(step, group.map((call) => call.label).join(' · '));
-      const counts = await Promise.all(group.map((call) => runToolCall(loop, step, call)));
+      const acting = { ...loop, plan, ...(plan.isOn ? { readsOnly: true } : {}) };
+      const counts = await Promise.all(group.map((call) => runToolCall({ loop: acting, beside }, step, call)));
       repeats = Math.max(repeats, ...counts);
     }
+    if (problem !== undefined && problem.inARow >= problemsToEnd)
+      return { kind: 'unusable-answers', message: problemsMessage(problem.kind), step: step + 1, usage };
     if (repeats >= repeatsToEnd) {
       const label = answer.toolCalls.map((call) => call.label).join(' · ');
       return { kind: 'looping', repeats, label: label.slice(0, 200), step: step + 1, usage };
@@ -119,6 +158,14 @@ async function tellNudges(loop: AgentLoop): Promise<void> {
       [{ ...attempt, ...nudge, sessionId }],
     );
     control.nudges.shift();
+  }
+  const { startedAs } = loop;
+  if (startedAs === undefined) return;
+  for (let message = control.messages[0]; message !== undefined; message = control.messages[0]) {
+    await projections.tellAgent.executeWithOptions({ summary: `told in call ${message.callId}` }, [
+      { ...startedAs, ...message },
+    ]);
+    control.messages.shift();
   }
 }
 
@@ -174,12 +221,17 @@ function parallelGroups(calls: readonly ToolCallRef[]): ToolCallRef[][] {
   const groups: ToolCallRef[][] = [];
   for (const call of calls) {
     const last = groups.at(-1);
-    const isQuiet = last?.[0] !== undefined && changesNothing(call.risk) && changesNothing(last[0].risk);
+    const isQuiet = last?.[0] !== undefined && isGroupable(call) && isGroupable(last[0]);
     const agents = last?.filter(({ spawns }) => spawns !== undefined).length ?? 0;
     if (isQuiet && (call.spawns === undefined || agents < maxAgentsAtOnce)) last?.push(call);
     else groups.push([call]);
   }
   return groups;
+}
+
+/** A person is asked one thing at a time; a call about agents beside the caller may be about the one that the call before has started. */
+function isGroupable({ risk, asks, beside }: ToolCallRef): boolean {
+  return changesNothing(risk) && asks === undefined && beside === undefined;
 }
 
 /**
@@ -193,15 +245,21 @@ function isLoss({ cause }: ActivityFailure): boolean {
 }
 
 /** @returns how often the step has repeated itself; 0 where that is not known */
-async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Promise<number> {
+async function runToolCall(
+  { loop, beside }: { readonly loop: AgentLoop; readonly beside: BesideAgents },
+  step: number,
+  call: ToolCallRef,
+): Promise<number> {
   const input: ToolCallInput = {
     ...loop.attempt,
     sessionId: loop.sessionId,
     step,
     callId: call.id,
     ...rulesOf(loop),
+    ...(loop.plan?.isOn === true ? { isPlanning: true } : {}),
   };
   const options = { summary: `${loop.attempt.storyId} step ${step}: ${call.label}` };
+  if (isForbidden(loop, call)) return await runAllowedCall(loop, call, { input, options });
   const denied = await loop.hooks?.before(step, call);
   if (denied !== undefined) {
     await denyToolCall(loop, { input, reason: denied, summary: options.summary });
@@ -226,26 +284,40 @@ async function runToolCall(loop: AgentLoop, step: number, call: ToolCallRef): Pr
       return 0;
     }
   }
-  if (call.spawns !== undefined) {
-    const refused = refusalOf(loop, call.spawns);
-    if (refused === undefined) await runSubAgent(loop, step, { id: call.id, spawns: call.spawns });
-    else await denyToolCall(loop, { input, reason: refused, summary: options.summary });
+  if (call.asks !== undefined) {
+    const isApproved = await askPerson(loop, { ...input, asks: call.asks }, options.summary);
+    if (loop.plan !== undefined && call.asks === 'plan' && isApproved) loop.plan.isOn = false;
+    await loop.hooks?.after(step, call);
     return 0;
   }
-  const repeats = await runAllowedCall(loop, call, { input, options });
+  const refused = refusalOfCall({ loop, beside }, call);
+  if (refused !== undefined) {
+    await denyToolCall(loop, { input, reason: refused, summary: options.summary });
+    return 0;
+  }
+  let repeats = 0;
+  if (call.spawns !== undefined) await runSubAgent(loop, step, { id: call.id, spawns: call.spawns });
+  else if (call.beside !== undefined) await beside.answer(loop, step, { ...call, beside: call.beside });
+  else repeats = await runAllowedCall(loop, call, { input, options });
   await loop.hooks?.after(step, call);
   return repeats;
 }
 
-/** Why no agent may be started; undefined: it may. */
-function refusalOf(loop: AgentLoop, { readsOnly }: SpawnedAgent): string | undefined {
-  if (agentDepth(loop.sessionId) >= maxAgentDepth)
-    return `budget-exceeded (depth): agents ${maxAgentDepth} deep are the last; do it yourself`;
-  if (loop.readsOnly === true && !readsOnly) return 'you only read, and an agent that you start, too: agent explore';
-  // Its calls would run without them.
-  return loop.hooks === undefined
-    ? undefined
-    : 'there are hooks in this session, which an agent of its own would not run';
+/** Why a call that concerns other agents may not be made now; undefined: it may. */
+function refusalOfCall(
+  { loop, beside }: { readonly loop: AgentLoop; readonly beside: BesideAgents },
+  { name, spawns }: ToolCallRef,
+): string | undefined {
+  // Nothing is changed in plan mode, nor by one that was started before it.
+  if (name === planTools.enter) return beside.refusalOf({ readsOnly: false });
+  return spawns === undefined ? undefined : (refusalOf(loop, spawns) ?? beside.refusalOf(spawns));
+}
+
+/** The host refuses it: no hook and no person has to be asked about it. */
+function isForbidden({ readsOnly, tools }: AgentLoop, { name, risk, spawns, beside }: ToolCallRef): boolean {
+  // Why no agent is started is said by `refusalOf`.
+  if (readsOnly === true && !changesNothing(risk) && (spawns ?? beside) === undefined) return true;
+  return tools !== undefined && !tools.includes(name);
 }
 
 async function denyToolCall(
@@ -261,7 +333,9 @@ async function runAllowedCall(
   { input, options }: { readonly input: ToolCallInput; readonly options: { readonly summary: string } },
 ): Promise<number> {
   if (changesNothing(call.risk)) {
-    return (await loop.host.tools.toolCall.executeWithOptions(options, [input])).repeats;
+    const { ok, repeats } = await loop.host.tools.toolCall.executeWithOptions(options, [input]);
+    if (loop.plan !== undefined && ok && call.name === planTools.enter) loop.plan.isOn = true;
+    return repeats;
   }
   for (let losses = 0; ;) {
     try {

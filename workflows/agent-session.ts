@@ -11,7 +11,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { AttemptRef, RunHooksInput, RunHooksResult } from '../domain/contracts/activities.ts';
+import type { AttemptRef, RunHooksResult } from '../domain/contracts/activities.ts';
 import { stateQuery } from '../domain/contracts/ralph.ts';
 import type { Nudge } from '../domain/contracts/ralph.ts';
 import { sessionUpdates } from '../domain/contracts/session.ts';
@@ -19,10 +19,10 @@ import type { AgentSessionInput, AgentSessionState, SessionMessage, TurnState } 
 import { noUsage } from '../domain/run/budget.ts';
 import type { RunOutcome } from '../domain/run/events.ts';
 import { sessionAgentId } from '../domain/run/ids.ts';
-import { isHooked, mostHookRounds } from '../domain/session/hook-points.ts';
+import { mostHookRounds } from '../domain/session/hook-points.ts';
 import { runAgentLoop } from './agent-loop.ts';
 import { rulesOf } from './agent-rules.ts';
-import type { AgentLoopEnd, ToolHooks } from './agent-loop.ts';
+import type { AgentLoopEnd } from './agent-loop.ts';
 import { listenToAnswers } from './approval.ts';
 import type { Approver } from './approval.ts';
 import { listenToParent } from './control.ts';
@@ -30,6 +30,8 @@ import type { Control } from './control.ts';
 import { activityError } from './failure.ts';
 import { onHost, projections } from './policies.ts';
 import type { Host } from './policies.ts';
+import { runHooks, toolHooks } from './tool-hooks.ts';
+import type { HookOccasion, HookedSession } from './tool-hooks.ts';
 
 /**
  * A conversation with one agent: a turn for each message, one after the other in the order of their coming. Messages, answers
@@ -144,8 +146,9 @@ class AgentSession {
       { sessionId: this.#sessionId, ...message },
     ]);
     if (opened.kind === 'answered') return undefined;
-    const { turn, firstStep, problem } = opened;
-    const state = { message, turn, firstStep, step: firstStep, startedAtMs: Date.now(), repaired: false };
+    const { turn, firstStep, before, problem } = opened;
+    const at = { firstStep, step: firstStep, startedAtMs: Date.now() };
+    const state = { message, turn, ...at, repaired: false, ...(before === undefined ? {} : { before }) };
     if (problem === undefined) return state;
     await this.#end(state, { outcome: 'error', ...problem });
     return undefined;
@@ -189,14 +192,14 @@ class AgentSession {
       const turn = this.#turn;
       if (turn === undefined) return undefined;
       const end = await this.#runAgent(turn);
-      this.#turn = { ...turn, step: end.step };
+      this.#turn = { ...turn, step: end.step, agents: end.agents };
       if (end.kind === 'continue-as-new') return undefined;
       if (end.kind !== 'finished') return unfinished(end, turn.message.maxSteps);
       const asked = await this.#askHooks(this.#turn);
       if (asked !== undefined && asked.isLast) return { outcome: 'quality-failed', message: asked.reason, code: null };
       if (asked !== undefined) continue;
       const problem = await this.#checkAnswer(this.#turn);
-      if (problem === undefined) return { outcome: 'completed', message: '', code: null };
+      if (problem === undefined) return { outcome: 'completed', message: interruptedNote(end), code: null };
       if (turn.repaired) return { outcome: 'error', message: problem, code: 'output-schema-mismatch' };
       this.#turn = { ...this.#turn, repaired: true };
     }
@@ -216,12 +219,17 @@ class AgentSession {
         host: this.#host,
         control: this.#control,
         approver: this.#approver,
-        ...(message.hooks === undefined ? {} : { hooks: this.#toolHooks(turn) }),
-        agents: { hostId: this.#input.hostId, onAsk: message.onAsk, askTimeoutMs: message.askTimeoutMs },
+        hooks: toolHooks(this.#hooked(turn)),
+        agents: {
+          hostId: this.#input.hostId,
+          onAsk: message.onAsk,
+          askTimeoutMs: message.askTimeoutMs,
+          ...(message.hooks === undefined ? {} : { hooks: message.hooks }),
+        },
         onStep: (step, what) =>
           setCurrentDetails(`**turn ${turn.turn}**, step ${step - turn.firstStep + 1} of ${message.maxSteps}: ${what}`),
       },
-      { step: turn.step, usage: noUsage },
+      { step: turn.step, usage: noUsage, ...(turn.agents === undefined ? {} : { agents: turn.agents }) },
     );
   }
 
@@ -241,28 +249,12 @@ class AgentSession {
     return { isLast, reason: `after ${rounds} more rounds still: ${asked.reason}`.slice(0, 500) };
   }
 
-  #toolHooks(turn: TurnState): ToolHooks {
-    return {
-      before: async (step, { id, name }) => {
-        const result = await this.#runHooks(turn, { event: 'before-tool', step, callId: id, tool: name });
-        return result.kind === 'denied' ? result.reason : undefined;
-      },
-      after: async (step, { id, name }) => {
-        await this.#runHooks(turn, { event: 'after-tool', step, callId: id, tool: name });
-      },
-    };
+  async #runHooks(turn: TurnState, occasion: HookOccasion): Promise<RunHooksResult> {
+    return await runHooks(this.#hooked(turn), occasion);
   }
 
-  async #runHooks(
-    turn: TurnState,
-    { tool, ...about }: Pick<RunHooksInput, 'event' | 'step' | 'callId' | 'isLastRound'> & { readonly tool?: string },
-  ): Promise<RunHooksResult> {
-    const { hooks } = turn.message;
-    if (hooks === undefined || !isHooked(hooks.points, about.event, tool)) return { kind: 'passed' };
-    const summary = `hooks ${about.event}${tool === undefined ? '' : ` ${tool}`}`;
-    return await this.#host.hooks.runHooks.executeWithOptions({ summary }, [
-      { ...this.#attempt(turn), sessionId: this.#sessionId, hooks: hooks.settings, ...about },
-    ]);
+  #hooked(turn: TurnState): HookedSession {
+    return { host: this.#host, attempt: this.#attempt(turn), sessionId: this.#sessionId, hooks: turn.message.hooks };
   }
 
   #attempt({ turn }: TurnState): AttemptRef {
@@ -290,8 +282,8 @@ class AgentSession {
     return { outcome: 'error', ...failure };
   }
 
-  async #end({ message, turn, startedAtMs }: TurnState, end: TurnEnd): Promise<void> {
-    await projections.endTurn.executeWithOptions({ summary: `turn ${turn}: ${end.outcome}` }, [
+  async #end({ message, turn, startedAtMs, before }: TurnState, end: TurnEnd): Promise<void> {
+    await this.#host.sessions.endTurn.executeWithOptions({ summary: `turn ${turn}: ${end.outcome}` }, [
       {
         sessionId: this.#sessionId,
         messageId: message.messageId,
@@ -299,6 +291,7 @@ class AgentSession {
         ...end,
         durationMs: Math.max(0, Date.now() - startedAtMs),
         goesOn: this.#queue.some(({ messageId }) => messageId !== message.messageId),
+        ...(before === undefined ? {} : { before }),
       },
     ]);
   }
@@ -313,6 +306,11 @@ class AgentSession {
   }
 }
 
+/** The turn has its answer; what agents beside it were at is not done. */
+function interruptedNote({ interrupted }: AgentLoopEnd): string {
+  return interrupted.length === 0 ? '' : `interrupted, since they still worked: ${interrupted.join(', ')}`;
+}
+
 const maxQueued = 50;
 
 function unfinished(end: AgentLoopEnd, maxSteps: number): TurnEnd {
@@ -325,6 +323,8 @@ function unfinished(end: AgentLoopEnd, maxSteps: number): TurnEnd {
         message: `the same ${end.repeats} times with the same result: ${end.label}`,
         code: null,
       };
+    case 'unusable-answers':
+      return { outcome: 'error', message: end.message, code: 'answers-unusable' };
     case 'budget-exceeded':
       return {
         outcome: 'budget-exceeded',

@@ -7,15 +7,16 @@ import {
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
-import { answerUpdate, askedBy } from '../domain/run/approval.ts';
+import { answerUpdate, askedBy, isAnswerTo, longestQuestion, possibleAnswers } from '../domain/run/approval.ts';
 import type { Approval, ApprovalAnswer, ApprovalQuestion, ApprovalSettlement, OnAsk } from '../domain/run/approval.ts';
 import type { Control } from './control.ts';
 import { projections } from './policies.ts';
 
 export interface Approver {
   /**
-   * Asks a person (or the run's policy) and waits for the answer. The last choice when nobody answers in time, or when the
-   * run is to stop, or when the question is moot. A question is asked within a step, so none is open when a workflow continues as new.
+   * Asks a person (or the run's policy) and waits for the answer. The last choice of a decision, and the default of an agent's
+   * question, when nobody answers in time, or when the run is to stop, or when the question is moot. A question is asked within a
+   * step, so none is open when a workflow continues as new.
    */
   ask(question: ApprovalQuestion, isMoot?: () => boolean): Promise<ApprovalSettlement>;
 }
@@ -57,26 +58,27 @@ export function listenToAnswers({ runId, policy, control }: ApproverOptions): Ap
       validator: ({ approvalId, choice }) => {
         const approval = pending.get(approvalId);
         if (approval === undefined || answers.has(approvalId)) throw new Error(`${approvalId} is not waited for`);
-        if (!approval.choices.includes(choice))
-          throw new Error(`${approvalId} can be answered by ${approval.choices.join(' or ')}, not by ${choice}`);
+        if (!isAnswerTo(approval, choice))
+          throw new Error(`${approvalId} can be answered by ${possibleAnswers(approval)}, not by ${choice}`);
       },
     },
   );
 
   return {
-    ask: async ({ kind, storyId, question, choices, isSafe }, isMoot = () => false) => {
+    ask: async (asked, isMoot = () => false) => {
+      const { kind, storyId, question, choices } = asked;
       const { onAsk, timeoutMs } = policy();
       const approvalId = newApprovalId();
-      const [yes, no] = choices;
+      const silence = asked.kind === 'question' ? asked.defaultChoice : asked.choices[1];
       const approval: Approval = {
         approvalId,
         runId,
         workflowId: workflowInfo().workflowId,
         storyId,
         kind,
-        question: question.slice(0, 300),
+        question: question.slice(0, longestQuestion(kind)),
         choices,
-        defaultChoice: no,
+        defaultChoice: silence,
         expiresAt: new Date(Date.now() + timeoutMs).toISOString(),
       };
       const settlement = (
@@ -92,13 +94,15 @@ export function listenToAnswers({ runId, policy, control }: ApproverOptions): Ap
         { summary: `${askedBy(storyId)} ${approvalId}: ${question}`.slice(0, 200) },
         [approval],
       );
-      if (!isWaitedFor)
-        return await settle(settlement('answered', onAsk === 'approve-safe' && isSafe ? yes : no, 'on-ask'));
+      if (!isWaitedFor) {
+        const isApproved = asked.kind !== 'question' && asked.isSafe && onAsk === 'approve-safe';
+        return await settle(settlement('answered', isApproved ? asked.choices[0] : silence, 'on-ask'));
+      }
       try {
         await condition(() => answers.has(approvalId) || control.stopping || isMoot(), timeoutMs);
       } catch (error) {
         if (isCancellation(error))
-          await CancellationScope.nonCancellable(() => settle(settlement('expired', no, 'cancelled')));
+          await CancellationScope.nonCancellable(() => settle(settlement('expired', silence, 'cancelled')));
         throw error;
       } finally {
         pending.delete(approvalId);
@@ -106,7 +110,7 @@ export function listenToAnswers({ runId, policy, control }: ApproverOptions): Ap
       const answer = answers.get(approvalId);
       if (answer !== undefined)
         return await settle(settlement('answered', answer.choice, answer.answeredBy, answer.note));
-      return await settle(settlement('expired', no, control.stopping ? 'stop' : isMoot() ? 'moot' : 'timeout'));
+      return await settle(settlement('expired', silence, control.stopping ? 'stop' : isMoot() ? 'moot' : 'timeout'));
     },
   };
 }

@@ -28,7 +28,8 @@ const untilItWorks = {
 
 const modelPolicy: ActivityOptions = {
   taskQueue: taskQueues.model,
-  startToCloseTimeout: '15m',
+  // A step's own time-out ends a call long before, with words of its own; this holds a summary, a step, and what is refused before it.
+  startToCloseTimeout: '4h',
   heartbeatTimeout,
   retry: { ...untilItWorks, initialInterval: '1s', maximumInterval: '60s' },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -99,7 +99,7 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
         return await continueAsNew<typeof ralphStory>({
           ...input,
           baselineEnded,
-          resume: { ...state, step: loop.step, usage },
+          resume: { ...state, step: loop.step, usage, agents: loop.agents },
         });
       case 'stopped':
         return { kind: 'stopped', usage, durationMs: durationMs() };
@@ -107,6 +107,8 @@ export async function ralphStory(input: RalphStoryInput): Promise<RalphStoryResu
         return { kind: 'budget-exceeded', budget: loop.budget, usage, durationMs: durationMs() };
       case 'looping':
         return red('looping', `the same ${loop.repeats} times with the same result: ${loop.label}`);
+      case 'unusable-answers':
+        return red('model-failed', loop.message);
       case 'max-steps':
         return red('max-steps', `not finished after ${input.maxSteps} steps`);
       case 'finished':

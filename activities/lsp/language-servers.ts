@@ -1,6 +1,7 @@
+import { createIdlePool } from '../process/idle-pool.ts';
 import type { RunCommand } from '../process/run-command.ts';
 import { startLanguageServer, type LanguageServer } from './language-server.ts';
-import { findServerProgram, type ServerProgram } from './server-programs.ts';
+import { findServerProgram } from './server-programs.ts';
 
 export interface Serving {
   readonly server: LanguageServer;
@@ -31,88 +32,32 @@ export interface LanguageServersOptions {
   readonly idleMs?: number;
 }
 
-interface Entry {
-  readonly workspaceId: string;
-  readonly stop: AbortController;
-  readonly starting: Promise<LanguageServer>;
-  server: LanguageServer | undefined;
-  lastUsedMs: number;
-}
-
 const defaultMaxServers = 8;
 const defaultIdleMs = 10 * 60_000;
 const startTimeoutMs = 60_000;
 
-/**
- * Language servers of this host, one for each language and workspace. The one that was not asked for the longest time makes room;
- * one that nobody asks is ended. They read the workspace and are not durable: what was lost is started again.
- */
+/** Language servers of this host, one for each language and workspace, kept as {@link createIdlePool} says. They read the workspace. */
 export function createLanguageServers(options: LanguageServersOptions): LanguageServers {
   const { runCommand, processDir, path, maxServers = defaultMaxServers, idleMs = defaultIdleMs } = options;
-  const entries = new Map<string, Entry>();
-
-  const end = async (key: string, entry: Entry): Promise<void> => {
-    if (entries.get(key) === entry) entries.delete(key);
-    entry.stop.abort();
-    const server = await entry.starting.catch(() => undefined);
-    await server?.over;
-  };
-  const reap = (): void => {
-    for (const [key, entry] of entries) if (performance.now() - entry.lastUsedMs > idleMs) void end(key, entry);
-  };
-  setInterval(reap, Math.min(idleMs, 30_000)).unref();
-
-  const start = (program: ServerProgram, workspace: { readonly id: string; readonly root: string }): Entry => {
-    const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort(), startTimeoutMs);
-    const { signal } = stop;
-    const starting = startLanguageServer({ program, root: workspace.root, env: {}, processDir, runCommand, signal });
-    const entry: Entry = {
-      workspaceId: workspace.id,
-      stop,
-      starting,
-      server: undefined,
-      lastUsedMs: performance.now(),
-    };
-    starting
-      .finally(() => clearTimeout(timer))
-      .then(
-        (ready) => (entry.server = ready),
-        () => undefined,
-      );
-    return entry;
-  };
+  const pool = createIdlePool<LanguageServer>({ most: maxServers, idleMs, startTimeoutMs });
 
   return {
     async of(workspace, file) {
       const program = await findServerProgram(file, { root: workspace.root, path });
       if (program === undefined) return undefined;
-      const key = `${workspace.id} ${program.id}`;
-      let entry = entries.get(key);
-      if (entry === undefined || entry.server?.isOver() === true) {
-        entry = start(program, workspace);
-        entries.set(key, entry);
-        const oldest = [...entries].toSorted(([, a], [, b]) => a.lastUsedMs - b.lastUsedMs);
-        for (const [other, older] of oldest.slice(0, Math.max(0, entries.size - maxServers))) await end(other, older);
-      }
-      entry.lastUsedMs = performance.now();
-      try {
-        return { server: await entry.starting, languageId: program.languageId };
-      } catch (error) {
-        await end(key, entry);
-        throw error;
-      }
+      return await pool.use(
+        { workspaceId: workspace.id, key: program.id },
+        (signal) => startLanguageServer({ program, root: workspace.root, env: {}, processDir, runCommand, signal }),
+        async (server) => ({ server, languageId: program.languageId }),
+      );
     },
     async running(workspace, file) {
-      if (![...entries.values()].some((entry) => entry.workspaceId === workspace.id)) return undefined;
+      if (pool.isEmpty(workspace.id)) return undefined;
       const program = await findServerProgram(file, { root: workspace.root, path });
-      const entry = program === undefined ? undefined : entries.get(`${workspace.id} ${program.id}`);
-      if (program === undefined || entry?.server === undefined || entry.server.isOver()) return undefined;
-      return { server: entry.server, languageId: program.languageId };
+      if (program === undefined) return undefined;
+      const server = pool.running({ workspaceId: workspace.id, key: program.id });
+      return server === undefined ? undefined : { server, languageId: program.languageId };
     },
-    async endAll(workspaceId) {
-      const own = [...entries].filter(([, entry]) => entry.workspaceId === workspaceId);
-      await Promise.all(own.map(([key, entry]) => end(key, entry)));
-    },
+    endAll: pool.endAll,
   };
 }

@@ -5,6 +5,8 @@ import { parseModelReference } from '../../domain/model/reference.ts';
 import { estimateTokens } from '../../domain/model/tokens.ts';
 import type { Usage } from '../../domain/run/budget.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
+import { whoseStep } from '../../domain/run/ids.ts';
+import type { AnswerProblem } from '../../domain/session/answer-problems.ts';
 import type { RequestedToolCall } from '../../domain/session/transcript.ts';
 import { isWorthKeeping } from './answer-parts.ts';
 import type { AnswerPart } from './answer-parts.ts';
@@ -21,21 +23,28 @@ export interface AnswerContext {
   readonly call: PreparedCall;
   /** Ids that the session's tool calls have so far. */
   readonly usedIds: ReadonlySet<string>;
+  readonly isPlanning: boolean;
   readonly describe: ToolCatalogue['describe'];
   readonly durationMs: number;
+  /** Of {@link problemOf}. */
+  readonly problem?: ModelAnswered['problem'];
 }
+
+type ModelAnswered = ModelStepResult & { readonly kind: 'answered' };
 
 /** What is to be stored of an answer, and what the workflow is told of it. */
 export function toModelCallAnswer(raw: ProviderAnswer, context: AnswerContext): ModelCallAnswer {
-  const { input, key, call } = context;
+  const { input, key, call, problem } = context;
   const { text, calls, parts, dropped } = takeApart(raw, context);
   const usage = usageOfAnswer(raw, call);
   const toolCalls = toolCallRefs(calls, context.describe);
-  const result: ModelStepResult & { kind: 'answered' } = {
+  const result: ModelAnswered = {
     kind: 'answered',
     stop: stopOf(raw, calls),
     toolCalls,
     usage,
+    ...(problem === undefined ? {} : { problem }),
+    ...(context.isPlanning ? { isPlanning: true } : {}),
   };
   const model = modelName(input.model);
   const place = { storyId: input.storyId, attempt: input.attempt };
@@ -49,7 +58,12 @@ export function toModelCallAnswer(raw: ProviderAnswer, context: AnswerContext): 
     sessionEvent: {
       key: `${key}:answer`,
       kind: 'assistant',
-      body: { text, toolCalls: calls, ...(isWorthKeeping(parts) ? { providerOptions: { model, parts } } : {}) },
+      body: {
+        text,
+        toolCalls: calls,
+        ...(isWorthKeeping(parts) ? { providerOptions: { model, parts } } : {}),
+        ...(problem === undefined ? {} : { problem: problem.kind }),
+      },
     },
     runEvents: [
       ...warnings(raw, context, dropped),
@@ -58,6 +72,7 @@ export function toModelCallAnswer(raw: ProviderAnswer, context: AnswerContext): 
         kind: 'model-answered',
         ...place,
         body: {
+          ...whoseStep(input.sessionId),
           step: input.step,
           inputTokens: usage.inputTokens,
           outputTokens: usage.outputTokens,
@@ -69,6 +84,15 @@ export function toModelCallAnswer(raw: ProviderAnswer, context: AnswerContext): 
       },
     ],
   };
+}
+
+/** Why nothing can be done with the answer; undefined when something can. */
+export function problemOf({ content, finish }: ProviderAnswer): AnswerProblem | undefined {
+  const calls = finish === 'content-filter' ? [] : content.filter((part) => part.type === 'tool-call');
+  if (calls.some(({ isComplete }) => isComplete)) return undefined;
+  if (calls.length > 0) return finish === 'length' ? 'cut-off' : 'malformed';
+  if (content.some((part) => part.type === 'text' && part.text.trim() !== '')) return undefined;
+  return finish === 'length' ? 'cut-off' : 'empty';
 }
 
 /** What the provider has counted, else an estimate. */

@@ -30,6 +30,8 @@ export interface CallFailureDetails {
   readonly mayHaveCost: boolean;
   /** It would take a shorter conversation. */
   readonly tooLong?: true;
+  /** An answer was on its way, and broke off: asking again may cost its price again. */
+  readonly isLost?: true;
 }
 
 /**
@@ -46,12 +48,18 @@ export function callFailure(
   if (details.status !== undefined) json['status'] = details.status;
   if (details.retryAfterMs !== undefined) json['retryAfterMs'] = details.retryAfterMs;
   if (details.tooLong === true) json['tooLong'] = true;
+  if (details.isLost === true) json['isLost'] = true;
   return new CodetetherError(code, message, { ...options, details: json });
 }
 
 /** True when the provider would take a shorter conversation. */
 export function isTooLongFor(error: unknown): error is CodetetherError {
   return error instanceof CodetetherError && error.details['tooLong'] === true;
+}
+
+/** True when an answer was on its way, and broke off. */
+export function isLostAnswer(error: unknown): boolean {
+  return error instanceof CodetetherError && error.details['isLost'] === true;
 }
 
 /** True when the reservation of the failed call may be given back. */
@@ -94,6 +102,7 @@ export function toCallFailure(error: unknown, state: CallState): CodetetherError
     ...(facts.status === undefined ? {} : { status: facts.status }),
     ...(wait === undefined ? {} : { retryAfterMs: wait }),
     ...(code === 'provider-rejected' && isTooLong(facts) ? { tooLong: true } : {}),
+    ...(mayHaveCost ? { isLost: true } : {}),
   };
   return callFailure(code, sentence(code, facts, words, state), details, adviceFor(code, facts, state));
 }
@@ -142,6 +151,8 @@ function adviceFor(code: ErrorCode, facts: Facts, state: CallState): { next?: st
     return { next: `Add credit to the ${state.provider} account, then let the run try again.` };
   if (code !== 'provider-rejected') return {};
   if (isTooLong(facts)) return { next: 'Use a model with a larger context, or make the story smaller.' };
+  if (/support (?:for )?(?:tools?|function)/i.test(facts.message))
+    return { next: `Give it its tools as text: CODETETHER_TEXT_TOOL_MODELS=${state.model}` };
   if (facts.status === 401 || facts.status === 403)
     return { next: `Check the key for ${state.provider} and what it may use.` };
   if (facts.status === 404)

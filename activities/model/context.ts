@@ -12,6 +12,8 @@ type Derived = Extract<DerivedContext, { kind: 'derived' }>;
 
 /** A session's transcript as one model call reads it. */
 export interface OpenContext {
+  /** The rows as they are now; the next {@link read} goes by them. */
+  load(): Promise<readonly SessionEvent[]>;
   /** See `PrepareOptions.readContext`. Throws `context-too-long`. */
   read(window: ContextWindow): Promise<CallContext>;
   /** What was read last; undefined when the call did not need the transcript. */
@@ -31,10 +33,17 @@ export function openContext(
   let policy: ContextPolicy = defaultContextPolicy;
   let derived: Derived | undefined;
   let model = '';
+  let isLoaded = false;
+  const load = async () => {
+    rows = await store.readSession(sessionId);
+    isLoaded = true;
+    return rows;
+  };
   return {
+    load,
     read: async (window) => {
-      const [read, session] = await Promise.all([store.readSession(sessionId), store.getSession(sessionId)]);
-      rows = read;
+      const [session] = await Promise.all([store.getSession(sessionId), isLoaded ? rows : load()]);
+      isLoaded = false;
       model = window.model;
       policy = session?.policy ?? defaultContextPolicy;
       const limited = mostSteps === undefined ? window : { ...window, mostSteps };

@@ -1,4 +1,5 @@
 import type { AssistantModelMessage, ModelMessage } from 'ai';
+import type { AnswerProblem } from '../../domain/session/answer-problems.ts';
 import type { RequestedToolCall, SaidRow, SessionEventBody } from '../../domain/session/transcript.ts';
 import { partsFor } from './answer-parts.ts';
 
@@ -10,6 +11,12 @@ export interface Conversation {
 }
 
 const goOn = 'Your last answer was cut off at the output limit. Go on; write large files in several smaller steps.';
+const goOnAfter: Readonly<Partial<Record<AnswerProblem, string>>> = {
+  empty:
+    'Your last answer was empty: neither text nor a tool call. Make the next tool call, or, when all is done, say what was done.',
+  'cut-off':
+    'Your last answer was cut off at the output limit before it had a whole tool call or text; nothing of it was run. Think less, and write large files in several smaller steps.',
+};
 
 /**
  * A context (see `deriveContext`: calls and results are paired) as the AI SDK wants it, fit for every provider: two answers are never next
@@ -20,6 +27,8 @@ export function toConversation(rows: readonly SaidRow[], model: string): Convers
   const instructions: string[] = [];
   const messages: ModelMessage[] = [];
   let bytes = 0;
+  /** What an answer without a tool call is followed by. */
+  let next = goOn;
   for (const row of rows) {
     switch (row.kind) {
       case 'system':
@@ -31,8 +40,9 @@ export function toConversation(rows: readonly SaidRow[], model: string): Convers
         bytes += Buffer.byteLength(row.body.text);
         break;
       case 'assistant':
-        if (messages.at(-1)?.role === 'assistant') messages.push({ role: 'user', content: goOn });
-        messages.push(assistantMessage(row.body, model) ?? { role: 'user', content: goOn });
+        if (messages.at(-1)?.role === 'assistant') messages.push({ role: 'user', content: next });
+        next = goOnAfter[row.body.problem ?? 'malformed'] ?? goOn;
+        messages.push(assistantMessage(row.body, model) ?? { role: 'user', content: next });
         bytes += Buffer.byteLength(JSON.stringify(row.body));
         break;
       case 'tool-result': {
@@ -45,7 +55,7 @@ export function toConversation(rows: readonly SaidRow[], model: string): Convers
     }
   }
   const last = messages.at(-1);
-  if (last === undefined || last.role === 'assistant') messages.push({ role: 'user', content: goOn });
+  if (last === undefined || last.role === 'assistant') messages.push({ role: 'user', content: next });
   return { instructions: instructions.join('\n\n'), messages, bytes };
 }
 

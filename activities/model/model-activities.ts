@@ -3,13 +3,18 @@ import type { ModelCallAnswer, ModelCallStore, RunStore, SessionStore } from '..
 import { asCodetetherError, CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { Usage } from '../../domain/run/budget.ts';
+import { defaultModelTimeouts } from '../../domain/model/timeouts.ts';
+import type { ModelTimeouts } from '../../domain/model/timeouts.ts';
 import { conversationTokens } from '../../domain/model/windows.ts';
-import { isSessionRunId, modelCallKey, summaryKey } from '../../domain/run/ids.ts';
+import { isSessionRunId, modelCallKey, summaryKey, whoseStep } from '../../domain/run/ids.ts';
 import type { ContextWindow, WantedSummary } from '../../domain/session/derive-context.ts';
 import { summaryPrompt } from '../../domain/session/summary-prompt.ts';
 import { mayUse } from '../../domain/session/agents.ts';
+import { lookedUpTools } from '../../domain/session/listed-tools.ts';
+import { planOf } from '../../domain/session/plan-mode.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
-import { toModelCallAnswer } from './answer.ts';
+import { problemsInARow } from '../../domain/session/answer-problems.ts';
+import { problemOf, toModelCallAnswer } from './answer.ts';
 import type { AnswerSpool } from './answer-spool.ts';
 import { costNothing, isTooLongFor } from './call-failure.ts';
 import { requireModelReference } from './check-model.ts';
@@ -51,11 +56,10 @@ export interface ModelActivitiesDeps {
   readonly attemptNumber: () => number;
   /** Room for an answer, thinking not counted. */
   readonly maxOutputTokens?: number;
-  /** Silence of a provider for that long ends the call. */
-  readonly idleTimeoutMs?: number;
+  /** See {@link ModelTimeouts}; default: {@link defaultModelTimeouts}. */
+  readonly timeouts?: Partial<ModelTimeouts>;
 }
 
-const defaultIdleTimeoutMs = 120_000;
 const outputLineIntervalMs = 250;
 
 /** See {@link ModelActivities}. */
@@ -74,11 +78,12 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       if (received !== undefined) return await keep(received, deps);
 
       const tryNumber = deps.attemptNumber();
-      const refusals =
-        tryNumber === 1 ? 0 : await store.countRunEvents(asked.runId, { keyPrefix: refusalKey(key, '') });
+      const countRefusals = async (which: '' | 'lost-') =>
+        tryNumber === 1 ? 0 : await store.countRunEvents(asked.runId, { keyPrefix: refusalKey(key, which) });
+      const [refusals, lostAnswers] = await Promise.all([countRefusals(''), countRefusals('lost-')]);
       const input = { ...asked, model: modelAfter(refusals, asked) };
       const refusedBy = (error: unknown) =>
-        sayRefused(store, error, { input: asked, key, refusals, model: input.model, nowMs: Date.now() });
+        sayRefused(store, error, { input: asked, key, refusals, lostAnswers, model: input.model, nowMs: Date.now() });
 
       const signal = deps.cancellationSignal();
       const started = sayStarted(store, input, key);
@@ -118,8 +123,10 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
           key,
           call,
           usedIds: toolCallIds(context.rows),
+          isPlanning: planOf(context.rows.length === 0 ? await context.load() : context.rows) !== undefined,
           describe: deps.tools.describe,
           durationMs: performance.now() - startedMs,
+          ...(await problem(raw, context.rows, input)),
         });
         await spool.write(answer);
         return await keep(answer, deps);
@@ -127,7 +134,18 @@ export function createModelActivities(deps: ModelActivitiesDeps) {
       throw tooLongFor(refusal);
     },
   } satisfies ModelActivities;
+
+  /** @param read the transcript, where the call has needed it */
+  async function problem(raw: ProviderAnswer, read: readonly SessionEvent[], { sessionId }: ModelStepInput) {
+    const kind = problemOf(raw);
+    if (kind === undefined) return {};
+    const rows = read.length > 0 ? read : await store.readSession(sessionId, { last: tail });
+    return { problem: { kind, inARow: 1 + problemsInARow(rows) } };
+  }
 }
+
+/** Rows at the end of a transcript that hold more than the useless answers that are allowed. */
+const tail = 64;
 
 /**
  * What is tried when a provider says that the conversation is too long: half of what it refused, again and again, at last with the
@@ -161,7 +179,8 @@ async function sayRefused(
   const refusal = toRefusal(error, context);
   if (refusal === undefined) return error;
   // Without the database the wait is not shown, and is the same.
-  await store.appendRunEvents(context.input.runId, [refusal.event]).catch(() => undefined);
+  if (refusal.event !== undefined)
+    await store.appendRunEvents(context.input.runId, [refusal.event]).catch(() => undefined);
   return refusal.error;
 }
 
@@ -185,10 +204,10 @@ async function prepareWithSummary(
   deps: ModelActivitiesDeps,
   scripts: ScriptReader,
 ): Promise<PreparedCall> {
-  const call = await prepare(options, deps, scripts);
+  const call = await prepare(options, context, deps, scripts);
   const wanted = context.derived?.wanted;
   if (wanted === undefined || !(await summarise(wanted, { options, context, deps, scripts }))) return call;
-  return await prepare(options, deps, scripts);
+  return await prepare(options, context, deps, scripts);
 }
 
 interface SummariseContext {
@@ -221,7 +240,7 @@ async function summarise(
       const readContext = async (window: ContextWindow) => ({ messages: prompt(window), since: undefined });
       const summaryTokens = wanted.targetTokens;
       const asked = { ...options, readContext, lastUsage: async () => undefined, summaryTokens };
-      const call = await prepare(asked, deps, scripts);
+      const call = await prepare(asked, context, deps, scripts);
       const reserved = await reserve(call, { store, input, key, signal });
       if (reserved.kind !== 'reserved') return reserved.kind === 'answered';
       const raw = await sendOrRelease(call, { maxOutputTokens: reserved.maxOutputTokens, signal }, { store, key });
@@ -242,26 +261,36 @@ async function summarise(
   }
 }
 
-function toolsFor(input: ModelStepInput, tools: ToolCatalogue): readonly ToolDefinition[] {
-  const all = isSessionRunId(input.runId) ? tools.sessionDefinitions : tools.definitions;
-  return all.filter((tool) => mayUse(input, tool));
+/** Those of the profile, then those that the agent has looked up. */
+function toolsFor(
+  input: ModelStepInput,
+  tools: ToolCatalogue,
+  rows: readonly SessionEvent[],
+): readonly ToolDefinition[] {
+  const told = isSessionRunId(input.runId) ? tools.sessionDefinitions : tools.definitions;
+  const names = new Set(told.map(({ name }) => name));
+  const lookedUp = lookedUpTools(rows).flatMap((name) =>
+    names.has(name) ? [] : tools.allDefinitions.filter((tool) => tool.name === name),
+  );
+  return [...told, ...lookedUp].filter((tool) => mayUse(input, tool));
 }
 
 async function prepare(
   options: PrepareOptions,
+  context: Pick<OpenContext, 'load'>,
   deps: ModelActivitiesDeps,
   scripts: ScriptReader,
 ): Promise<PreparedCall> {
   const { settings, tools } = deps;
-  const idleTimeoutMs = deps.idleTimeoutMs ?? defaultIdleTimeoutMs;
+  const { idleTimeoutMs, stepTimeoutMs } = { ...defaultModelTimeouts, ...deps.timeouts };
   const { provider, model, effort } = requireModelReference(options.input.model);
   if (provider === 'scripted') return await prepareScriptedCall(model, { scripts, idleTimeoutMs }, options);
   const answerTokens = options.summaryTokens ?? deps.maxOutputTokens ?? defaultAnswerTokens;
   const ownPrices = (await deps.ownPrices?.()) ?? {};
-  const offered = options.summaryTokens === undefined ? toolsFor(options.input, tools) : [];
+  const offered = options.summaryTokens === undefined ? toolsFor(options.input, tools, await context.load()) : [];
   return await prepareRemoteCall(
     { provider, model, effort },
-    { settings, tools: offered, answerTokens, idleTimeoutMs, ownPrices },
+    { settings, tools: offered, answerTokens, idleTimeoutMs, stepTimeoutMs, ownPrices },
     options,
   );
 }
@@ -273,9 +302,8 @@ async function sayStarted(
   label = 'thinking…',
 ): Promise<void> {
   const { runId, storyId, attempt, step } = input;
-  await store.appendRunEvents(runId, [
-    { key: `${key}:start`, kind: 'step-started', storyId, attempt, body: { step, label } },
-  ]);
+  const body = { ...whoseStep(input.sessionId), step, label };
+  await store.appendRunEvents(runId, [{ key: `${key}:start`, kind: 'step-started', storyId, attempt, body }]);
 }
 
 interface SendContext {
@@ -296,7 +324,13 @@ async function send(
     intervalMs: outputLineIntervalMs,
     append: (line, number) =>
       store.appendRunEvents(runId, [
-        { key: `${key}:out:${tryNumber}-${number}`, kind: 'step-output', storyId, attempt, body: { step, line } },
+        {
+          key: `${key}:out:${tryNumber}-${number}`,
+          kind: 'step-output',
+          storyId,
+          attempt,
+          body: { ...whoseStep(input.sessionId), step, line },
+        },
       ]),
   });
   try {

@@ -19,8 +19,10 @@ export interface ToolCatalogue {
   /** For stories. */
   readonly definitions: readonly ToolDefinition[];
   readonly sessionDefinitions: readonly ToolDefinition[];
+  /** Those that an agent can look up, see `lookedUpTools`. */
+  readonly allDefinitions: readonly ToolDefinition[];
   /** Also answers for tools that there are not; `label` has at most 100 characters. */
-  describe(name: string, args: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns'>;
+  describe(name: string, args: unknown): Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns' | 'beside' | 'asks'>;
 }
 
 export type AnsweredPart =

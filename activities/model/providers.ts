@@ -8,6 +8,7 @@ import { answerTokensWithin, windowTokens } from '../../domain/model/windows.ts'
 import { totalTokens } from '../../domain/run/budget.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
 import { toConversation } from './messages.ts';
+import { asTexts, getsToolsAsText, toolsPrompt, withTextCalls } from './text-tools.ts';
 import type { PreparedCall, PrepareOptions, ToolDefinition } from './provider-call.ts';
 import { effortOptions, outputTokensWithThinking } from './reasoning.ts';
 import { sendBySdk } from './sdk-call.ts';
@@ -20,6 +21,7 @@ export interface RemoteOptions {
   /** Room for the answer, without thinking. */
   readonly answerTokens: number;
   readonly idleTimeoutMs: number;
+  readonly stepTimeoutMs: number;
   /** The user's own; they come before the table's. */
   readonly ownPrices: OwnPrices;
 }
@@ -30,17 +32,20 @@ const smallestAnswerTokens = 256;
 /** Prepares a call of a provider that is reached over HTTP. Loads no SDK before the call is sent. */
 export async function prepareRemoteCall(
   reference: ModelReference & { readonly provider: RemoteProvider },
-  { settings, tools, answerTokens, idleTimeoutMs, ownPrices }: RemoteOptions,
+  { settings, tools, answerTokens, idleTimeoutMs, stepTimeoutMs, ownPrices }: RemoteOptions,
   { readContext, lastUsage }: Pick<PrepareOptions, 'readContext' | 'lastUsage'>,
 ): Promise<PreparedCall> {
   const access = providerAccess(reference.provider, settings);
   const model = `${reference.provider}/${reference.model}`;
-  const toolBytes = tools.length === 0 ? 0 : Buffer.byteLength(JSON.stringify(tools));
+  const isText = getsToolsAsText(model, settings.textToolModels);
+  const prompt = isText && tools.length > 0 ? toolsPrompt(tools) : '';
+  const toolBytes = tools.length === 0 ? 0 : Buffer.byteLength(isText ? prompt : JSON.stringify(tools));
   const contextTokens = windowTokens(reference, ownPrices);
   const maxOutputTokens = answerTokensWithin(contextTokens, outputTokensWithThinking(reference, answerTokens));
   const window = { model, contextTokens, reservedTokens: maxOutputTokens + estimateTokens(toolBytes) };
   const [{ messages, since }, counted] = await Promise.all([readContext(window), lastUsage()]);
-  const conversation = toConversation(messages, model);
+  const said = toConversation(isText ? asTexts(messages) : messages, model);
+  const conversation = prompt === '' ? said : { ...said, instructions: `${said.instructions}\n\n${prompt}` };
   const price = priceOf(reference, ownPrices);
   const isThinkingHard = reference.effort === 'high' || reference.effort === 'max';
   return {
@@ -55,14 +60,15 @@ export async function prepareRemoteCall(
     minOutputTokens: smallestAnswerTokens,
     price,
     warnings: price.source === 'default' ? [unknownPrice(model, price.inputUsd, price.outputUsd)] : [],
-    send: (options) =>
-      sendBySdk(
+    send: async (options) => {
+      const answer = await sendBySdk(
         {
           conversation,
-          tools,
+          tools: isText ? [] : tools,
           effort: effortOptions(reference, options.maxOutputTokens),
           // Some providers send nothing at all while the model thinks.
           idleTimeoutMs: isThinkingHard ? idleTimeoutMs * 5 : idleTimeoutMs,
+          stepTimeoutMs,
           openModel: (fetch) => openModel(reference.model, access, fetch),
           described: {
             provider: access.provider,
@@ -72,7 +78,11 @@ export async function prepareRemoteCall(
           },
         },
         options,
-      ),
+      );
+      if (isText) return withTextCalls(answer, { form: 'told', tools });
+      // Servers of open models now and then pass on a call as it was written.
+      return reference.provider === 'openai-compatible' ? withTextCalls(answer, { form: 'untold', tools }) : answer;
+    },
   };
 }
 

@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { ModelStepInput } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import type { ErrorCode } from '../../domain/errors.ts';
 import type { NewRunEvent, RunEventBody } from '../../domain/run/events.ts';
-import { costNothing } from './call-failure.ts';
+import { whoseStep } from '../../domain/run/ids.ts';
+import { costNothing, isLostAnswer } from './call-failure.ts';
 
 /** After so many refused tries of one step the fall-back model is asked, once; then both take turns. */
 const triesOfOneModel = 3;
 const firstWaitMs = 1_000;
 const longestOwnWaitMs = 60_000;
 const settingsWaitMs = 20_000;
+/** Answers that broke off and are asked for again, of one step; each may have been paid. */
+const mostLostAnswers = 5;
 
 /** Which model answers a step that was refused so often. The next step begins with the run's own model again. */
 export function modelAfter(refusals: number, { model, fallbackModel }: ModelStepInput): string {
@@ -19,7 +23,8 @@ export function modelAfter(refusals: number, { model, fallbackModel }: ModelStep
 export interface Refusal {
   /** What was thrown, with the wait that the event shows (`details.retryAfterMs`): the engine keeps to it. */
   readonly error: CodetetherError;
-  readonly event: NewRunEvent;
+  /** Absent when it is not waited for any more. */
+  readonly event?: NewRunEvent;
 }
 
 export interface RefusalContext {
@@ -28,16 +33,29 @@ export interface RefusalContext {
   readonly key: string;
   /** Refused tries of this step before this one. */
   readonly refusals: number;
+  /** Those of them whose answer broke off. */
+  readonly lostAnswers: number;
   /** The model that refused. */
   readonly model: string;
   readonly nowMs: number;
 }
 
-/** How long a provider that cannot answer now is waited for; undefined for failures that waiting does not mend. */
+const waitedFor: readonly ErrorCode[] = [
+  'provider-overloaded',
+  'provider-unreachable',
+  'provider-silent',
+  'provider-timeout',
+];
+
+/**
+ * How long a provider that cannot answer now is waited for; undefined for failures that waiting does not mend. After
+ * {@link mostLostAnswers} answers that broke off, one more is the end: `provider-answers-lost`.
+ */
 export function toRefusal(error: unknown, context: RefusalContext): Refusal | undefined {
-  if (!(error instanceof CodetetherError)) return undefined;
-  if (error.code !== 'provider-overloaded' && error.code !== 'provider-unreachable') return undefined;
+  if (!(error instanceof CodetetherError) || !waitedFor.includes(error.code)) return undefined;
   const { input, key, model } = context;
+  const isLost = isLostAnswer(error);
+  if (isLost && context.lostAnswers >= mostLostAnswers) return { error: answersLost(error, context.lostAnswers + 1) };
   const refusals = context.refusals + 1;
   const nextModel = modelAfter(refusals, input);
   const retryAfterMs = nextModel === model ? waitMs(error, { key, refusals, input }) : 0;
@@ -49,11 +67,12 @@ export function toRefusal(error: unknown, context: RefusalContext): Refusal | un
       details: { ...error.details, retryAfterMs },
     }),
     event: {
-      key: refusalKey(key, refusals),
+      key: refusalKey(key, isLost ? `${lost}${refusals}` : refusals),
       kind: 'model-waiting',
       storyId,
       attempt,
       body: {
+        ...whoseStep(input.sessionId),
         step,
         provider: typeof provider === 'string' ? provider : model,
         reason: reasonOf(error),
@@ -88,14 +107,23 @@ export function waitForSettings(error: unknown): unknown {
   );
 }
 
-/** Begins the keys of a step's refusals. */
-export function refusalKey(key: string, refusals: number | ''): string {
-  return `${key}:refused:${refusals}`;
+function answersLost(error: CodetetherError, times: number): CodetetherError {
+  const message = `${times} answers in a row broke off, and each may have cost money; the last one: ${error.message}`;
+  return new CodetetherError('provider-answers-lost', message, { details: error.details });
+}
+
+const lost = 'lost-';
+
+/** Begins the keys of a step's refusals; with `lost-` of those whose answer broke off. */
+export function refusalKey(key: string, which: number | '' | `lost-${number | ''}`): string {
+  return `${key}:refused:${which}`;
 }
 
 function reasonOf(error: CodetetherError): RunEventBody<'model-waiting'>['reason'] {
   if (error.details['isNotConfigured'] === true) return 'not-configured';
   if (error.code === 'provider-unreachable') return 'unreachable';
+  if (error.code === 'provider-silent') return 'silent';
+  if (error.code === 'provider-timeout') return 'timeout';
   return error.details['status'] === 429 ? 'rate-limit' : 'overloaded';
 }
 

@@ -144,6 +144,7 @@ async function failAsTold(
       throw callFailure('provider-unreachable', 'the answer of scripted was cut off, as the script says', {
         provider: 'scripted',
         mayHaveCost: true,
+        isLost: true,
       });
     case 'hang': {
       const idle = startIdleTimer(idleTimeoutMs, signal);
@@ -153,7 +154,7 @@ async function failAsTold(
         idle.stop();
       }
       signal.throwIfAborted();
-      throw scriptedFault('provider-unreachable', `was silent for ${Math.round(idleTimeoutMs / 1000)} s`, fault);
+      throw scriptedFault('provider-silent', `was silent for ${Math.round(idleTimeoutMs / 1000)} s`, fault);
     }
   }
 }

@@ -16,6 +16,8 @@ export interface SdkCall {
   readonly effort: EffortOptions;
   /** Nothing over the wire for that long ends the call. */
   readonly idleTimeoutMs: number;
+  /** The whole call; ends it, however much has come. */
+  readonly stepTimeoutMs: number;
   readonly openModel: (fetch: typeof globalThis.fetch) => Promise<LanguageModel>;
   /** For messages. */
   readonly described: Pick<CallState, 'provider' | 'model' | 'baseUrl' | 'secrets'>;
@@ -25,6 +27,8 @@ export interface SdkCall {
 export async function sendBySdk(call: SdkCall, options: SendOptions): Promise<ProviderAnswer> {
   const { streamText, jsonSchema, tool } = await loadSdk();
   const idle = startIdleTimer(call.idleTimeoutMs, options.signal);
+  // Never touched: it measures the whole call.
+  const clock = startIdleTimer(call.stepTimeoutMs, idle.signal);
   const ended = new AbortController();
   const transport = watchedTransport(call.described.provider, idle.touch);
   let receivedOutput = false;
@@ -45,7 +49,7 @@ export async function sendBySdk(call: SdkCall, options: SendOptions): Promise<Pr
       maxOutputTokens: call.effort.maxOutputTokens,
       ...(call.effort.reasoning === undefined ? {} : { reasoning: call.effort.reasoning }),
       providerOptions: call.effort.providerOptions,
-      abortSignal: AbortSignal.any([idle.signal, ended.signal]),
+      abortSignal: AbortSignal.any([clock.signal, ended.signal]),
       // Errors come as parts of the stream as well; without this the SDK prints them.
       onError: () => undefined,
     });
@@ -54,17 +58,17 @@ export async function sendBySdk(call: SdkCall, options: SendOptions): Promise<Pr
       if (part.type === 'text-delta') options.onText(part.text);
       if (isOutput(part.type)) receivedOutput = true;
     }
-    idle.signal.throwIfAborted();
-    const answer = wholeAnswer(await result.finalStep);
-    if (isEmpty(answer)) throw answeredNothing(call);
-    return answer;
+    clock.signal.throwIfAborted();
+    return wholeAnswer(await result.finalStep);
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason;
     const { accepted, receivedBytes } = transport.seen;
+    if (clock.isIdle()) throw tooSlow(call);
     if (idle.isIdle()) throw tooQuiet(call, accepted);
     throw toCallFailure(error, { ...call.described, accepted, receivedBytes, receivedOutput, nowMs: Date.now() });
   } finally {
     idle.stop();
+    clock.stop();
     ended.abort();
   }
 }
@@ -83,9 +87,19 @@ function isOutput(type: string): boolean {
 function tooQuiet(call: SdkCall, accepted: boolean): CodetetherError {
   const seconds = Math.round(call.idleTimeoutMs / 1000);
   const where = accepted ? 'in the middle of its answer' : 'before its answer began';
-  return callFailure('provider-unreachable', `${call.described.provider} was silent for ${seconds} s ${where}`, {
+  return callFailure('provider-silent', `${call.described.provider} was silent for ${seconds} s ${where}`, {
     provider: call.described.provider,
     mayHaveCost: true,
+    ...(accepted ? { isLost: true } : {}),
+  });
+}
+
+function tooSlow(call: SdkCall): CodetetherError {
+  const seconds = Math.round(call.stepTimeoutMs / 1000);
+  return callFailure('provider-timeout', `${call.described.model} did not finish its answer in ${seconds} s`, {
+    provider: call.described.provider,
+    mayHaveCost: true,
+    isLost: true,
   });
 }
 
@@ -102,18 +116,6 @@ function wholeAnswer(step: StepResult<ToolSet>): ProviderAnswer {
     finish: finishReason === 'length' || finishReason === 'content-filter' ? finishReason : 'done',
     tokens: toTokenCounts(step.usage),
   };
-}
-
-/** An answer at the output limit may be empty: the model has spent it all on thinking. */
-function isEmpty({ content, finish }: ProviderAnswer): boolean {
-  return finish === 'done' && content.every((part) => part.type !== 'tool-call' && part.text.trim() === '');
-}
-
-function answeredNothing({ described }: SdkCall): CodetetherError {
-  return callFailure('provider-unreachable', `${described.model} answered nothing: neither text nor a tool call`, {
-    provider: described.provider,
-    mayHaveCost: false,
-  });
 }
 
 /** Only what may go back to the model: no sources, files or results of tools that the provider runs itself. */

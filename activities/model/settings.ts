@@ -18,6 +18,8 @@ export interface ModelSettings {
   readonly openai: ProviderSettings;
   readonly google: ProviderSettings;
   readonly openaiCompatible: ProviderSettings;
+  /** Models that are told of their tools in the system prompt, `provider/model` or `provider/mod*`, in lower case. */
+  readonly textToolModels?: readonly string[];
 }
 
 /** How to reach a provider. */

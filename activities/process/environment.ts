@@ -4,6 +4,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const secret =
   /(^|_)(TOKEN|SECRET|PASSWORD|PASSPHRASE|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY|CREDENTIALS)$|^(ANTHROPIC|OPENAI|GOOGLE|GEMINI|TEMPORAL|CODETETHER)_|^(DATABASE(_OWNER)?_URL|PGPASSWORD|ANTHROPIC_API_KEY)$/i;
 
+/** Whether a variable of this name holds a secret, by all that the name says. */
+export function isSecretName(name: string): boolean {
+  return secret.test(name);
+}
+
 /** What an outer git command, test runner or npm script says about itself; wrong for a command of its own. */
 const outer =
   /^(GIT_DIR|GIT_WORK_TREE|GIT_INDEX_FILE|GIT_COMMON_DIR|GIT_OBJECT_DIRECTORY|GIT_ALTERNATE_OBJECT_DIRECTORIES|GIT_NAMESPACE|GIT_PREFIX|GIT_CONFIG_PARAMETERS|GIT_CONFIG_COUNT|NODE_TEST_CONTEXT|NODE_CHANNEL_FD|NODE_UNIQUE_ID|JEST_WORKER_ID|INIT_CWD|npm_command|npm_execpath|npm_node_execpath)$|^(VITEST|npm_lifecycle_|npm_package_)/;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { RunHooksInput, SessionActivities } from '../../domain/contracts/activities.ts';
 import type { BlobStore, EffectStore, RunStore, SessionStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { hookKey } from '../../domain/run/ids.ts';
+import { hookKey, whoseStep } from '../../domain/run/ids.ts';
 import { TurnHooks, hooksFor, judgeHook } from '../../domain/session/hooks.ts';
 import type { Hook, HookEnd } from '../../domain/session/hooks.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
@@ -150,17 +150,19 @@ function callOf(rows: readonly SessionEvent[], callId: string): Call | undefined
 
 /**
  * What a hook reads: `{"event":"before-tool","session_id":"session:…","folder":"/home/me/todo","turn":1,"step":3,"tool":"bash","args":{"command":"npm test"}}`;
+ * with `agent` where it is about a call of an agent that the session's has started;
  * after a call with `ok` and `output`, at the end of a turn with `answer`.
  */
 function inputOf(
-  { event, sessionId, attempt, step }: RunHooksInput,
+  { event, runId, sessionId, attempt, step }: RunHooksInput,
   about: { readonly folder: string; readonly rows: readonly SessionEvent[]; readonly call: Call | undefined },
 ): object {
   const { folder, rows, call } = about;
   const answer = rows.findLast((row) => row.kind === 'assistant');
   return {
     event,
-    session_id: sessionId,
+    session_id: runId,
+    ...whoseStep(sessionId),
     folder,
     turn: attempt,
     step,

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { applyHunks } from './apply-hunks.ts';
 import { changesDiff } from './change-diff.ts';
-import { applyChanges, ignoredProblem, readForChange, resolveAll, type FileChange } from './file-changes.ts';
+import {
+  applyChanges,
+  changedFilesOf,
+  ignoredProblem,
+  readForChange,
+  resolveAll,
+  type FileChange,
+} from './file-changes.ts';
 import { parsePatch, type FilePatch } from './patch-text.ts';
 import { editableText } from './text-file.ts';
 import { changed, defineTool, failure, success, type Tool, type ToolContext } from './tool.ts';
@@ -35,10 +42,7 @@ export function createApplyPatchTool(): Tool {
         return success(['preview, nothing was changed', ...plan.reports, diff].join('\n'));
       }
       await applyChanges(plan.changes);
-      return changed(
-        plan.reports.join('\n'),
-        plan.changes.map(({ file }) => file),
-      );
+      return changed(plan.reports.join('\n'), changedFilesOf(plan.changes));
     },
   });
 }
@@ -92,7 +96,7 @@ async function planFile(
   if (patch.kind === 'add') {
     if (read.kind === 'file') return 'it is to be added and is there already';
     return {
-      changes: [{ file, content: Buffer.from(patch.content, 'utf8'), mode: patch.mode }],
+      changes: [{ file, content: Buffer.from(patch.content, 'utf8'), mode: patch.mode, isNew: true }],
       report: `added ${file.relative}`,
     };
   }
@@ -119,7 +123,7 @@ async function planFile(
   return {
     changes: [
       { file, content: null },
-      { file: target, content, mode },
+      { file: target, content, mode, isNew: true },
     ],
     report: `moved ${file.relative} to ${target.relative} (${hunks.length} hunks)${notes}`,
   };

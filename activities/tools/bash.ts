@@ -45,7 +45,8 @@ export function createBashTool(): Tool {
         onLine,
       });
       if (result.aborted) throw signal.reason;
-      return shellOutcome(result, timeout);
+      const exitCode = result.timedOut ? null : result.exitCode;
+      return { ...shellOutcome(result, timeout), commands: [{ command, exitCode }] };
     },
   });
 }

@@ -61,7 +61,12 @@ export function createBatchTool(tools: BatchedTools): Tool {
         const output = limitText(outcome.output, { maxCharacters: room, advice: 'make this call alone' });
         return `── ${index + 1} ${label}${outcome.ok ? '' : ' (failed)'}\n${output}`;
       });
-      return { ok: calls.every((_, index) => outcomes[index]?.ok === true), output: parts.join('\n') };
+      return {
+        ok: calls.every((_, index) => outcomes[index]?.ok === true),
+        output: parts.join('\n'),
+        changedFiles: outcomes.flatMap((outcome) => outcome?.changedFiles ?? []),
+        commands: outcomes.flatMap((outcome) => outcome?.commands ?? []),
+      };
     },
   });
 }

@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { deriveContext, rowTokens } from '../../domain/session/derive-context.ts';
+import { contextParts, pinnedWith, rangeOf, tokensOf } from '../../domain/session/context-parts.ts';
+import { deriveContext } from '../../domain/session/derive-context.ts';
 import type { ContextWindow, LeftOut } from '../../domain/session/derive-context.ts';
 import { recall, textOfBlock } from '../../domain/session/recall.ts';
-import { effectiveTranscript } from '../../domain/session/transcript.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
-import { blocksOf, turnsOf } from '../../domain/session/turns.ts';
 import type { Block, Turn } from '../../domain/session/turns.ts';
 import { cleanLine } from './output-text.ts';
 import { defineTool, failure, success, type Tool, type ToolContext } from './tool.ts';
@@ -30,7 +29,7 @@ function recallTool(): Tool {
     }),
     label: ({ query }) => query,
     run: async ({ query, limit }, context) => {
-      const { blocks } = await readBlocks(context);
+      const { blocks } = await readParts(context);
       // The step that asks holds all words of its own query.
       const found = recall(blocks.slice(0, -1), query, limit);
       if (found.length === 0) return success('(nothing in this session has these words)');
@@ -53,7 +52,7 @@ function browseTool(): Tool {
     }),
     label: ({ action, turn, row: seq }) => [action, turn ?? seq ?? ''].join(' ').trim(),
     run: async ({ action, turn: number, row: seq, offset }, context) => {
-      const { rows, turns } = await readBlocks(context);
+      const { rows, turns } = await readParts(context);
       if (action === 'list') {
         const listed = turns
           .slice(-mostLines)
@@ -91,21 +90,16 @@ function pinTool(): Tool {
       row: row.optional(),
     }),
     label: ({ action, turn, row: seq }) => [action, turn ?? seq ?? ''].join(' ').trim(),
-    run: async ({ action, turn: number, row: seq }, context) => {
-      const { rows, blocks, turns } = await readBlocks(context);
-      const pinned = pinnedBlocks(rows, blocks);
-      if (action === 'list') return success(pinned.map(stepLine).join('\n') || '(nothing is pinned)');
-      const turn = turns.find((known) => known.number === number);
-      const step = blocks.find((block) => seq !== undefined && block.rows.some((known) => known.seq === seq));
-      const range = turn ?? (step === undefined ? undefined : { fromSeq: step.seq, toSeq: step.seq });
+    run: async ({ action, turn, row: seq }, context) => {
+      const parts = await readParts(context);
+      if (action === 'list') return success(parts.pinned.map(stepLine).join('\n') || '(nothing is pinned)');
+      const range = rangeOf(parts, { turn, row: seq });
       if (range === undefined) return failure('there is no such turn or row; name one with turn or row');
       const { fromSeq, toSeq } = range;
       if (action === 'pin') {
-        const all = new Set([...pinned, ...blocks.filter((block) => block.seq >= fromSeq && block.seq <= toSeq)]);
-        const tokens = [...all].reduce((sum, block) => sum + blockTokens(block), 0);
-        const room = (await context.session.window()).contextTokens / 2;
-        if (tokens > room)
-          return failure(`with that ${count(tokens)} tokens would be pinned; at most ${count(room)} can be`);
+        const { tokens, mostTokens } = pinnedWith(parts, range, await context.session.window());
+        if (tokens > mostTokens)
+          return failure(`with that ${count(tokens)} tokens would be pinned; at most ${count(mostTokens)} can be`);
       }
       await context.session.append({ kind: 'pin', body: { fromSeq, toSeq, pinned: action === 'pin' } });
       return success(`${action === 'pin' ? 'pinned' : 'no longer pinned'}: rows ${fromSeq}–${toSeq}`);
@@ -144,10 +138,9 @@ function budgetTool(): Tool {
     input: z.object({}),
     label: () => '',
     run: async (_input, context) => {
-      const { rows, blocks, turns } = await readBlocks(context);
+      const { rows, blocks, turns, pinned } = await readParts(context);
       const [policy, window] = await Promise.all([context.session.policy(), context.session.window()]);
       const derived = deriveContext(rows, policy, window);
-      const pinned = pinnedBlocks(rows, blocks).reduce((sum, block) => sum + blockTokens(block), 0);
       const share =
         derived.budgetTokens === Infinity ? '' : ` (${Math.round((derived.tokens / derived.budgetTokens) * 100)} %)`;
       const leftOut =
@@ -155,7 +148,7 @@ function budgetTool(): Tool {
       return success(
         [
           windowLine(window, derived.budgetTokens),
-          `in use ${count(derived.tokens)} tokens${share}, estimated; pinned ${count(pinned)}`,
+          `in use ${count(derived.tokens)} tokens${share}, estimated; pinned ${count(tokensOf(pinned))}`,
           `policy ${policy.kind}; ${turns.length} turns, ${blocks.length} steps`,
           ...(leftOut.length === 0 ? ['nothing is left out'] : leftOut.slice(-mostLines)),
         ].join('\n'),
@@ -179,11 +172,11 @@ function summarizeTool(): Tool {
     run: async ({ start, end, target_tokens: targetTokens }, context) => {
       const refused = await refusedByPolicy(context);
       if (refused !== undefined) return refused;
-      const { blocks } = await readBlocks(context);
+      const { blocks } = await readParts(context);
       const range = blocks.slice(0, -1).filter((block) => block.seq >= start && block.seq <= end);
       const [first, last] = [range[0], range.at(-1)];
       if (first === undefined || last === undefined) return failure(`no earlier step begins in rows ${start}–${end}`);
-      const tokens = range.reduce((sum, block) => sum + blockTokens(block), 0);
+      const tokens = tokensOf(range);
       if (tokens < 2 * targetTokens)
         return failure(
           `these steps have ${count(tokens)} tokens; a summary of ${targetTokens} would not make them much shorter`,
@@ -197,10 +190,8 @@ function summarizeTool(): Tool {
   });
 }
 
-async function readBlocks({ session }: ToolContext) {
-  const rows = effectiveTranscript(await session.events());
-  const { blocks } = blocksOf(rows);
-  return { rows, blocks, turns: turnsOf(blocks) };
+async function readParts({ session }: ToolContext) {
+  return contextParts(await session.events());
 }
 
 async function refusedByPolicy({ session }: ToolContext) {
@@ -208,23 +199,12 @@ async function refusedByPolicy({ session }: ToolContext) {
   return policy.kind === 'off' ? failure('the context policy of this session is off: everything is sent') : undefined;
 }
 
-function pinnedBlocks(rows: readonly SessionEvent[], blocks: readonly Block[]): readonly Block[] {
-  const pins = rows.filter((known) => known.kind === 'pin');
-  return blocks.filter(
-    ({ seq }) => pins.findLast(({ body }) => seq >= body.fromSeq && seq <= body.toSeq)?.body.pinned === true,
-  );
-}
-
-function blockTokens(block: Block): number {
-  return block.rows.reduce((sum, known) => sum + rowTokens(known), 0);
-}
-
 function place(block: Block): string {
   return `turn ${block.turn}, row ${block.seq}:`;
 }
 
 function sizeOf(turn: Turn): string {
-  const tokens = turn.blocks.reduce((sum, block) => sum + blockTokens(block), 0);
+  const tokens = tokensOf(turn.blocks);
   return `rows ${turn.fromSeq}–${turn.toSeq}, ${turn.blocks.length} steps, ${count(tokens)} tokens`;
 }
 
@@ -237,7 +217,7 @@ function stepLine(block: Block): string {
   const [first, ...results] = block.rows;
   const failed = results.some((known) => known.kind === 'tool-result' && !known.body.ok) ? ', failed' : '';
   const who = first?.kind === 'user' ? 'user' : 'you';
-  return `rows ${block.seq}–${block.toSeq}  ${who}, ${count(blockTokens(block))} tokens${failed}: ${cleanLine(textOfBlock(block), 120)}`;
+  return `rows ${block.seq}–${block.toSeq}  ${who}, ${count(tokensOf([block]))} tokens${failed}: ${cleanLine(textOfBlock(block), 120)}`;
 }
 
 function textOfRow(known: SessionEvent): string {

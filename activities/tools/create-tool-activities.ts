@@ -11,10 +11,11 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 import type { NewRunEvent } from '../../domain/run/events.ts';
 import { changesNothing } from '../../domain/run/risk.ts';
-import { toolCallKey, workspaceId } from '../../domain/run/ids.ts';
+import { attemptId, toolCallKey, whoseStep, workspaceId } from '../../domain/run/ids.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
 import { mayCall } from '../../domain/session/agents.ts';
 import { mayRepeat, repeatsNotice, repeatsOf, repeatsToTell } from '../../domain/session/repetition.ts';
+import type { ToolDeeds } from '../../domain/session/turn-facts.ts';
 import type { NewSessionEvent, RequestedToolCall, SessionEvent } from '../../domain/session/transcript.ts';
 import { beginOnce } from '../effects/ledger.ts';
 import { startOutputLines } from '../model/output-lines.ts';
@@ -50,6 +51,7 @@ export interface ToolActivitiesDeps {
     | 'recordToolResult'
     | 'beginEffect'
     | 'getEffect'
+    | 'openToolCalls'
     | 'settleEffect'
   >;
   readonly git: Git;
@@ -67,6 +69,9 @@ export interface ToolActivitiesDeps {
 /** A quick tool's start is written together with its end; one that takes longer is announced after this time. */
 const announceAfterMs = 40;
 const outputLineIntervalMs = 250;
+/** Of an event. */
+const mostFiles = 50;
+const mostPathCharacters = 300;
 /** Rows at the end of a transcript that hold a step's calls and results in all but the strangest cases. */
 const usualTail = 64;
 
@@ -115,8 +120,9 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       const call = await findCall(input);
       if (call.kind === 'recorded') return { ok: call.ok, durationMs: 0, repeats: await tellRepeats(input, call.rows) };
       const { risk, label } = registry.describe(call.request.name, call.request.args);
-      if (!mayCall(input, { ...call.request, risk })) return await refuse(input, call.request);
-      const work = () => runCall(input, { request: call.request, risk, label });
+      const isAllowed = mayCall(input, { ...call.request, risk });
+      const work = async () =>
+        isAllowed ? await runCall(input, { request: call.request, risk, label }) : await refuse(input, call.request);
       const result = await (changesNothing(risk) ? work() : inTurn(workspaceId(input.runId, input.storyId), work));
       return { ...result, repeats: await tellRepeats(input, call.rows) };
     },
@@ -124,13 +130,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     async denyToolCall(input) {
       const call = await findCall(input);
       if (call.kind === 'recorded') return;
-      const { runId, storyId, attempt, step } = input;
-      const key = toolCallKey(input.sessionId, step, input.callId);
-      const { label } = registry.describe(call.request.name, call.request.args);
-      const output = `error: not run: it was denied (${input.reason}). Do without it.`;
-      await store.appendSessionEvents(input.sessionId, [resultEvent(key, call.request, { ok: false, output })]);
-      const ended = { step, tool: cleanLine(call.request.name, 100), label, ok: false, durationMs: 0 };
-      await store.appendRunEvents(runId, [{ key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body: ended }]);
+      await tellNotRun(input, call.request, `it was denied (${input.reason}). Do without it.`);
     },
 
     async recoverToolCall(input) {
@@ -151,7 +151,7 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
           kind: 'tool-interrupted',
           storyId,
           attempt,
-          body: { step, tool, rerun },
+          body: { ...whoseStep(input.sessionId), step, tool, rerun },
         };
         if (rerun) {
           await store.appendRunEvents(runId, [event]);
@@ -160,10 +160,12 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
         }
         await store.recordToolResult({
           sessionId: input.sessionId,
-          sessionEvent: resultEvent(key, call.request, {
-            ok: false,
-            output: isUndone ? interruptedOutput : interruptedInPlace,
-          }),
+          sessionEvent: resultEvent(
+            key,
+            call.request,
+            { ok: false, output: isUndone ? interruptedOutput : interruptedInPlace },
+            { files: [], commands: [] },
+          ),
           workspaceId: workspace.workspaceId,
           checkpoint: null,
           runId,
@@ -175,16 +177,30 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     },
   } satisfies ToolActivities;
 
-  async function refuse(input: ToolCallInput, request: RequestedToolCall): Promise<ToolCallResult> {
+  async function refuse(
+    input: ToolCallInput,
+    request: RequestedToolCall,
+  ): Promise<Pick<ToolCallResult, 'ok' | 'durationMs'>> {
     const name = cleanLine(request.name, 100);
     const why =
       input.tools !== undefined && !mayCall({ tools: input.tools }, { ...request, risk: 'read' })
         ? `this agent has these tools: ${input.tools.join(', ')}`
-        : `${name} changes things, and this agent only reads`;
+        : input.isPlanning === true
+          ? `${name} would change something, and this is plan mode. Go on planning without it; plan_exit asks whether the plan is to be carried out`
+          : `${name} changes things, and this agent only reads`;
+    await tellNotRun(input, request, why);
+    return { ok: false, durationMs: 0 };
+  }
+
+  async function tellNotRun(input: ToolCallInput, request: RequestedToolCall, why: string): Promise<void> {
+    const { runId, storyId, attempt, step } = input;
+    const key = toolCallKey(input.sessionId, step, input.callId);
+    const { label } = registry.describe(request.name, request.args);
     const output = `error: not run: ${why}`;
-    const key = toolCallKey(input.sessionId, input.step, input.callId);
     await store.appendSessionEvents(input.sessionId, [resultEvent(key, request, { ok: false, output })]);
-    return { ok: false, durationMs: 0, repeats: 0 };
+    const tool = cleanLine(request.name, 100);
+    const ended = { ...whoseStep(input.sessionId), step, tool, label, ok: false, durationMs: 0 };
+    await store.appendRunEvents(runId, [{ key: `${key}:end`, kind: 'tool-ended', storyId, attempt, body: ended }]);
   }
 
   async function workspaceOf(input: AttemptRef): Promise<WorkspaceRecord> {
@@ -242,28 +258,39 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     const workspace = await workspaceOf(input);
     const key = toolCallKey(input.sessionId, step, input.callId);
     const frame = { storyId, attempt } as const;
+    const who = whoseStep(input.sessionId);
     const started: NewRunEvent = {
       key: `${key}:start`,
       kind: 'step-started',
       ...frame,
-      body: { step, label: call.label },
+      body: { ...who, step, label: call.label },
     };
-    if (!changesNothing(call.risk)) await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
+    if (!changesNothing(call.risk)) {
+      // Of this call nothing is undone: that it was begun is for its recovery.
+      await undoLostCalls(input, workspace, { except: key });
+      await beginOnce(store, { key, runId, storyId, kind: 'tool-call' });
+    }
     const announcement = announceLater(() => store.appendRunEvents(runId, [started]));
     const lines = startOutputLines({
       intervalMs: outputLineIntervalMs,
       append: async (line, number) => {
         await announcement.now();
-        const output = { key: `${key}:out:${number}`, kind: 'step-output', ...frame, body: { step, line } } as const;
-        await store.appendRunEvents(runId, [output]);
+        const body = { ...who, step, line };
+        await store.appendRunEvents(runId, [{ key: `${key}:out:${number}`, kind: 'step-output', ...frame, body }]);
       },
     });
     const startedMs = performance.now();
     let outcome: ToolOutcome;
     try {
       const session = openToolSession(sessions, input);
-      const context = await toolContext(workspace, { session, signal, onLine: (line) => lines.add(`${line}\n`) });
+      const onLine = (line: string) => lines.add(`${line}\n`);
+      const context = await toolContext(workspace, { session, signal, rules: input, onLine });
       outcome = await registry.call(call.request.name, call.request.args, context);
+    } catch (error) {
+      // An agent that was interrupted: others work on in the same files, and nobody recovers its call.
+      if (signal.aborted && who.agent !== undefined && !changesNothing(call.risk))
+        await undoLostCalls(input, workspace).catch(() => undefined);
+      throw error;
     } finally {
       await lines.end();
       await announcement.end();
@@ -274,12 +301,21 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
       ? await untilStored(() => createCheckpoint(git, workspace), signal)
       : workspace.checkpoint;
     const tool = cleanLine(call.request.name, 100);
-    const ended = { step, tool, label: call.label, ok: outcome.ok, durationMs };
+    const files = changedPaths(outcome);
+    const ended = {
+      ...who,
+      step,
+      tool,
+      label: call.label,
+      ok: outcome.ok,
+      durationMs,
+      ...(files.length === 0 ? {} : { files }),
+    };
     await untilStored(
       () =>
         store.recordToolResult({
           sessionId: input.sessionId,
-          sessionEvent: resultEvent(key, call.request, outcome),
+          sessionEvent: resultEvent(key, call.request, outcome, deedsOf(call.risk, outcome)),
           workspaceId: workspace.workspaceId,
           checkpoint: checkpoint === workspace.checkpoint ? null : checkpoint,
           runId,
@@ -291,9 +327,26 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
     return { ok: outcome.ok, durationMs };
   }
 
+  /**
+   * Where several agents work in one worktree, one of them can come here before the lost call of another is recovered. What that call left
+   * is undone first: else it would be in the next checkpoint, and a recovery could not tell it from recorded work any more.
+   */
+  async function undoLostCalls(
+    input: AttemptRef,
+    workspace: WorkspaceRecord,
+    { except }: { readonly except?: string } = {},
+  ): Promise<void> {
+    if (workspace.kind !== 'worktree') return;
+    const ofAttempt = `${attemptId(input.runId, input.storyId, input.attempt)}:`;
+    const lost = (await store.openToolCalls(input)).filter((key) => key.startsWith(ofAttempt) && key !== except);
+    if (lost.length === 0) return;
+    await restoreCheckpoint(git, workspace);
+    for (const key of lost) await store.settleEffect(key, { state: 'interrupted' });
+  }
+
   async function toolContext(
     workspace: WorkspaceRecord,
-    given: Pick<ToolContext, 'session' | 'signal' | 'onLine'>,
+    given: Pick<ToolContext, 'session' | 'signal' | 'rules' | 'onLine'>,
   ): Promise<ToolContext> {
     if (workspace.kind === 'folder') {
       return {
@@ -327,12 +380,23 @@ export function createToolActivities(deps: ToolActivitiesDeps) {
   }
 }
 
-function resultEvent(key: string, request: RequestedToolCall, outcome: ToolOutcome): NewSessionEvent {
+function changedPaths({ changedFiles = [] }: ToolOutcome): string[] {
+  return [...new Set(changedFiles.map(({ relative }) => cleanLine(relative, mostPathCharacters)))].slice(0, mostFiles);
+}
+
+/** Undefined where it could change nothing. */
+function deedsOf(risk: ToolRisk, { changedFiles = [], commands = [] }: ToolOutcome): ToolDeeds | undefined {
+  if (changesNothing(risk)) return undefined;
+  return { files: changedFiles.map(({ relative, change }) => ({ path: relative, change })), commands: [...commands] };
+}
+
+function resultEvent(key: string, request: RequestedToolCall, outcome: ToolOutcome, did?: ToolDeeds): NewSessionEvent {
   const output = limitText(plainText(outcome.output), {
     maxCharacters: maxOutputCharacters,
     advice: 'ask for less at once',
   });
-  return { key, kind: 'tool-result', body: { callId: request.id, tool: request.name, ok: outcome.ok, output } };
+  const body = { callId: request.id, tool: request.name, ok: outcome.ok, output };
+  return { key, kind: 'tool-result', body: did === undefined ? body : { ...body, did } };
 }
 
 /** Runs once: after a moment, or when asked to. Never throws: what it announces is recorded again at the end. */

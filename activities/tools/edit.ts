@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { changesDiff } from './change-diff.ts';
 import { planEdits, type Edit } from './edit-files.ts';
-import { applyChanges } from './file-changes.ts';
+import { applyChanges, changedFilesOf } from './file-changes.ts';
 import { changed, defineTool, failure, success, type Tool, type ToolContext, type ToolOutcome } from './tool.ts';
 
 const edit = {
@@ -58,8 +58,5 @@ async function runEdits(edits: readonly Edit[], preview: boolean, context: ToolC
     return success([`preview, nothing was changed${notes.map((note) => `\n${note}`).join('')}`, diff].join('\n'));
   }
   await applyChanges(planned.changes);
-  return changed(
-    planned.reports.join('\n'),
-    planned.changes.map(({ file }) => file),
-  );
+  return changed(planned.reports.join('\n'), changedFilesOf(planned.changes));
 }

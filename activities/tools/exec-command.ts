@@ -35,7 +35,7 @@ export function createExecCommandTool(processes: LongLivedProcesses): Tool {
       const env = { ...worktreeEnvironment(workspace.root), ...plainOutput };
       const id = await processes.start(workspaceId, { command: cmd, cwd: folder.absolute, env });
       if (id === undefined) return failure('too many processes run on this host; end some with write_stdin, or wait');
-      return lookAt(processes, id, { waitMs: yield_time_ms }, max_output_tokens, context);
+      return lookAt(processes, id, { waitMs: yield_time_ms }, { maxTokens: max_output_tokens, command: cmd }, context);
     },
   });
 }
@@ -63,7 +63,7 @@ export function createWriteStdinTool(processes: LongLivedProcesses): Tool {
         return isEnded ? success(`session ${session_id} was ended`) : unknownSession(processes, session_id, context);
       }
       const how = { input: chars, closeInput: close_stdin, waitMs: yield_time_ms };
-      return lookAt(processes, session_id, how, max_output_tokens, context);
+      return lookAt(processes, session_id, how, { maxTokens: max_output_tokens }, context);
     },
   });
 }
@@ -72,14 +72,18 @@ async function lookAt(
   processes: LongLivedProcesses,
   id: number,
   how: { readonly input?: string; readonly closeInput?: boolean; readonly waitMs: number },
-  maxTokens: number,
+  { maxTokens, command }: { readonly maxTokens: number; readonly command?: string },
   context: ToolContext,
 ): Promise<ToolOutcome> {
   const onOutput = (text: string) => {
     for (const line of text.split('\n')) if (line.trim() !== '') context.onLine(line);
   };
   const state = await processes.look(context.workspaceId, id, { ...how, onOutput, signal: context.signal });
-  return state === undefined ? unknownSession(processes, id, context) : outcomeOf(id, state, maxTokens);
+  if (state === undefined) return unknownSession(processes, id, context);
+  const outcome = outcomeOf(id, state, maxTokens);
+  // One that ends later has ended apart from the call that began it.
+  if (command === undefined || state.end === undefined) return outcome;
+  return { ...outcome, commands: [{ command, exitCode: state.end.exitCode }] };
 }
 
 function outcomeOf(id: number, { output, omittedBytes, end }: LongLivedState, maxTokens: number): ToolOutcome {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { CodetetherError } from '../../domain/errors.ts';
 import { isBinary, maxWholeFileBytes, openForReading } from './text-file.ts';
-import type { ToolContext } from './tool.ts';
+import type { ChangedFile, ToolContext } from './tool.ts';
 import { resolveWorkspacePath, type WorkspacePath } from './workspace-path.ts';
 
 /** What becomes of one file; content null: it goes. */
@@ -12,6 +12,16 @@ export interface FileChange {
   readonly content: Buffer | null;
   /** Default: the mode that the file has. */
   readonly mode?: number | undefined;
+  /** It is not there yet. */
+  readonly isNew?: true;
+}
+
+/** As tools report it. */
+export function changedFilesOf(changes: readonly FileChange[]): readonly ChangedFile[] {
+  return changes.map(({ file, content, isNew }) => ({
+    ...file,
+    change: content === null ? 'deleted' : isNew === true ? 'added' : 'changed',
+  }));
 }
 
 export type ReadFile =
@@ -130,7 +140,8 @@ async function modeOf(path: string): Promise<number | undefined> {
  * crash in the middle they could not be put back.
  */
 export async function ignoredFiles(context: ToolContext, files: readonly WorkspacePath[]): Promise<readonly string[]> {
-  if (files.length < 2) return [];
+  // A person's own folder has no checkpoints, and need not be in a repository.
+  if (files.length < 2 || context.branch === null) return [];
   const input = files.map((file) => `${file.relative}\0`).join('');
   const { stdout } = await context.git(['check-ignore', '-z', '--stdin'], { input, accept: [1] });
   return stdout.split('\0').filter((path) => path !== '');

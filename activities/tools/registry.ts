@@ -1,15 +1,18 @@
 import type { ToolRisk } from '../../domain/contracts/activities.ts';
 import type { MemoryStore } from '../../domain/contracts/store.ts';
+import { listTools } from '../../domain/session/listed-tools.ts';
 import type { ToolProfile } from '../../domain/session/tool-settings.ts';
 import { nearest } from '../../domain/text/nearest.ts';
 import type { ToolCatalogue } from '../model/provider-call.ts';
 import type { LanguageServers } from '../lsp/language-servers.ts';
+import type { McpServers } from '../mcp/mcp-servers.ts';
 import type { GuardedFetch } from '../network/guarded-fetch.ts';
 import type { WebSearch } from '../network/web-search.ts';
 import type { LongLivedProcesses } from '../process/long-lived.ts';
 import { createAgentTool } from './agent.ts';
 import { createApplyPatchTool } from './apply-patch.ts';
 import { createBashTool } from './bash.ts';
+import { createBesideAgentTools } from './beside-agents.ts';
 import { createContextTools } from './context-tools.ts';
 import { createBatchTool } from './batch.ts';
 import { createDiffTool } from './diff.ts';
@@ -22,10 +25,17 @@ import { createCodeSearchTool, createGrepTool } from './grep.ts';
 import { createHeadTailTool } from './headtail.ts';
 import { createGoalTools } from './goal.ts';
 import { createListTool } from './list.ts';
+import { createListToolsTool } from './list-tools.ts';
 import { createLspTool, errorsAfterEdit } from './lsp.ts';
+import { createMcpTool } from './mcp.ts';
 import { createMemoryTool } from './memory.ts';
 import { cleanLine } from './output-text.ts';
+import { createPlanTools } from './plan.ts';
+import { createPrdTool } from './prd.ts';
+import { createQuestionTool } from './question.ts';
+import { createRalphTool } from './ralph.ts';
 import { createReadTool } from './read.ts';
+import type { RunMeans } from './run-means.ts';
 import { createSkillTool } from './skill.ts';
 import { createTodoReadTool } from './todoread.ts';
 import { createTodoWriteTool } from './todowrite.ts';
@@ -78,6 +88,7 @@ const leanTools: ReadonlySet<string> = new Set([
   'skill',
   'session_recall',
   'context_browse',
+  listTools,
 ]);
 
 /** Names that other agents have for the same tools. */
@@ -85,8 +96,12 @@ const aliases: Readonly<Record<string, string>> = {
   patch: 'apply_patch',
   file_info: 'fileinfo',
   head_tail: 'headtail',
+  mcp_bridge: 'mcp',
   todo_read: 'todoread',
   todo_write: 'todowrite',
+  send_input: 'send_message',
+  resume_agent: 'followup_task',
+  close_agent: 'interrupt_agent',
 };
 
 /** The tools that need nothing but the workspace, in the order in which they are told. */
@@ -111,6 +126,9 @@ function workspaceTools(): readonly Tool[] {
     createTodoReadTool(),
     createSkillTool(),
     createAgentTool(),
+    ...createBesideAgentTools(),
+    createQuestionTool(),
+    ...createPlanTools(),
     ...createGoalTools(),
     ...createContextTools(),
   ];
@@ -128,9 +146,11 @@ export interface ToolMeans {
   readonly memories?: MemoryStore | undefined;
   readonly languageServers?: LanguageServers | undefined;
   readonly web?: WebMeans | undefined;
+  readonly mcp?: McpServers | undefined;
+  readonly runs?: RunMeans | undefined;
 }
 
-function toolsOf({ processes, memories, languageServers, web }: ToolMeans): readonly Tool[] {
+function toolsOf({ processes, memories, languageServers, web, mcp, runs }: ToolMeans): readonly Tool[] {
   return [
     ...workspaceTools(),
     ...(processes === undefined ? [] : [createExecCommandTool(processes), createWriteStdinTool(processes)]),
@@ -138,6 +158,8 @@ function toolsOf({ processes, memories, languageServers, web }: ToolMeans): read
     ...(languageServers === undefined ? [] : [createLspTool(languageServers)]),
     ...(web === undefined ? [] : [createWebFetchTool(web)]),
     ...(web?.search === undefined ? [] : [createWebSearchTool({ search: web.search, access: web.access })]),
+    ...(mcp === undefined ? [] : [createMcpTool(mcp)]),
+    ...(runs === undefined ? [] : [createPrdTool(runs), createRalphTool(runs)]),
   ];
 }
 
@@ -148,29 +170,44 @@ export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
   const registry: ToolRegistry = {
     definitions: (profile) =>
       [...byName.values()]
-        .filter(({ name }) => profile === 'full' || leanTools.has(name))
+        .filter(({ name }) => (profile === 'full' ? name !== listTools : leanTools.has(name)))
         .map(({ name, description, inputSchema, risk }) => ({ name, description, inputSchema, risk })),
     call: async (name, rawArguments, context) => {
       const tool = find(name);
       if (tool === undefined) return unknownTool(name, [...byName.keys()]);
-      const { ok, output, changedFiles = [] } = await tool.call(rawArguments, context);
+      const outcome = await tool.call(rawArguments, context);
+      const { changedFiles = [] } = outcome;
       const { languageServers } = means;
-      if (languageServers === undefined || changedFiles.length === 0) return { ok, output };
-      return { ok, output: `${output}${await errorsAfterEdit(languageServers, changedFiles, context)}` };
+      // A batch holds what its calls were told.
+      if (languageServers === undefined || changedFiles.length === 0 || tool === batch) return outcome;
+      return {
+        ...outcome,
+        output: `${outcome.output}${await errorsAfterEdit(languageServers, changedFiles, context)}`,
+      };
     },
     describe: (name, rawArguments) =>
       find(name)?.describe(rawArguments) ?? { risk: 'read', label: cleanLine(`${name} (no such tool)`, 100) },
   };
-  const batch = createBatchTool(registry);
+  const batch = createBatchTool({
+    describe: registry.describe,
+    call: async (name, rawArguments, context) =>
+      find(name)?.isAlone === true
+        ? failure(`${name} is a call of its own, not one of a batch`)
+        : await registry.call(name, rawArguments, context),
+  });
   byName.set(batch.name, batch);
+  const all = () => registry.definitions('full');
+  byName.set(listTools, createListToolsTool({ all, find: (name) => find(name)?.name }));
   return registry;
 }
 
 /** What the model activity has to know of the tools. @param profile absent: `lean` for stories, `full` for sessions */
 export function toolCatalogue(registry: ToolRegistry, profile: ToolProfile | undefined): ToolCatalogue {
   return {
-    definitions: registry.definitions(profile ?? 'lean'),
+    // A run starts no runs; an agent that finds it all the same is refused.
+    definitions: registry.definitions(profile ?? 'lean').filter(({ name }) => name !== 'ralph'),
     sessionDefinitions: registry.definitions(profile ?? 'full'),
+    allDefinitions: registry.definitions('full'),
     describe: registry.describe,
   };
 }

@@ -1,16 +1,12 @@
 import type { ToolCallInput } from '../../domain/contracts/activities.ts';
 import type { Store } from '../../domain/contracts/store.ts';
-import type { OwnPrices } from '../../domain/model/prices.ts';
-import { parseModelReference } from '../../domain/model/reference.ts';
-import { estimateTokens } from '../../domain/model/tokens.ts';
-import { answerTokensWithin, windowTokens } from '../../domain/model/windows.ts';
 import { toolCallKey } from '../../domain/run/ids.ts';
 import { defaultContextPolicy } from '../../domain/session/context-policy.ts';
 import type { ContextPolicy } from '../../domain/session/context-policy.ts';
 import type { ContextWindow } from '../../domain/session/derive-context.ts';
 import type { NewSessionEvent, SessionEvent } from '../../domain/session/transcript.ts';
-import { defaultAnswerTokens, outputTokensWithThinking } from '../model/reasoning.ts';
-import type { ScriptReader } from '../model/script-file.ts';
+import { readWindow } from '../model/context-window.ts';
+import type { WindowMeans } from '../model/context-window.ts';
 
 /** The session that a tool was called in; there is no way to another one. */
 export interface ToolSession {
@@ -20,6 +16,8 @@ export interface ToolSession {
   /** Twice by one call: appended once for each kind. */
   readonly append: (row: RowOf<NewSessionEvent>) => Promise<void>;
   readonly policy: () => Promise<ContextPolicy>;
+  /** `provider/model[:effort]`. */
+  readonly model: () => Promise<string>;
   /** Of the session's model; an unlimited one where the model has none. */
   readonly window: () => Promise<ContextWindow>;
 }
@@ -28,16 +26,12 @@ type RowOf<Row> = Row extends { readonly kind: infer Kind; readonly body: infer 
   ? { readonly kind: Kind; readonly body: Body }
   : never;
 
-export interface ToolSessionDeps {
+export interface ToolSessionDeps extends WindowMeans {
   readonly store: Pick<Store, 'readSession' | 'appendSessionEvents' | 'getSession' | 'getRun'>;
-  readonly ownPrices: () => Promise<OwnPrices>;
-  readonly scripts: ScriptReader;
-  /** Of the tools' definitions, as they are sent. */
-  readonly toolBytes: number;
 }
 
 export function openToolSession(
-  { store, ownPrices, scripts, toolBytes }: ToolSessionDeps,
+  { store, ...means }: ToolSessionDeps,
   { runId, sessionId, step, callId }: ToolCallInput,
 ): ToolSession {
   const model = async (): Promise<string> => {
@@ -46,6 +40,7 @@ export function openToolSession(
   };
   return {
     id: sessionId,
+    model,
     events: () => store.readSession(sessionId),
     append: async ({ kind, body }) => {
       const key = `${toolCallKey(sessionId, step, callId)}:${kind}`;
@@ -53,19 +48,6 @@ export function openToolSession(
       await store.appendSessionEvents(sessionId, [{ key, kind, body } as NewSessionEvent]);
     },
     policy: async () => (await store.getSession(sessionId))?.policy ?? defaultContextPolicy,
-    window: async () => {
-      const reference = parseModelReference(await model());
-      if (reference === null) return { model: '', contextTokens: Infinity, reservedTokens: 0 };
-      const name = `${reference.provider}/${reference.model}`;
-      if (reference.provider === 'scripted') {
-        // A script that cannot be read is the next model call's failure, not this tool's.
-        const script = await scripts.read(reference.model).catch(() => undefined);
-        const contextTokens = script?.contextTokens ?? Infinity;
-        return { model: name, contextTokens, reservedTokens: 0 };
-      }
-      const contextTokens = windowTokens(reference, await ownPrices());
-      const answerTokens = answerTokensWithin(contextTokens, outputTokensWithThinking(reference, defaultAnswerTokens));
-      return { model: name, contextTokens, reservedTokens: answerTokens + estimateTokens(toolBytes) };
-    },
+    window: async () => await readWindow(await model(), means),
   };
 }

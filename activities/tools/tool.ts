@@ -1,7 +1,10 @@
 import { z } from 'zod';
-import type { SpawnedAgent, ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
+import type { CallThatAsks, SpawnedAgent, ToolCallRef, ToolRisk } from '../../domain/contracts/activities.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import type { AgentRequest } from '../../domain/session/agent-requests.ts';
+import type { AgentRules } from '../../domain/session/agents.ts';
 import type { Skill } from '../../domain/session/extensions.ts';
+import type { EndedCommand, FileChange } from '../../domain/session/turn-facts.ts';
 import type { RunCommand } from '../process/run-command.ts';
 import type { GitAnswer, GitCall } from '../workspace/git.ts';
 import { cleanLine } from './output-text.ts';
@@ -27,6 +30,8 @@ export interface ToolContext {
   readonly onLine: (line: string) => void;
   /** Those of the user, and of the project where it is trusted. */
   readonly skills?: () => Promise<readonly Skill[]>;
+  /** What the caller may use; default: everything. */
+  readonly rules?: AgentRules;
 }
 
 /** What the model reads. A failure of the tool is an outcome; only broken machinery is an exception. */
@@ -34,8 +39,12 @@ export interface ToolOutcome {
   readonly ok: boolean;
   readonly output: string;
   /** Files that it has written or removed, where it says so. */
-  readonly changedFiles?: readonly WorkspacePath[];
+  readonly changedFiles?: readonly ChangedFile[];
+  /** Commands that it has run to their ends. */
+  readonly commands?: readonly EndedCommand[];
 }
+
+export type ChangedFile = WorkspacePath & Pick<FileChange, 'change'>;
 
 export type ToolInputSchema = Readonly<Record<string, unknown>>;
 
@@ -52,6 +61,8 @@ export interface Tool {
    * whether a person is to be asked. Never throws.
    */
   readonly describe: (rawArguments: unknown) => ToolCallDescription;
+  /** It is refused in a batch. */
+  readonly isAlone: boolean;
   /**
    * Malformed arguments, refused paths and missing files are outcomes with `ok: false`. Throws the signal's reason when
    * aborted, `disk-full`, and what is a defect of ours.
@@ -59,7 +70,7 @@ export interface Tool {
   readonly call: (rawArguments: unknown, context: ToolContext) => Promise<ToolOutcome>;
 }
 
-export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns'>;
+export type ToolCallDescription = Pick<ToolCallRef, 'risk' | 'label' | 'ask' | 'spawns' | 'beside' | 'asks'>;
 
 export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly name: string;
@@ -70,6 +81,12 @@ export interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly ask?: (input: z.output<z.ZodObject<Shape>>) => ToolCallRef['ask'];
   /** Default: a host runs it. */
   readonly spawns?: (input: z.output<z.ZodObject<Shape>>) => SpawnedAgent;
+  /** Default: it is about no agents. */
+  readonly beside?: (input: z.output<z.ZodObject<Shape>>) => AgentRequest;
+  /** Default: a host runs it. */
+  readonly asks?: CallThatAsks;
+  /** Default: it may be called in a batch. */
+  readonly isAlone?: boolean;
   readonly description: string;
   readonly input: z.ZodObject<Shape>;
   /** What follows the tool's name in its label. */
@@ -78,7 +95,7 @@ export interface ToolDeclaration<Shape extends z.ZodRawShape> {
 }
 
 export const success = (output: string): ToolOutcome => ({ ok: true, output });
-export const changed = (output: string, changedFiles: readonly WorkspacePath[]): ToolOutcome => ({
+export const changed = (output: string, changedFiles: readonly ChangedFile[]): ToolOutcome => ({
   ok: true,
   output,
   changedFiles,
@@ -94,6 +111,7 @@ export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclara
     risk,
     description,
     inputSchema: jsonSchema(input),
+    isAlone: declaration.isAlone ?? false,
     describe: (rawArguments) => {
       const read = readArguments(input, rawArguments);
       if (!read.ok) return { risk, label: name };
@@ -103,6 +121,8 @@ export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclara
         label: cleanLine(`${name} ${declaration.label(read.value)}`, maxLabelLength),
         ...(ask === undefined ? {} : { ask }),
         ...(declaration.spawns === undefined ? {} : { spawns: declaration.spawns(read.value) }),
+        ...(declaration.beside === undefined ? {} : { beside: declaration.beside(read.value) }),
+        ...(declaration.asks === undefined ? {} : { asks: declaration.asks }),
       };
     },
     call: async (rawArguments, context) => {
@@ -120,7 +140,8 @@ type ReadArguments<Value> =
   | { readonly ok: true; readonly value: Value; readonly ignored: readonly string[] }
   | { readonly ok: false; readonly problem: string };
 
-function readArguments<Shape extends z.ZodRawShape>(
+/** What a model has sent, as a tool reads it: an object or the text of one, without what is null. */
+export function readArguments<Shape extends z.ZodRawShape>(
   input: z.ZodObject<Shape>,
   rawArguments: unknown,
 ): ReadArguments<z.output<z.ZodObject<Shape>>> {

@@ -26,7 +26,9 @@ export function createWriteTool(): Tool {
       await mkdir(dirname(file.absolute), { recursive: true });
       await writeFileAtomically(file.absolute, after);
       const size = `${countLines(content)} lines, ${after.length} bytes`;
-      return changed(`${before === 'missing' ? 'created' : 'replaced'} ${file.relative} (${size})`, [file]);
+      return changed(`${before === 'missing' ? 'created' : 'replaced'} ${file.relative} (${size})`, [
+        { ...file, change: before === 'missing' ? 'added' : 'changed' },
+      ]);
     },
   });
 }

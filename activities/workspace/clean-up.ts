@@ -1,12 +1,19 @@
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { CleanUpResult, HousekeepingActivities, Leftover } from '../../domain/contracts/activities.ts';
+import type {
+  CleanUpResult,
+  CleanUpWhat,
+  HousekeepingActivities,
+  Leftover,
+} from '../../domain/contracts/activities.ts';
 import type { RunRecord, RunStore, WorkspaceRecord, WorkspaceStore } from '../../domain/contracts/store.ts';
 import { asCodetetherError } from '../../domain/errors.ts';
 import { isActive } from '../../domain/run/status.ts';
+import { findBuildFolders } from './build-folders.ts';
 import { findCheckout } from './checkouts.ts';
 import { removeEmptyFolders, removeWorktree } from './create-worktree.ts';
 import { checkpointRef, integrationFolder, runFolder, runName, worktreesFolder } from './names.ts';
+import { removeFolder } from './remove-folder.ts';
 import type { Repositories, Repository } from './repository.ts';
 import { branchRef } from './run-branch.ts';
 
@@ -30,10 +37,15 @@ const integrationInUseMs = 3 * 60 * 60_000;
  * takes, so that nothing is removed of one that begins meanwhile.
  */
 export function createHousekeepingActivities(deps: HousekeepingDeps) {
-  return { cleanUp: ({ apply }) => cleanUp(deps, apply) } satisfies HousekeepingActivities;
+  return { cleanUp: (input) => cleanUp(deps, input) } satisfies HousekeepingActivities;
 }
 
-async function cleanUp(deps: HousekeepingDeps, apply: boolean): Promise<CleanUpResult> {
+interface Asked {
+  readonly apply: boolean;
+  readonly what?: CleanUpWhat;
+}
+
+async function cleanUp(deps: HousekeepingDeps, asked: Asked): Promise<CleanUpResult> {
   const runs = (await deps.store.listRuns({ limit: mostRuns })).filter(
     // A shared run may have been worked on here, in a clone.
     (run) => run.hostId === deps.hostId || run.options.remote !== undefined,
@@ -43,13 +55,15 @@ async function cleanUp(deps: HousekeepingDeps, apply: boolean): Promise<CleanUpR
     const repository = await deps.repositories.open(repoPath).catch(() => undefined);
     // A repository that was deleted took everything with it.
     if (repository === undefined) continue;
-    const places = await findPlaces(deps, repository, here);
+    const all = await findPlaces(deps, repository, here);
+    const places = asked.what === undefined ? all : all.filter((place) => 'folder' in place);
     for (const run of here) {
       const ofRun = places.filter((place) => place.run === runName(run.runId));
       entries.push(
-        ...(await deps.store.exclusively(`start:${run.runId}`, () => tidy(deps, { repository, run, ofRun, apply }))),
+        ...(await deps.store.exclusively(`start:${run.runId}`, () => tidy(deps, { repository, run, ofRun, ...asked }))),
       );
     }
+    if (asked.what === 'artifacts') continue;
     const known = new Set(here.map((run) => runName(run.runId)));
     const foreign = places.filter((place) => !known.has(place.run));
     entries.push(...foreign.map((place) => ({ ...shown(place), state: 'unknown' as const })));
@@ -95,16 +109,16 @@ async function tidy(
     readonly repository: Repository;
     readonly run: RunRecord;
     readonly ofRun: readonly Place[];
-    readonly apply: boolean;
-  },
+  } & Asked,
 ): Promise<readonly Leftover[]> {
-  const { repository, run, ofRun, apply } = found;
+  const { repository, run, ofRun, apply, what } = found;
   const [current, stories, rows] = await Promise.all([
     deps.store.getRun(run.runId),
     deps.store.getStories(run.runId),
     deps.store.listWorkspaces({ hostId: deps.hostId, runId: run.runId }),
   ]);
   if (current === undefined || isActive(current.status)) return [];
+  if (what === 'artifacts') return await tidyBuildFolders(deps, found);
   // The next execution goes on in the worktrees of the PRD's stories that have not passed.
   const open = new Set(stories.filter(({ status }) => status !== 'passed').map(({ story }) => story.id));
   const kept = rows.filter((row) => open.has(row.storyId));
@@ -117,8 +131,27 @@ async function tidy(
     else entries.push({ ...entry, ...(await remove(deps, repository, place)) });
   }
   if (apply) {
+    // A branch that stays needs no row: it is looked for by its name.
     for (const row of rows) if (!open.has(row.storyId)) await deps.store.deleteWorkspace(row.workspaceId);
     await removeEmptyFolders(runFolder(run), run.repoPath);
+  }
+  return entries;
+}
+
+/** Of all worktrees of the run, also of those that are kept: what a build wrote, a build writes again. */
+async function tidyBuildFolders(
+  { repositories }: HousekeepingDeps,
+  { run, ofRun, apply }: { readonly run: RunRecord; readonly ofRun: readonly Place[] } & Asked,
+): Promise<readonly Leftover[]> {
+  const entries: Leftover[] = [];
+  for (const place of ofRun) {
+    if (!('folder' in place)) continue;
+    // A worktree that git cannot read is left alone.
+    for (const folder of await findBuildFolders(repositories.git, place.folder).catch(() => [])) {
+      const entry = { runId: run.runId, path: folder, branch: null };
+      if (!apply) entries.push({ ...entry, state: 'left-over' });
+      else entries.push({ ...entry, ...(await removed(async () => await removeFolder(folder))) });
+    }
   }
   return entries;
 }
@@ -149,11 +182,18 @@ async function remove(
   repository: Repository,
   place: Place,
 ): Promise<Pick<Leftover, 'state' | 'error'>> {
+  return await removed(
+    async () =>
+      await repositories.exclusively(repository, async () => {
+        if ('folder' in place) await removeWorktree(repository, place.folder);
+        else await repositories.git(['update-ref', '-d', place.ref], { cwd: repository.top });
+      }),
+  );
+}
+
+async function removed(removal: () => Promise<void>): Promise<Pick<Leftover, 'state' | 'error'>> {
   try {
-    await repositories.exclusively(repository, async () => {
-      if ('folder' in place) await removeWorktree(repository, place.folder);
-      else await repositories.git(['update-ref', '-d', place.ref], { cwd: repository.top });
-    });
+    await removal();
     return { state: 'removed' };
   } catch (error) {
     return { state: 'failed', error: asCodetetherError(error).message.slice(0, 200) };

@@ -15,7 +15,7 @@ export function command(): Command {
   const chat = new Command('chat')
     .summary('talk with an agent, line by line')
     .description(
-      'A conversation with an agent that works in this folder, in place: a line is a message. What is typed while the agent works waits for its turn; a line that begins with ! is told to the agent at once. Off a terminal each line of stdin is a message.',
+      'A conversation with an agent that works in this folder, in place: a line is a message. What is typed while the agent works waits for its turn; a line that begins with ! is told to the agent at once. While the agent asks something, a line is the answer. Off a terminal each line of stdin is a message.',
     )
     .option(
       '-m, --model <provider/model>',

@@ -53,10 +53,14 @@ function showCommand(): Command {
       'Prints the transcript of a session: messages, tool calls with the beginning of their results, answers.',
     )
     .argument(...idArgument)
+    .option('--agent <name>', "of an agent that the session's has started: scout, scout/helper")
     .option('-v, --verbose', 'the system prompt and whole results too')
     .option('--json', 'session and transcript as one JSON object');
   return withHelpEnd(show, {
-    examples: [['codetether sessions show 3f2a', 'by the beginning of its id']],
+    examples: [
+      ['codetether sessions show 3f2a', 'by the beginning of its id'],
+      ['codetether sessions show 3f2a --agent scout', 'what its agent scout has done'],
+    ],
     exitCodes: shortExitCodes,
     more,
   }).action(async (id: string | undefined, options: ShowOptions) => {

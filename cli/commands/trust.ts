@@ -2,12 +2,12 @@ import { Command } from 'commander';
 import { withHelpEnd } from './ralph/options.ts';
 import type { TrustOptions } from './session/trust.ts';
 
-/** `codetether trust`: whether a project's own agents, commands, skills and hooks are obeyed. */
+/** `codetether trust`: whether a project's own agents, commands, skills, hooks and servers are obeyed. */
 export function command(): Command {
   const trust = new Command('trust')
-    .summary("let a project's own agents, commands, skills and hooks be obeyed")
+    .summary("let a project's own agents, commands, skills, hooks and servers be obeyed")
     .description(
-      'Shows what the project brings in .codetether, .claude and .agents, and trusts it as it is now: what is changed later is asked about again. AGENTS.md and its like need no trust: they are texts for the model.',
+      'Shows what the project brings in .codetether, .claude, .agents and .mcp.json, and trusts it as it is now: what is changed later is asked about again. AGENTS.md and its like need no trust: they are texts for the model.',
     )
     .argument('[folder]', 'of the project; default: this one')
     .option('--list', 'the projects that were answered for')

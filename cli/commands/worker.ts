@@ -14,6 +14,9 @@ export function command(): Command {
         '  CODETETHER_DATA_DIR=/var/lib/codetether codetether worker     another host, with clones and worktrees of its own\n' +
         '  CODETETHER_WORKER_SLOTS=4 codetether worker                   at most 4 tools and gates at a time\n' +
         '  CODETETHER_TOOL_PROFILE=full codetether worker                agents are told of all tools\n' +
+        '  CODETETHER_STEP_TIMEOUT_SECS=1800 codetether worker           a model call may take half an hour\n' +
+        '  CODETETHER_STREAM_IDLE_TIMEOUT_SECS=60 codetether worker      a silent provider is hung up on after a minute\n' +
+        '  CODETETHER_TEXT_TOOL_MODELS=openai-compatible/small codetether worker   it is told of its tools in the prompt\n' +
         '  CODETETHER_WEB_HOSTS=docs.python.org codetether worker        hosts that agents may ask without a question\n' +
         '\nSettings for the tools and the web: docs/tools.md.\n' +
         '\nExit codes: 0 ended, 1 error.\n\nMore: docs/hosts.md, codetether hosts',

@@ -155,10 +155,12 @@ export function waitingJson(board: Board): { readonly [key: string]: unknown } {
   return {
     ...finalJson(board),
     outcome: 'waiting-for-person',
-    approvals: board.approvals.map(({ id, storyId, question, defaultChoice, since, until }) => ({
+    approvals: board.approvals.map(({ id, storyId, kind, question, choices, defaultChoice, since, until }) => ({
       id,
       story_id: storyId === '' ? null : storyId,
+      kind,
       question,
+      choices,
       default_choice: defaultChoice,
       since,
       until,

@@ -1,9 +1,10 @@
-import { answerCommands, recoveredText, rollbackFailedText } from '../../domain/run/board.ts';
+import { recoveredText, rollbackFailedText } from '../../domain/run/board.ts';
 import { hostLostText } from '../../domain/run/board-story.ts';
 import type { CheckVerdict, RunEvent, RunEventBody } from '../../domain/run/events.ts';
 import { formatBytes } from '../../domain/text/bytes.ts';
 import { formatClock, formatCost, formatDuration, formatTokens, formatUsd, shortCommit } from './format.ts';
 import { heldText } from './held-text.ts';
+import { answerCommands, answeredLine, withoutOne } from './questions.ts';
 import { reloadText } from './reload-lines.ts';
 import { cleanLine, counted } from './text.ts';
 
@@ -48,7 +49,7 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
     case 'step-started':
       // What comes of the thinking is the next line.
       if (event.body.label === 'thinking…' && !verbose) return undefined;
-      return `${story} step ${event.body.step}: ${event.body.label}`;
+      return `${whoOf(story, event.body)} step ${event.body.step}: ${event.body.label}`;
     case 'step-output':
       return undefined;
     case 'model-answered': {
@@ -56,7 +57,7 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       const { step, inputTokens, outputTokens, costUsd, durationMs, toolCalls } = event.body;
       const tokens = inputTokens + outputTokens;
       const asks = toolCalls.length === 0 ? 'asks for no tool' : `asks for ${toolCalls.join(', ')}`;
-      return `${story} step ${step}: answered in ${formatDuration(durationMs)}, ${formatTokens(tokens)} tokens, cost ${formatCost({ usd: costUsd, tokens })}, ${asks}`;
+      return `${whoOf(story, event.body)} step ${step}: answered in ${formatDuration(durationMs)}, ${formatTokens(tokens)} tokens, cost ${formatCost({ usd: costUsd, tokens })}, ${asks}`;
     }
     case 'model-waiting': {
       const { step, message, until, mayHaveCost, nextModel } = event.body;
@@ -64,15 +65,15 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
         nextModel === null
           ? `asks again at ${formatClock(until)}${mayHaveCost ? '' : ' (nothing is spent)'}`
           : `asks ${nextModel} instead`;
-      return `${story} step ${step}: ${message}; ${then}`;
+      return `${whoOf(story, event.body)} step ${step}: ${message}; ${then}`;
     }
     case 'tool-ended': {
       if (event.body.ok && !verbose) return undefined;
       const { step, label, ok, durationMs } = event.body;
-      return `${story} step ${step}: ${label} ${ok ? 'done' : 'failed'}, ${formatDuration(durationMs)}`;
+      return `${whoOf(story, event.body)} step ${step}: ${label} ${ok ? 'done' : 'failed'}, ${formatDuration(durationMs)}`;
     }
     case 'tool-interrupted':
-      return `${story} step ${event.body.step}: ${event.body.tool} was interrupted, ${event.body.rerun ? 'runs again' : 'the model was told'}`;
+      return `${whoOf(story, event.body)} step ${event.body.step}: ${event.body.tool} was interrupted, ${event.body.rerun ? 'runs again' : 'the model was told'}`;
     case 'gate-ended': {
       const { gate, where, ok, verdict, durationMs, summary } = event.body;
       const name = gate === 'verification' ? 'verification' : `gate ${gate}`;
@@ -107,13 +108,11 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return `run has spent ${formatUsd(spentUsd)} of ${formatUsd(maxCostUsd)}, ${percent}% is reached`;
     }
     case 'approval-requested': {
-      const { id, question, defaultChoice, expiresAt } = event.body;
-      return `${story} waits for an answer: ${question}; ${answerCommands(id)}; without one ${defaultChoice} at ${formatClock(expiresAt)}`;
+      const { question, expiresAt } = event.body;
+      return `${story} waits for an answer: ${question}; ${answerCommands(event.body)}; ${withoutOne(event.body, expiresAt)}`;
     }
-    case 'approval-answered': {
-      const { id, choice, by, note } = event.body;
-      return `${story} ${id}: ${choice} (${by})${note === '' ? '' : `: ${note}`}`;
-    }
+    case 'approval-answered':
+      return `${story} ${answeredLine(event.body)}`;
     case 'agent-nudged':
       return `${story} is told: ${event.body.text}`;
     case 'story-reopened':
@@ -140,6 +139,10 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       const { turn, outcome, message, durationMs } = event.body;
       return `turn ${turn} ended: ${outcome} in ${formatDuration(durationMs)}${message === '' ? '' : `: ${message}`}`;
     }
+    case 'agent-started':
+      return `${story} agent ${event.body.agent} starts${event.body.readsOnly ? ' (only reads)' : ''}: ${event.body.task}`;
+    case 'agent-ended':
+      return `${story} agent ${agentEndText(event.body)}`;
     case 'warning':
       return `warning: ${event.body.message}`;
     case 'run-ended': {
@@ -147,6 +150,17 @@ function sentence(runId: string, event: RunEvent, verbose: boolean): string | un
       return `run ended: ${outcome}, ${passed} of ${total} stories passed in ${formatDuration(durationMs)}${message === '' ? '' : `: ${message}`}`;
     }
   }
+}
+
+/** `US-001 scout`, where it is a step of an agent that the story's has started. */
+function whoOf(story: string, { agent }: { readonly agent?: string }): string {
+  return agent === undefined ? story : `${story} ${agent}`;
+}
+
+/** `scout ended: max-steps in 12s: not finished after 5 steps`. */
+export function agentEndText({ agent, end, message, durationMs }: RunEventBody<'agent-ended'>): string {
+  const came = end === 'finished' ? 'has answered' : `ended: ${end}`;
+  return `${agent} ${came}${durationMs === 0 ? '' : ` in ${formatDuration(durationMs)}`}${message === '' ? '' : `: ${message}`}`;
 }
 
 const verdictWords: { readonly [verdict in CheckVerdict]: string } = {

@@ -1,4 +1,4 @@
-import { answerCommands, passedCount, waitingText, waitsFor } from '../../domain/run/board.ts';
+import { passedCount, waitingText, waitsFor } from '../../domain/run/board.ts';
 import { askedBy } from '../../domain/run/approval.ts';
 import { isWorkedOn } from '../../domain/run/board-story.ts';
 import type { Board } from '../../domain/run/board.ts';
@@ -14,6 +14,7 @@ import {
   unknown,
 } from './format.ts';
 import { gateNotes } from './gate-notes.ts';
+import { answerCommands, withoutOne } from './questions.ts';
 import { inSigns } from './signs.ts';
 import { markdownTable } from './table.ts';
 import type { Look } from './terminal.ts';
@@ -38,8 +39,8 @@ export function statusLines(board: Board, { look, nowMs }: { readonly look: Look
     ...(board.message === '' ? [] : [`- ${cleanLine(board.message)}`]),
     `- branch ${cleanLine(board.branch)}${board.tip === null ? '' : ` ${shortCommit(board.tip)}`}, model ${cleanLine(board.model)}`,
     ...board.approvals.map(
-      ({ id, storyId, question, defaultChoice, since, until }) =>
-        `- **${askedBy(storyId)} waits for an answer** since ${formatClock(since)}: ${cleanLine(question)}; ${answerCommands(id)}; without one ${defaultChoice} at ${formatClock(until)}`,
+      (asked) =>
+        `- **${askedBy(asked.storyId)} waits for an answer** since ${formatClock(asked.since)}: ${cleanLine(asked.question)}; ${answerCommands(asked)}; ${withoutOne(asked, asked.until)}`,
     ),
     ...gateNotes(board).map(([name, text]) => `- ${name}: ${text}`),
     ...(board.uiUrl === null ? [] : [`- engine ui ${board.uiUrl}`]),

@@ -1,5 +1,7 @@
 import type { SessionView, TranscriptView } from '../../domain/contracts/api.ts';
-import { inSigns } from './signs.ts';
+import { TurnFacts } from '../../domain/session/turn-facts.ts';
+import { inSigns, unicodeSigns } from './signs.ts';
+import { turnFactLines } from './turn-facts.ts';
 import { paint } from './terminal.ts';
 import type { Look } from './terminal.ts';
 import { cleanLine, cleanOutputLine } from './text.ts';
@@ -13,9 +15,10 @@ const shownLines = 5;
 export function transcriptLines(
   session: SessionView,
   rows: readonly Row[],
-  { verbose, look }: { readonly verbose: boolean; readonly look: Look },
+  { agent, verbose, look }: { readonly agent?: string | undefined; readonly verbose: boolean; readonly look: Look },
 ): string[] {
-  const head = `${session.sessionId} · ${session.folder} · ${session.model}`;
+  const whose = agent === undefined ? '' : ` · agent ${agent}`;
+  const head = `${session.sessionId} · ${session.folder} · ${session.model}${whose}`;
   const lines = rows.flatMap((row) => rowLines(row, verbose, look));
   return [paint(head, 'bold', look), ...lines].map((line) => inSigns(line, look.signs));
 }
@@ -38,6 +41,8 @@ function rowLines({ kind, body }: Row, verbose: boolean, look: Look): string[] {
       const rest = left === 0 ? [] : [`… ${left} more ${left === 1 ? 'line' : 'lines'}`];
       return [...shown, ...rest].map((line, index) => (index === 0 ? `  ${sign} ${line}` : `    ${line}`));
     }
+    case 'turn-end':
+      return ['', ...factLines(body, look).map((line) => paint(line, 'dim', look))];
     default:
       return verbose ? [paint(`(${kind})`, 'dim', look)] : [];
   }
@@ -70,9 +75,18 @@ function markdownRow({ kind, body }: Row): string[] {
       const fence = fenceFor(output);
       return ['', `### ${textOf(body, 'tool')}${isOk(body) ? '' : ' (failed)'}`, '', fence, output, fence];
     }
+    case 'turn-end':
+      return ['', ...factLines(body, markdownLook).map((line) => `> ${line}`)];
     default:
       return [];
   }
+}
+
+const markdownLook: Look = { signs: unicodeSigns, color: false, columns: 0 };
+
+function factLines(body: unknown, look: Look): readonly string[] {
+  const facts = TurnFacts.safeParse(body);
+  return facts.success ? turnFactLines(facts.data, look) : [];
 }
 
 /** Longer than any run of backticks in the text. */

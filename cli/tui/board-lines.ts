@@ -1,4 +1,4 @@
-import { answerCommands, heldBy, passedCount, waitingText, waitsFor } from '../../domain/run/board.ts';
+import { heldBy, passedCount, waitingText, waitsFor } from '../../domain/run/board.ts';
 import { askedBy } from '../../domain/run/approval.ts';
 import { isWorkedOn } from '../../domain/run/board-story.ts';
 import type { Board } from '../../domain/run/board.ts';
@@ -14,6 +14,7 @@ import {
 } from '../output/format.ts';
 import { failuresNote } from '../output/failures-note.ts';
 import { heldText } from '../output/held-text.ts';
+import { answerCommands, withoutOne } from '../output/questions.ts';
 import { inSigns } from '../output/signs.ts';
 import { paint } from '../output/terminal.ts';
 import type { Look, Style } from '../output/terminal.ts';
@@ -210,8 +211,8 @@ function noticeLines(board: Board, { look, connection, nowMs }: BoardView): stri
     ...board.approvals
       .slice(0, 3)
       .map(
-        ({ id, storyId, question, defaultChoice, until }) =>
-          `? ${cell(askedBy(storyId), look)} ${cell(question, look)}: ${answerCommands(id)} (${defaultChoice} at ${formatClock(until)})`,
+        (asked) =>
+          `? ${cell(askedBy(asked.storyId), look)} ${truncate(cell(asked.question, look), look.columns, look.signs.ellipsis)}: ${answerCommands(asked)} (${withoutOne(asked, asked.until)})`,
       ),
     ...(board.approvals.length > 3 ? [`? ${board.approvals.length - 3} more: codetether approvals`] : []),
     ...(isShown ? [`${sign} ${formatClock(notice.at)} ${cell(notice.text, look)}`] : []),

@@ -7,13 +7,15 @@
  * what makes the second run harmless.
  */
 import type { Nudge, ReloadRequest, ReloadResult, WorkspaceStart } from './ralph.ts';
-import type { SessionMessage } from './session.ts';
-import type { Approval, ApprovalSettlement } from '../run/approval.ts';
-import type { AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
+import type { BesideTask, SessionMessage } from './session.ts';
+import type { AgentQuestion, Approval, ApprovalSettlement, Decision } from '../run/approval.ts';
+import type { AgentEnd, AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
 import type { BudgetLine, BudgetName, BudgetShare, CapsChange, Usage } from '../run/budget.ts';
 import type { ProgressVerdict } from '../run/progress.ts';
 import type { HeldStory } from '../ralph/overlap.ts';
+import type { AgentRequest } from '../session/agent-requests.ts';
 import type { AgentRules } from '../session/agents.ts';
+import type { AnswerProblem } from '../session/answer-problems.ts';
 import type { HookEvent } from '../session/hook-points.ts';
 
 export interface AttemptRef {
@@ -65,7 +67,14 @@ export interface ToolCallRef {
   readonly ask?: AskReason | undefined;
   /** It is not run by a host: another agent does what it asks for, and its answer is the result. */
   readonly spawns?: SpawnedAgent | undefined;
+  /** It is not run by a host: it is about agents that work beside the caller, and its workflow answers it. */
+  readonly beside?: AgentRequest | undefined;
+  /** It is not run by a host: a person is asked, and the answer is the result. */
+  readonly asks?: CallThatAsks | undefined;
 }
+
+/** `question`: what an agent wants to know; `plan`: whether its plan is to be carried out. */
+export type CallThatAsks = 'question' | 'plan';
 
 /** What an agent that another one starts may use. */
 export interface SpawnedAgent {
@@ -90,6 +99,10 @@ export type ModelStepResult =
       readonly stop: 'tool-calls' | 'finished' | 'length';
       readonly toolCalls: readonly ToolCallRef[];
       readonly usage: Usage;
+      /** The answer is of no use, whatever `stop` says: go on, unless too many in a row were so. */
+      readonly problem?: { readonly kind: AnswerProblem; readonly inARow: number };
+      /** The agent was in plan mode when it answered, see `planOf`. */
+      readonly isPlanning?: boolean | undefined;
     }
   | { readonly kind: 'budget-exceeded'; readonly budget: BudgetName }
   /** Nothing was asked: a person decides first whether the run goes on. */
@@ -119,6 +132,8 @@ export interface ToolCallInput extends AttemptRef, AgentRules {
   readonly sessionId: string;
   readonly step: number;
   readonly callId: string;
+  /** It only reads since it is in plan mode: said when a call is refused. */
+  readonly isPlanning?: boolean;
 }
 
 export interface ToolCallResult {
@@ -319,6 +334,8 @@ export type OpenTurnResult =
       readonly kind: 'opened';
       readonly turn: number;
       readonly firstStep: number;
+      /** Blob with the folder's `FolderState`, where the turn may change it. */
+      readonly before?: string;
       /** Why nobody can work on it. */
       readonly problem?: { readonly code: string; readonly message: string };
     }
@@ -354,7 +371,24 @@ export interface SessionActivities {
    * running. Twice: the same turn.
    */
   openTurn(input: SessionMessage & { readonly sessionId: string }): Promise<OpenTurnResult>;
+  /** Writes `turn-ended` with the answer and what the turn has changed and run, and the run's state. Twice: written once. */
+  endTurn(input: EndTurnInput): Promise<void>;
+  /** Looks up an agent that is not built in, as its file is now. Changes nothing. */
+  findAgent(input: AttemptRef & { readonly agent: string }): Promise<FindAgentResult>;
 }
+
+export type FindAgentResult =
+  | {
+      readonly kind: 'found';
+      readonly rules: AgentRules;
+      readonly maxSteps: number;
+      /** `provider/model[:effort]`; absent: that of its starter. */
+      readonly model?: string;
+      /** Blob of what it is told. */
+      readonly prompt: string;
+    }
+  /** Why it cannot be started, with the names that there are. At most 1,000 characters. */
+  | { readonly kind: 'not-found'; readonly message: string };
 
 /** An agent that another one has started. */
 export interface AgentRef extends AttemptRef {
@@ -367,10 +401,52 @@ export interface AgentRef extends AttemptRef {
 }
 
 export interface CloseAgentInput extends AgentRef {
-  readonly readsOnly: boolean;
+  /** It works beside its starter: the call that has started it has been answered. */
+  readonly isBeside: boolean;
   /** `finished`: its newest answer is the call's result. */
-  readonly end: 'finished' | 'max-steps' | 'looping' | 'budget-exceeded' | 'stopped' | 'failed';
+  readonly end: AgentEnd;
   readonly message: string;
+  readonly durationMs: number;
+}
+
+export interface OpenAgentInput extends AgentRef {
+  readonly readsOnly: boolean;
+  /** `provider/model[:effort]`. */
+  readonly model: string;
+  readonly beside?: BesideTask;
+}
+
+/** What a call about agents that work beside the caller is answered. */
+export interface AnswerAgentCallInput extends AttemptRef {
+  readonly sessionId: string;
+  readonly step: number;
+  readonly callId: string;
+  readonly label: string;
+  readonly ok: boolean;
+  /** How long it has waited. */
+  readonly durationMs: number;
+  /** At most 6,000 characters. */
+  readonly text: string;
+  /** Their answers stand below the text. */
+  readonly ended: readonly {
+    readonly sessionId: string;
+    readonly name: string;
+    readonly end: AgentEnd;
+    readonly message: string;
+  }[];
+}
+
+export interface AskInput extends ToolCallInput {
+  readonly asks: CallThatAsks;
+}
+
+export type OpenAskResult =
+  | { readonly kind: 'ask'; readonly question: Omit<AgentQuestion, 'storyId'> | Omit<Decision, 'storyId'> }
+  /** Nobody is to be asked: the call has its result. */
+  | { readonly kind: 'settled' };
+
+export interface CloseAskInput extends AskInput {
+  readonly settlement: ApprovalSettlement;
   readonly durationMs: number;
 }
 
@@ -384,18 +460,40 @@ export interface EndTurnInput {
   readonly durationMs: number;
   /** Another message waits: the run goes on. */
   readonly goesOn: boolean;
+  /** As of `OpenTurnResult`. */
+  readonly before?: string;
 }
 
 export type CheckAnswerResult = { readonly ok: true } | { readonly ok: false; readonly problem: string };
 
 /** Database work. */
 export interface SessionProjections {
-  /** Writes `turn-ended` with the answer, and the run's state. Twice: written once. */
-  endTurn(input: EndTurnInput): Promise<void>;
-  /** Writes the started agent's transcript: who it is, and the task that the call names. Twice: rows that are there stay. */
-  openAgent(input: AgentRef & { readonly readsOnly: boolean }): Promise<void>;
-  /** Writes its answer, or why there is none, as the result of the call that has started it. Twice: written once. */
+  /**
+   * Writes the started agent's transcript: who it is, and the task that the call names; a further task is told below what is there.
+   * Twice: rows that are there stay.
+   * @returns the number of the task's first step
+   */
+  openAgent(input: OpenAgentInput): Promise<{ readonly firstStep: number }>;
+  /**
+   * Writes its answer, or why there is none, as the result of the call that has started it; of one that works beside its starter only
+   * that it has ended. Twice: written once.
+   */
   closeAgent(input: CloseAgentInput): Promise<void>;
+  /** Tells an agent what the one that has started it says in a call. Twice: told once. */
+  tellAgent(input: AgentRef): Promise<void>;
+  /** Writes the result of a call about agents that work beside the caller. Twice: written once. */
+  answerAgentCall(input: AnswerAgentCallInput): Promise<void>;
+  /** Tells an agent that wants to end which of those beside it still work, and whose answer it has not looked at. Twice: told once. */
+  remindOfAgents(input: {
+    readonly sessionId: string;
+    readonly step: number;
+    readonly working: readonly string[];
+    readonly unread: readonly string[];
+  }): Promise<void>;
+  /** Reads what a person is to be asked by a tool call, and says that it has begun. Twice: the same. */
+  openAsk(input: AskInput): Promise<OpenAskResult>;
+  /** Tells the model what was answered, or that nobody has, as the call's result. Twice: told once. */
+  closeAsk(input: CloseAskInput): Promise<void>;
   /** Whether the newest answer follows the JSON schema in the blob. @param tell the model is told what is wrong, once a step */
   checkAnswer(input: {
     readonly sessionId: string;
@@ -418,7 +516,7 @@ export interface PrdFileActivities {
 
 // ── housekeeping (on the host) ───────────────────────────────────────────────
 
-/** A worktree, or a branch or other ref, that is named as those of runs are. */
+/** A worktree, or a branch or other ref, that is named as those of runs are; or a build folder in such a worktree. */
 export interface Leftover {
   /** Null for a run that this database does not know. */
   readonly runId: string | null;
@@ -434,6 +532,14 @@ export interface Leftover {
   readonly error?: string;
 }
 
+/**
+ * - `worktrees`: worktrees only; their branches and refs stay
+ * - `artifacts`: build folders in worktrees, also in those that are kept; nothing else
+ *
+ * Default: worktrees, branches and refs.
+ */
+export type CleanUpWhat = 'worktrees' | 'artifacts';
+
 export interface CleanUpResult {
   /** At most 50. */
   readonly entries: readonly Leftover[];
@@ -443,7 +549,7 @@ export interface CleanUpResult {
 
 export interface HousekeepingActivities {
   /** Finds what runs that are over have left behind, and removes it if told to. Nothing of a run that is active is looked at. */
-  cleanUp(input: { readonly apply: boolean }): Promise<CleanUpResult>;
+  cleanUp(input: { readonly apply: boolean; readonly what?: CleanUpWhat }): Promise<CleanUpResult>;
 }
 
 export type HostActivities = ToolActivities &

@@ -3,7 +3,7 @@
  * Errors are RFC 9457 problems (`application/problem+json`) with the catalogue's `code`.
  */
 import { z } from 'zod';
-import { approvalKinds, approvalStates, onAskPolicies } from '../run/approval.ts';
+import { approvalKinds, approvalStates, longestAnswer, onAskPolicies } from '../run/approval.ts';
 import { AgentName } from '../session/agents.ts';
 import { longestMessage } from '../session/limits.ts';
 import { attemptFailures, checkVerdicts, runEventBodies, runStatuses } from '../run/events.ts';
@@ -126,8 +126,9 @@ export const ApprovalView = z.object({
   storyId: z.string(),
   kind: z.enum(approvalKinds),
   question: z.string(),
+  /** Empty for a question that any text answers. */
   choices: z.array(z.string()),
-  /** Counts when nobody answers until `expiresAt`. */
+  /** Counts when nobody answers until `expiresAt`; empty: the agent that asks decides itself. */
   defaultChoice: z.string(),
   expiresAt: z.string(),
   state: z.enum(approvalStates),
@@ -144,8 +145,9 @@ export type ApprovalListView = z.infer<typeof ApprovalListView>;
 
 /** POST /v1/approvals/:id. One answer about a used-up account answers all of the run's. */
 export const AnswerApprovalRequest = z.strictObject({
-  choice: z.string().min(1).max(100),
-  note: z.string().max(1_000).default(''),
+  /** One of the choices; where there are none, the answer in the person's own words. */
+  choice: z.string().min(1).max(longestAnswer),
+  note: z.string().max(longestAnswer).default(''),
 });
 export type AnswerApprovalRequest = z.input<typeof AnswerApprovalRequest>;
 
@@ -331,6 +333,12 @@ export const CheckLogView = z.object({ log: z.string() });
 export type CheckLogView = z.infer<typeof CheckLogView>;
 
 /** GET /v1/cleanup: what runs that are over have left behind. POST /v1/cleanup: the same, removed. */
+export const CleanupQuery = z.strictObject({
+  /** Only worktrees, with their branches kept; or only build folders in worktrees of runs that are over. */
+  what: z.enum(['worktrees', 'artifacts']).exactOptional(),
+});
+export type CleanupQuery = z.infer<typeof CleanupQuery>;
+
 export const CleanupView = z.object({
   entries: z.array(
     z.object({
@@ -459,7 +467,7 @@ export type MessageResponse = z.infer<typeof MessageResponse>;
 export const SessionListView = z.object({ sessions: z.array(SessionView) });
 export type SessionListView = z.infer<typeof SessionListView>;
 
-/** GET /v1/sessions/:sessionId/transcript: all rows, in order. */
+/** GET /v1/sessions/:sessionId/transcript?agent= : all rows, in order; of the session, or of an agent that its own has started. */
 export const TranscriptView = z.object({
   rows: z.array(z.object({ seq: z.number(), kind: z.string(), body: z.unknown() })),
 });

@@ -1,7 +1,9 @@
 /** Workflow inputs, results and message names of Ralph. Wire format: fields are only added. */
+import type { CleanUpWhat } from './activities.ts';
 import type { OnAsk } from '../run/approval.ts';
 import type { RunOutcome } from '../run/events.ts';
 import type { BudgetName, Usage } from '../run/budget.ts';
+import type { BesideAgent } from './session.ts';
 
 export interface RalphOptions {
   /** `provider/model[:effort]`. */
@@ -115,6 +117,7 @@ export interface RalphStoryState {
   readonly step: number;
   readonly startedAtMs: number;
   readonly usage: Usage;
+  readonly agents?: readonly BesideAgent[];
 }
 
 /**
@@ -172,14 +175,15 @@ export const workflowTypes = {
   cleanUp: 'cleanUp',
 } as const;
 
-/** Its workflow id is {@link cleanUpId}: one at a time for a host. */
+/** Its workflow id is {@link cleanUpId}: one at a time for a host and what it looks for. */
 export interface CleanUpInput {
   readonly hostId: string;
   readonly apply: boolean;
+  readonly what?: CleanUpWhat;
 }
 
-export function cleanUpId({ hostId, apply }: CleanUpInput): string {
-  return `clean-up:${hostId}:${apply ? 'apply' : 'preview'}`;
+export function cleanUpId({ hostId, apply, what }: CleanUpInput): string {
+  return `clean-up:${hostId}:${apply ? 'apply' : 'preview'}${what === undefined ? '' : `:${what}`}`;
 }
 
 /** Argument of the update `rollback`: stories that have passed, with all that depend on them. */
@@ -242,6 +246,11 @@ export interface Nudge {
   readonly text: string;
 }
 
+/** What an agent says to one that it has started; the text is in its call. */
+export interface AgentMessage {
+  readonly callId: string;
+}
+
 /** Signals from an attempt to its run. */
 export const runSignals = { budgetLine: 'budgetLine' } as const;
 
@@ -252,6 +261,8 @@ export const childSignals = {
   stop: 'stop',
   baselineEnded: 'baselineEnded',
   nudge: 'nudge',
+  /** Argument: an {@link AgentMessage}. */
+  agentMessage: 'agentMessage',
 } as const;
 
 /** Query of every workflow: its state as JSON, for debugging. */

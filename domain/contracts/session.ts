@@ -2,6 +2,8 @@
 import type { OnAsk } from '../run/approval.ts';
 import type { BudgetShare } from '../run/budget.ts';
 import type { AgentRef } from './activities.ts';
+import type { AgentEnd } from '../run/events.ts';
+import type { SpawnRequest } from '../session/agent-requests.ts';
 import type { AgentRules } from '../session/agents.ts';
 
 /** The workflow's id is the session's; it ends when nothing was asked of it for a while, and is started again by the next message. */
@@ -63,6 +65,30 @@ export interface TurnState {
   readonly repaired: boolean;
   /** How often its hooks have asked for one more round. */
   readonly rounds?: number;
+  /** As of `OpenTurnResult`. */
+  readonly before?: string;
+  readonly agents?: readonly BesideAgent[];
+}
+
+/** An agent that works beside the one that has started it, or has done so in the same turn or attempt. */
+export interface BesideAgent {
+  readonly as: SpawnRequest;
+  /** The call that has started it. */
+  readonly callId: string;
+  readonly readsOnly: boolean;
+  /** What came of its newest task; absent: it works on it. */
+  readonly result?: SubAgentResult;
+  /** The one that has started it knows what came of it. */
+  readonly isTold: boolean;
+}
+
+/** What the workflow of an agent gives to that of its starter. Its answer is in its transcript. */
+export interface SubAgentResult {
+  readonly end: AgentEnd;
+  /** Why there is no answer. At most 200 characters. */
+  readonly message: string;
+  /** It was told something when it had ended already. */
+  readonly isUntold?: boolean;
 }
 
 /** An agent that another one has started; its workflow's id is that of its transcript. */
@@ -76,8 +102,28 @@ export interface SubAgentInput extends AgentRules {
   readonly onAsk: OnAsk;
   readonly askTimeoutMs: number;
   readonly shares: readonly BudgetShare[];
+  /** Of the turn: they run around its tool calls, too. */
+  readonly hooks?: MessageHooks;
+  /** It works beside its starter; absent: the call that has started it waits for its answer. */
+  readonly beside?: BesideTask;
   /** Set by continue-as-new only. */
-  readonly resume?: { readonly step: number; readonly startedAtMs: number };
+  readonly resume?: SubAgentState;
+}
+
+export interface BesideTask {
+  /** Built in, or described in a file. */
+  readonly agent: string;
+  /** Blob of what an agent from a file is told. */
+  readonly prompt?: string;
+  /** Its transcript begins with its starter's. */
+  readonly forks: boolean;
+}
+
+export interface SubAgentState {
+  readonly step: number;
+  readonly firstStep: number;
+  readonly startedAtMs: number;
+  readonly agents?: readonly BesideAgent[];
 }
 
 export const subAgentType = 'subAgent';

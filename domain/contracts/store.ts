@@ -19,6 +19,7 @@ import type { RememberedFailure } from '../run/progress.ts';
 import type { CheckVerdict, NewRunEvent, RunEvent, RunEventKind, RunStatus } from '../run/events.ts';
 import type { ContextPolicy } from '../session/context-policy.ts';
 import type { NewSessionEvent, SessionEvent } from '../session/transcript.ts';
+import type { ToolDeeds, TurnFacts } from '../session/turn-facts.ts';
 import type { Prd, Story } from '../ralph/prd.ts';
 import type {
   EndTurnInput,
@@ -33,6 +34,7 @@ import type {
   ReloadPrdInput,
 } from './activities.ts';
 import type { RalphOptions, ReloadResult } from './ralph.ts';
+import type { StatsStore } from './stats.ts';
 
 export interface RunRecord {
   readonly runId: string;
@@ -232,7 +234,10 @@ export interface SessionStore {
     /** Only those after this one: the last of the page before. */
     readonly before?: Pick<SessionRecord, 'sessionId' | 'updatedAt'>;
   }): Promise<readonly SessionRecord[]>;
-  /** Ids of sessions that are not deleted and are `part` or begin with it; the last changed first, at most 20. */
+  /**
+   * Ids of sessions that are not deleted and are `part` or begin with it; the last changed first, at most 20. Transcripts of agents that
+   * others have started only where `part` names those others.
+   */
   findSessionIds(part: string): Promise<readonly string[]>;
   /** What is named changes; `model` and `policy` count from the next model call on. Throws `not-found`. */
   updateSession(
@@ -322,7 +327,9 @@ export interface SessionRunStore {
   /** The one that was used last first; without deleted ones. */
   listSessionRuns(options: { readonly limit: number; readonly folder?: string }): Promise<readonly SessionRun[]>;
   openTurn(plan: TurnPlan): Promise<OpenTurnResult>;
-  endTurn(input: EndTurnInput): Promise<void>;
+  endTurn(input: Omit<EndTurnInput, 'before'>, facts?: TurnFacts): Promise<void>;
+  /** What the turn's tool calls have done, those of agents that it has started among them, oldest first, of each that could change anything. */
+  turnDeeds(sessionId: string, messageId: string): Promise<readonly ToolDeeds[]>;
   /** Ends the turn of a session that nobody works on any more as an error; does nothing where none is under way. */
   abandonTurn(sessionId: string, message: string, options?: { readonly onlyIfStarting?: boolean }): Promise<void>;
 }
@@ -385,6 +392,8 @@ export interface ModelCallStore {
   reserveModelCall(call: ModelCallReservation): Promise<ReserveResult>;
   /** What an answered call has used, to size the next one of its session by. */
   modelCallUsage(key: string): Promise<{ readonly model: string; readonly usage: Usage } | undefined>;
+  /** The greatest step of a transcript that a call was made or begun for; 0 when there is none. */
+  lastModelStep(of: { readonly runId: string; readonly sessionId: string }): Promise<number>;
   /** In the order of stories and models. */
   spending(runId: string): Promise<readonly ModelSpending[]>;
   /** One transaction: transcript, usage of run and story, the reservation's end, events. Twice: nothing more. */
@@ -441,6 +450,8 @@ export interface EffectStore {
   settleEffect(key: string, settlement: EffectSettlement): Promise<void>;
   /** Undefined when nobody has begun it. */
   getEffect(key: string): Promise<EffectRecord | undefined>;
+  /** Keys of the tool calls for a story that were begun, and of which nobody knows how they have ended. */
+  openToolCalls(of: { readonly runId: string; readonly storyId: string }): Promise<readonly string[]>;
   /** In the order of their newest beginning. */
   listEffects(runId: string): Promise<readonly EffectRecord[]>;
 }
@@ -674,6 +685,7 @@ export interface AccessStore {
 }
 
 export type Store = AccessStore &
+  StatsStore &
   ApprovalStore &
   RunStore &
   SessionRunStore &

@@ -90,3 +90,13 @@ export function stages(
   for (const story of stories) visit(story.id);
   return stage;
 }
+
+/** The stories of each stage, in the given order. */
+export function byStage<S extends { readonly id: string; readonly dependsOn: readonly string[] }>(
+  stories: readonly S[],
+): S[][] {
+  const stageOf = stages(stories);
+  const found: S[][] = [];
+  for (const story of stories) (found[stageOf.get(story.id) ?? 0] ??= []).push(story);
+  return found;
+}

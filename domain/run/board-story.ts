@@ -1,5 +1,6 @@
 /** One story on the board of a run. */
 import type { StoryView } from '../contracts/api.ts';
+import { withoutAnswer } from './approval.ts';
 import type { AttemptFailure, RunEvent, RunEventBody } from './events.ts';
 
 /**
@@ -105,7 +106,7 @@ export function reduceStory(
         ...story,
         state: 'running',
         step: event.body.step,
-        activity: event.body.label,
+        activity: byWhom(event.body, event.body.label),
         outputLine: null,
         waiting: null,
       };
@@ -123,14 +124,15 @@ export function reduceStory(
           }
         : { ...story, waiting: null };
       // An answer without tool calls asks for completion: the gates come next (or, after a cut answer, a further step).
-      return event.body.toolCalls.length === 0 ? atGate(counted, 'workspace', run.gates, undefined) : counted;
+      const isDone = event.body.toolCalls.length === 0 && event.body.agent === undefined;
+      return isDone ? atGate(counted, 'workspace', run.gates, undefined) : counted;
     }
     case 'host-lost':
       return { ...story, activity: hostLostText(event.body), outputLine: null };
     case 'tool-interrupted':
       return {
         ...story,
-        activity: `${event.body.tool} was interrupted${event.body.rerun ? ', runs again' : ''}`,
+        activity: byWhom(event.body, `${event.body.tool} was interrupted${event.body.rerun ? ', runs again' : ''}`),
         outputLine: null,
       };
     case 'gate-ended': {
@@ -187,7 +189,7 @@ export function reduceStory(
     case 'approval-requested':
       return { ...story, activity: 'waits for an answer', outputLine: null };
     case 'approval-answered':
-      return { ...story, activity: `${event.body.choice}: goes on` };
+      return { ...story, activity: `${withoutAnswer({ defaultChoice: event.body.choice })}: goes on` };
     case 'run-started':
     case 'baseline-gate-ended':
     case 'tool-ended':
@@ -206,8 +208,15 @@ export function reduceStory(
     case 'run-ended':
     case 'turn-started':
     case 'turn-ended':
+    case 'agent-started':
+    case 'agent-ended':
       return story;
   }
+}
+
+/** What an agent of the story's agent is at, with its name. */
+function byWhom({ agent }: { readonly agent?: string }, what: string): string {
+  return agent === undefined ? what : `${agent}: ${what}`;
 }
 
 /** One clause for `host-lost`; the same on the board and in plain lines. */

@@ -5,6 +5,7 @@
 import type { RunDetailView } from '../contracts/api.ts';
 import { hostLostText, isWorkedOn, newStory, noLive, reduceStory, storyOf } from './board-story.ts';
 import type { BoardStory } from './board-story.ts';
+import type { Approval } from './approval.ts';
 import { isActive } from './status.ts';
 import type { RunEvent, RunEventBody, RunStatus } from './events.ts';
 export interface BoardNotice {
@@ -16,11 +17,8 @@ export interface BoardNotice {
   readonly storyId: string | null;
 }
 
-export interface BoardApproval {
+export interface BoardApproval extends Pick<Approval, 'storyId' | 'kind' | 'question' | 'choices' | 'defaultChoice'> {
   readonly id: string;
-  readonly storyId: string;
-  readonly question: string;
-  readonly defaultChoice: string;
   /** RFC 3339. */
   readonly since: string;
   readonly until: string;
@@ -93,10 +91,12 @@ export function emptyBoard(run: RunDetailView): Board {
     flakyGates: run.flakyGates,
     redGates: run.redGates,
     message: run.message,
-    approvals: run.approvals.map(({ id, storyId, question, defaultChoice, createdAt, expiresAt }) => ({
+    approvals: run.approvals.map(({ id, storyId, kind, question, choices, defaultChoice, createdAt, expiresAt }) => ({
       id,
       storyId,
+      kind,
       question,
+      choices,
       defaultChoice,
       since: createdAt,
       until: expiresAt,
@@ -201,8 +201,8 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'approval-requested': {
       // The snapshot knows better which of those before it are still open.
       if (event.seq <= board.snapshotSeq) return board;
-      const { id, question, defaultChoice, expiresAt } = event.body;
-      const asked = { id, storyId: event.storyId ?? '', question, defaultChoice, since: event.at, until: expiresAt };
+      const { expiresAt: until, ...body } = event.body;
+      const asked = { ...body, storyId: event.storyId ?? '', since: event.at, until };
       return { ...board, approvals: [...board.approvals, asked] };
     }
     case 'approval-answered':
@@ -256,6 +256,8 @@ function reduceRun(board: Board, event: RunEvent): Board {
     case 'story-held':
     case 'turn-started':
     case 'turn-ended':
+    case 'agent-started':
+    case 'agent-ended':
       return board;
   }
 }
@@ -313,17 +315,14 @@ export const waitingReasons = {
   'rate-limit': 'rate limit',
   overloaded: 'overloaded',
   unreachable: 'unreachable',
+  silent: 'silent for too long',
+  timeout: 'too slow',
   'not-configured': 'no key or address',
 } as const satisfies Record<RunEventBody<'model-waiting'>['reason'], string>;
 
 function formatLeft(leftMs: number): string {
   const seconds = Math.ceil(leftMs / 1_000);
   return seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
-}
-
-/** How a question is answered. */
-export function answerCommands(id: string): string {
-  return `codetether approve ${id} | codetether deny ${id}`;
 }
 
 /** One sentence for `rollback-failed`; the same on the board and in plain lines. */

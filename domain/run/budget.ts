@@ -56,6 +56,8 @@ export interface BudgetShare {
 export const maxAgentDepth = 2;
 /** Agents that one starts side by side. */
 export const maxAgentsAtOnce = 4;
+/** Agents with a name that one starts in a turn or an attempt, those that have ended included. */
+export const maxNamedAgents = 16;
 
 /** What a person may change of a run's caps while it goes on or when it goes on again; absent: as it is. */
 export interface CapsChange {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { approvalKinds } from './approval.ts';
 import { runOutcomes } from './status.ts';
+import { TurnFacts } from '../session/turn-facts.ts';
 
 /**
  * The event log of a run: the one source for the board, plain lines, NDJSON and SSE.
@@ -36,7 +37,21 @@ export const checkVerdicts = ['ok', 'red', 'flaky', 'red-as-before'] as const;
 export type CheckVerdict = (typeof checkVerdicts)[number];
 
 const count = z.number().int().nonnegative();
+/** Whose step it is, see `agentPath`; absent: that of the story's or session's own agent. */
+const agent = z.string().exactOptional();
 const storyHead = z.object({ storyId: z.string(), title: z.string(), dependsOn: z.array(z.string()) });
+
+/** What came of the task of an agent that another one has started; only `finished` is an answer. */
+export const agentEnds = [
+  'finished',
+  'max-steps',
+  'looping',
+  'budget-exceeded',
+  'stopped',
+  'failed',
+  'interrupted',
+] as const;
+export type AgentEnd = (typeof agentEnds)[number];
 
 /** Body by kind. `storyId` and `attempt` stand beside the body, not in it. */
 export const runEventBodies = {
@@ -69,10 +84,11 @@ export const runEventBodies = {
   }),
   'story-started': z.object({ title: z.string() }),
   /** A model call or a tool call begins; `label` is what a person would say: `thinking…`, `bash npm test`. */
-  'step-started': z.object({ step: count, label: z.string() }),
+  'step-started': z.object({ agent, step: count, label: z.string() }),
   /** The newest line of output of the step that is under way; may be dropped, never counted on. */
-  'step-output': z.object({ step: count, line: z.string() }),
+  'step-output': z.object({ agent, step: count, line: z.string() }),
   'model-answered': z.object({
+    agent,
     step: count,
     inputTokens: count,
     outputTokens: count,
@@ -83,9 +99,10 @@ export const runEventBodies = {
   }),
   /** The provider refused the call, cannot be reached, or its key is not there any more: it is asked again at `until`, or `nextModel` is asked in its place. */
   'model-waiting': z.object({
+    agent,
     step: count,
     provider: z.string(),
-    reason: z.enum(['rate-limit', 'overloaded', 'unreachable', 'not-configured']),
+    reason: z.enum(['rate-limit', 'overloaded', 'unreachable', 'silent', 'timeout', 'not-configured']),
     message: z.string(),
     /** RFC 3339. */
     until: z.string(),
@@ -94,8 +111,26 @@ export const runEventBodies = {
     mayHaveCost: z.boolean(),
     nextModel: z.string().nullable(),
   }),
-  'tool-ended': z.object({ step: count, tool: z.string(), label: z.string(), ok: z.boolean(), durationMs: count }),
-  'tool-interrupted': z.object({ step: count, tool: z.string(), rerun: z.boolean() }),
+  'tool-ended': z.object({
+    agent,
+    step: count,
+    tool: z.string(),
+    label: z.string(),
+    ok: z.boolean(),
+    durationMs: count,
+    /** Those that the tool says it has changed, 50 at most; what a command has changed is not known. */
+    files: z.array(z.string()).exactOptional(),
+  }),
+  'tool-interrupted': z.object({ agent, step: count, tool: z.string(), rerun: z.boolean() }),
+  /** An agent begins to work beside the one that has started it; `task` is the beginning of what it is to do. */
+  'agent-started': z.object({ agent: z.string(), readsOnly: z.boolean(), task: z.string() }),
+  'agent-ended': z.object({
+    agent: z.string(),
+    end: z.enum(agentEnds),
+    /** Why it has no answer, for people. */
+    message: z.string(),
+    durationMs: count,
+  }),
   'gate-ended': z.object({
     gate: z.string(),
     where: z.enum(['workspace', 'merged']),
@@ -130,7 +165,7 @@ export const runEventBodies = {
   /** Could start, but waits until `by` is not worked on: both are likely to change these files. */
   'story-held': z.object({ by: z.string(), files: z.array(z.string()) }),
   'merge-waiting': z.object({ message: z.string() }),
-  /** A person is asked: the story waits until `expiresAt`, then `defaultChoice` counts. */
+  /** A person is asked: the story waits until `expiresAt`, then `defaultChoice` counts, or where it is empty the agent decides. */
   'approval-requested': z.object({
     id: z.string(),
     kind: z.enum(approvalKinds),
@@ -204,6 +239,7 @@ export const runEventBodies = {
     outputTokens: count,
     costUsd: z.number(),
     durationMs: count,
+    ...TurnFacts.shape,
   }),
   /** A host has the story from now on; `lease` counts how often it was given to one. */
   'story-placed': z.object({ hostId: z.string(), lease: count }),

@@ -79,6 +79,34 @@ export function agentSessionId(parentSessionId: string, callId: string): string 
   return `${parentSessionId}:agent:${callId}`;
 }
 
+/** The same for one that works beside its starter, which has given it a name (without a dot). */
+export function besideSessionId(parentSessionId: string, { name, callId }: { name: string; callId: string }): string {
+  return agentSessionId(parentSessionId, `${name}.${callId}`);
+}
+
+/**
+ * The agent that a transcript belongs to, as events name it: `scout`, `scout/helper`; undefined for that of a story or a session. One
+ * that was given no name is `agent-` and the end of its call's id.
+ */
+export function agentPath(sessionId: string): string | undefined {
+  const [, ...parts] = sessionId.split(':agent:');
+  return parts.length === 0 ? undefined : parts.map(nameOf).join('/');
+}
+
+function nameOf(part: string): string {
+  const [name = '', callId] = part.split('.');
+  return callId === undefined ? `${unnamed}${name.slice(-6)}` : name;
+}
+
+/** Begins the names of agents that were given none; no given name has a dash. */
+export const unnamed = 'agent-';
+
+/** For the bodies of events: whose step it is, where it is not that of the story's or session's own agent. */
+export function whoseStep(sessionId: string): { readonly agent?: string } {
+  const agent = agentPath(sessionId);
+  return agent === undefined ? {} : { agent };
+}
+
 /** How many agents have started one another down to this one; 0 for that of a story or a session. */
 export function agentDepth(sessionId: string): number {
   return sessionId.split(':agent:').length - 1;

@@ -483,7 +483,7 @@ function wantedSummary(
 function pendingRequest(effective: readonly SessionEvent[]): WantedSummary | undefined {
   const made = new Set<string>();
   for (const { kind, body } of effective) if (kind === 'summary') made.add(`${body.fromSeq}-${body.toSeq}`);
-  const pending = effective.find(
+  const pending = effective.findLast(
     ({ kind, body }) => kind === 'summary-request' && !made.has(`${body.fromSeq}-${body.toSeq}`),
   );
   return pending?.kind === 'summary-request' ? pending.body : undefined;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AgentName, isBuiltInAgent } from './agents.ts';
 import type { AgentRules } from './agents.ts';
 import type { HookSettings } from './hooks.ts';
+import type { McpServer } from './mcp-servers.ts';
 
 export interface Skill {
   readonly name: string;
@@ -39,6 +40,7 @@ export interface Extensions {
   readonly agents: readonly CustomAgent[];
   readonly commands: readonly SlashCommand[];
   readonly hooks: HookSettings;
+  readonly mcpServers: readonly McpServer[];
   /** Files that cannot be used, as `file:line: what is wrong`. Nothing of them is in here. */
   readonly problems: readonly string[];
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { ToolDeeds, TurnFacts } from './turn-facts.ts';
+import { answerProblems } from './answer-problems.ts';
 
 /** Tool call as the model asked for it. `args` is whatever JSON the model sent, not yet validated. */
 export const RequestedToolCall = z.object({ id: z.string(), name: z.string(), args: z.unknown() });
@@ -24,8 +26,17 @@ export const sessionEventBodies = {
     toolCalls: z.array(RequestedToolCall),
     /** Provider-specific parts that must be sent back unchanged (reasoning signatures and the like). */
     providerOptions: z.unknown().optional(),
+    /** It is of no use; the model is told so with what comes next. */
+    problem: z.enum(answerProblems).exactOptional(),
   }),
-  'tool-result': z.object({ callId: z.string(), tool: z.string(), ok: z.boolean(), output: z.string() }),
+  'tool-result': z.object({
+    callId: z.string(),
+    tool: z.string(),
+    ok: z.boolean(),
+    output: z.string(),
+    /** Absent where the call could change nothing. */
+    did: ToolDeeds.exactOptional(),
+  }),
   /** The first row of a forked session: all rows of that session up to `seq` come before it, and its own go on from there. */
   fork: z.object({ sessionId: z.string(), seq }),
   /** What came after `keepSeq` does not count any more. */
@@ -42,6 +53,8 @@ export const sessionEventBodies = {
   summary: z.object({ fromSeq: seq, toSeq: seq, text: z.string() }),
   /** A provider has refused a longer context for this model (`provider/model`, without effort). */
   window: z.object({ model: z.string(), tokens: z.number().int().positive() }),
+  /** What the turn has changed and run, where it has; models are not sent it. */
+  'turn-end': TurnFacts,
   /** The session has another title. */
   rename: z.object({ title: z.string() }),
   /** The session is not listed any more; its rows stay. */

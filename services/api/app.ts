@@ -5,6 +5,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { CodetetherError } from '../../domain/errors.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import type { ApiDeps } from './deps.ts';
+import { contextRoutes } from './context-routes.ts';
 import { rollbackRoutes } from './rollback-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { requirePermissions } from './permissions.ts';
@@ -14,6 +15,7 @@ import { runRoutes } from './run-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { workspaceRoutes } from './workspace-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
+import { statsRoutes } from './stats-routes.ts';
 import { storyRoutes } from './story-routes.ts';
 import { systemRoutes } from './system-routes.ts';
 
@@ -48,7 +50,9 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(sessionRoutes(deps));
   await app.register(tokenRoutes(deps));
   await app.register(workspaceRoutes(deps));
+  await app.register(contextRoutes(deps));
   await app.register(reloadRoutes(deps));
+  await app.register(statsRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));
   return app;
 }

@@ -1,8 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { plainText } from '../../activities/tools/output-text.ts';
 import { AnswerApprovalRequest, ApprovalListView, ApprovalView } from '../../domain/contracts/api.ts';
 import type { ApprovalRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { isAnswerTo, possibleAnswers } from '../../domain/run/approval.ts';
 import type { ApiDeps } from './deps.ts';
 import { approvalView } from './views.ts';
 
@@ -23,11 +25,12 @@ export function approvalRoutes({ store, engine, authenticate }: ApiDeps): Fastif
         schema: { params: ApprovalParams, body: AnswerApprovalRequest, response: { 200: ApprovalView } },
       },
       async (request) => {
-        const { choice, note } = request.body;
         const approval = await pendingApproval(request.params.id);
-        if (!approval.choices.includes(choice)) {
+        const choice = plainText(request.body.choice).trim();
+        const note = plainText(request.body.note);
+        if (!isAnswerTo(approval, choice)) {
           throw new CodetetherError('request-invalid', undefined, {
-            problems: [`choice: ${approval.approvalId} can be answered by ${approval.choices.join(' or ')}`],
+            problems: [`choice: ${approval.approvalId} can be answered by ${possibleAnswers(approval)}`],
           });
         }
         const { id: answeredBy } = await authenticate(request);

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
 import type { Prd } from '../../domain/ralph/prd.ts';
+import type { ContextWindow } from '../../domain/session/derive-context.ts';
 import type { Extensions } from '../../domain/session/extensions.ts';
 import type { PostgresStore } from '../store/store.ts';
 import type { RunEngine } from './engine.ts';
@@ -31,6 +32,8 @@ export interface ApiDeps {
   readonly preflight: (request: CheckedStartRequest) => Promise<Preflight>;
   /** Throws `model-unknown`, `provider-key-missing`, `script-invalid`. */
   readonly checkModel: (model: string) => Promise<void>;
+  /** The window that the session's model has, without asking it. */
+  readonly contextWindow: (model: string) => Promise<ContextWindow>;
   /** What the user and, where it is trusted, the project of a folder add. Throws `extension-invalid`. */
   readonly extensions: (folder: string) => Promise<Extensions & { readonly project: string }>;
   /** The host of folders that a request names. */

@@ -1,6 +1,6 @@
 import type { SessionRun } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { isSessionRunId, sessionRunId } from '../../domain/run/ids.ts';
+import { agentPath, agentSessionId, isSessionRunId, sessionRunId, unnamed } from '../../domain/run/ids.ts';
 import { isActive } from '../../domain/run/status.ts';
 import { currentTenant } from '../store/current-tenant.ts';
 import type { ApiDeps } from './deps.ts';
@@ -30,6 +30,37 @@ export async function findSession(deps: Pick<ApiDeps, 'store' | 'engine'>, part:
     });
   }
   return await reconcileSession(deps, session);
+}
+
+/** The same, when it is not working on anything. @throws `session-busy` */
+export async function findIdleSession(deps: Pick<ApiDeps, 'store' | 'engine'>, part: string): Promise<SessionRun> {
+  const session = await findSession(deps, part);
+  if (!isActive(session.status)) return session;
+  throw new CodetetherError('session-busy', `${session.sessionId} is working`, {
+    next: 'Wait for its turn, or end it: codetether sessions interrupt',
+  });
+}
+
+/**
+ * The transcript of an agent that the session's has started, or one that it has started itself: `scout`, `scout/helper`; the newest of
+ * that name. @throws `not-found`
+ */
+export async function findAgentTranscript(
+  { store }: Pick<ApiDeps, 'store'>,
+  sessionId: string,
+  agent: string,
+): Promise<string> {
+  let found = sessionId;
+  for (const name of agent.split('/')) {
+    const ids = await store.findSessionIds(agentSessionId(found, name.startsWith(unnamed) ? '' : name));
+    const next = ids.find((id) => agentPath(id)?.split('/').at(-1) === name);
+    if (next === undefined)
+      throw new CodetetherError('not-found', `there is no agent ${agent} in ${sessionId}`, {
+        next: 'Their names are in the lines of its turns, and in its calls of spawn_agent: codetether sessions show',
+      });
+    found = next;
+  }
+  return found;
 }
 
 /**

@@ -23,7 +23,7 @@ export function createPreflight(options: {
   readonly config: Config;
   readonly environment: Environment;
   readonly hostId: string;
-}): Pick<ApiDeps, 'preflight' | 'checkModel' | 'extensions' | 'hostId'> {
+}): Pick<ApiDeps, 'preflight' | 'checkModel' | 'contextWindow' | 'extensions' | 'hostId'> {
   const { config, environment, hostId } = options;
   const settings = modelSettings(config);
   const ownPrices = createPriceReader(locate({ environment }).pricesFile);
@@ -45,5 +45,20 @@ export function createPreflight(options: {
       checkModel: checkedModel,
     });
   };
-  return { preflight, checkModel: checkedModel, extensions: createExtensionReader({ config, environment }), hostId };
+  const contextWindow: ApiDeps['contextWindow'] = async (model) => {
+    const [{ readWindow }, { createScriptReader }, { createToolRegistry }] = await Promise.all([
+      import('../../activities/model/context-window.ts'),
+      import('../../activities/model/script-file.ts'),
+      import('../../activities/tools/registry.ts'),
+    ]);
+    const toolBytes = Buffer.byteLength(JSON.stringify(createToolRegistry().definitions(config.toolProfile ?? 'full')));
+    return await readWindow(model, { ownPrices, scripts: createScriptReader(), toolBytes });
+  };
+  return {
+    preflight,
+    checkModel: checkedModel,
+    contextWindow,
+    extensions: createExtensionReader({ config, environment }),
+    hostId,
+  };
 }

@@ -20,7 +20,6 @@ import type { SessionRun } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
 import { sessionRunId } from '../../domain/run/ids.ts';
-import { isActive } from '../../domain/run/status.ts';
 import { effectiveTranscript } from '../../domain/session/transcript.ts';
 import { blocksOf, keepBefore, turnsOf } from '../../domain/session/turns.ts';
 import { hookPoints } from '../../domain/session/hooks.ts';
@@ -30,11 +29,13 @@ import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
 import { principalOf } from './permissions.ts';
 import { resolveMessage } from './resolve-message.ts';
-import { findSession, reconcileSession } from './find-session.ts';
+import { findAgentTranscript, findIdleSession, findSession, reconcileSession } from './find-session.ts';
 import { runUiUrl } from './views.ts';
 import type { UiLocation } from './views.ts';
 
 const SessionParams = z.object({ sessionId: z.string().min(1).max(300) });
+/** `agent`: one that the session's has started, `scout`, `scout/helper`. */
+const TranscriptQuery = z.strictObject({ agent: z.string().min(1).max(300).optional() });
 const ListQuery = z.strictObject({
   limit: z.coerce.number().int().positive().max(500).default(50),
   folder: z.string().min(1).optional(),
@@ -108,10 +109,14 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.get(
       '/v1/sessions/:sessionId/transcript',
-      { config: { permission: 'runs:read' }, schema: { params: SessionParams, response: { 200: TranscriptView } } },
-      async (request) => {
-        const { sessionId } = await findSession(deps, request.params.sessionId);
-        return { rows: [...(await store.readSession(sessionId))] };
+      {
+        config: { permission: 'runs:read' },
+        schema: { params: SessionParams, querystring: TranscriptQuery, response: { 200: TranscriptView } },
+      },
+      async ({ params, query: { agent } }) => {
+        const { sessionId } = await findSession(deps, params.sessionId);
+        const transcript = agent === undefined ? sessionId : await findAgentTranscript(deps, sessionId, agent);
+        return { rows: [...(await store.readSession(transcript))] };
       },
     );
 
@@ -122,7 +127,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         schema: { params: SessionParams, body: UndoRequest, response: { 200: SessionView } },
       },
       async (request) => {
-        const session = await requireIdle(request.params.sessionId);
+        const session = await findIdleSession(deps, request.params.sessionId);
         const keepSeq = await keptSeq(session, request.body.turns);
         const row = { key: `undo:${randomUUID()}`, kind: 'undo', body: { keepSeq } } as const;
         await store.appendSessionEvents(session.sessionId, [row]);
@@ -134,7 +139,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       '/v1/sessions/:sessionId/redo',
       { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
       async (request) => {
-        const session = await requireIdle(request.params.sessionId);
+        const session = await findIdleSession(deps, request.params.sessionId);
         const row = { key: `redo:${randomUUID()}`, kind: 'redo', body: {} } as const;
         await store.appendSessionEvents(session.sessionId, [row]);
         return sessionView(session, ui);
@@ -179,7 +184,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       '/v1/sessions/:sessionId',
       { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
       async (request) => {
-        const session = await requireIdle(request.params.sessionId);
+        const session = await findIdleSession(deps, request.params.sessionId);
         await store.deleteSession(session.sessionId);
         return sessionView(session, ui);
       },
@@ -208,14 +213,6 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       },
     );
   };
-
-  async function requireIdle(part: string): Promise<SessionRun> {
-    const session = await findSession(deps, part);
-    if (!isActive(session.status)) return session;
-    throw new CodetetherError('session-busy', `${session.sessionId} is working`, {
-      next: 'Wait for its turn, or end it: codetether sessions interrupt',
-    });
-  }
 
   /** The last row before the last so many turns. @throws `not-found` when there are fewer */
   async function keptSeq({ sessionId }: SessionRun, count: number): Promise<number> {

@@ -1,5 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { CleanupView, HealthView, HostListView, ReadyView, apiVersion } from '../../domain/contracts/api.ts';
+import {
+  CleanupQuery,
+  CleanupView,
+  HealthView,
+  HostListView,
+  ReadyView,
+  apiVersion,
+} from '../../domain/contracts/api.ts';
 import { defaultTenant } from '../../domain/run/ids.ts';
 import { inTenant } from '../store/current-tenant.ts';
 import type { ApiDeps } from './deps.ts';
@@ -40,23 +47,23 @@ export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.get(
       '/v1/cleanup',
-      { config: { permission: 'hosts:read' }, schema: { response: { 200: CleanupView } } },
-      async () => await cleanUp(deps, false),
+      { config: { permission: 'hosts:read' }, schema: { querystring: CleanupQuery, response: { 200: CleanupView } } },
+      async ({ query }) => await cleanUp(deps, { apply: false, ...query }),
     );
 
     app.post(
       '/v1/cleanup',
-      { config: { permission: 'runs:write' }, schema: { response: { 200: CleanupView } } },
-      async () => await cleanUp(deps, true),
+      { config: { permission: 'runs:write' }, schema: { querystring: CleanupQuery, response: { 200: CleanupView } } },
+      async ({ query }) => await cleanUp(deps, { apply: true, ...query }),
     );
   };
 }
 
 /** On every host that is there. */
-async function cleanUp(deps: ApiDeps, apply: boolean): Promise<CleanupView> {
+async function cleanUp(deps: ApiDeps, asked: CleanupQuery & { readonly apply: boolean }): Promise<CleanupView> {
   const hosts = (await deps.store.listHosts()).filter((host) => isAlive(host, Date.now()));
   const results = await Promise.all(
-    hosts.map(async ({ hostId }) => ({ hostId, ...(await deps.engine.cleanUp({ hostId, apply })) })),
+    hosts.map(async ({ hostId }) => ({ hostId, ...(await deps.engine.cleanUp({ hostId, ...asked })) })),
   );
   return {
     entries: results.flatMap(({ hostId, entries }) => entries.map((entry) => ({ hostId, ...entry }))),

@@ -7,6 +7,7 @@ import type {
   AnswerApprovalRequest,
   ApprovalListView,
   ApprovalView,
+  CleanupQuery,
   CleanupView,
   ForkRequest,
   HealthView,
@@ -45,6 +46,15 @@ import type {
   WorkspaceListView,
   WorkspaceView,
 } from '../../domain/contracts/access-api.ts';
+import type {
+  ContextView,
+  PinRequest,
+  PinResponse,
+  ResetRequest,
+  ResetResponse,
+  TurnView,
+} from '../../domain/contracts/context.ts';
+import type { StatsRequest, StatsView } from '../../domain/contracts/stats.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { runEvents } from './run-events.ts';
 import type { RunEventsOptions } from './run-events.ts';
@@ -80,14 +90,15 @@ export interface Client {
   listApprovals(): Promise<ApprovalListView>;
   answerApproval(id: string, answer: AnswerApprovalRequest): Promise<ApprovalView>;
   /** @param apply remove what is of no use; else only look */
-  cleanUp(apply: boolean): Promise<CleanupView>;
+  cleanUp(apply: boolean, query?: CleanupQuery): Promise<CleanupView>;
   hosts(): Promise<HostListView>;
   startSession(request: StartSessionRequest): Promise<MessageResponse>;
   sendMessage(sessionId: string, request: MessageRequest): Promise<MessageResponse>;
   /** @param options.folder only those that work in it */
   listSessions(options?: { readonly limit?: number; readonly folder?: string }): Promise<SessionListView>;
   getSession(sessionId: string): Promise<SessionView>;
-  transcript(sessionId: string): Promise<TranscriptView>;
+  /** @param agent one that the session's has started, see `agentPath` */
+  transcript(sessionId: string, agent?: string): Promise<TranscriptView>;
   interrupt(sessionId: string): Promise<SessionView>;
   steerSession(sessionId: string, text: string): Promise<SessionView>;
   undoTurns(sessionId: string, turns: number): Promise<SessionView>;
@@ -95,6 +106,13 @@ export interface Client {
   forkSession(sessionId: string, request: ForkRequest): Promise<SessionView>;
   renameSession(sessionId: string, title: string): Promise<SessionView>;
   deleteSession(sessionId: string): Promise<SessionView>;
+  /** What the session's model is sent. */
+  context(sessionId: string): Promise<ContextView>;
+  contextTurn(sessionId: string, turn: number): Promise<TurnView>;
+  pin(sessionId: string, request: PinRequest): Promise<PinResponse>;
+  resetContext(sessionId: string, request: ResetRequest): Promise<ResetResponse>;
+  /** What models, tools and files came to. */
+  stats(query: StatsRequest): Promise<StatsView>;
   /** Like `events`; ends when no turn is under way. */
   sessionEvents(sessionId: string, options?: RunEventsOptions): AsyncIterable<RunEvent>;
   createToken(request: CreateTokenRequest): Promise<NewTokenView>;
@@ -151,8 +169,10 @@ export function createClient(address: ApiAddress): Client {
     },
     resume: async (runId, body) =>
       await requestJson({ address, method: 'POST', path: `${runPath(runId)}/resume`, body, timeoutMs: startMs }),
-    cleanUp: async (apply) =>
-      await requestJson({ address, method: apply ? 'POST' : 'GET', path: '/v1/cleanup', timeoutMs: startMs }),
+    cleanUp: async (apply, { what } = {}) => {
+      const path = `/v1/cleanup${what === undefined ? '' : `?what=${what}`}`;
+      return await requestJson({ address, method: apply ? 'POST' : 'GET', path, timeoutMs: startMs });
+    },
     hosts: async () => await get('/v1/hosts'),
     startSession: async (body) =>
       await requestJson({ address, method: 'POST', path: '/v1/sessions', body, timeoutMs: startMs }),
@@ -163,7 +183,10 @@ export function createClient(address: ApiAddress): Client {
     listSessions: async ({ limit = 50, folder } = {}) =>
       await get(`/v1/sessions?limit=${limit}${folder === undefined ? '' : `&folder=${encodeURIComponent(folder)}`}`),
     getSession: async (sessionId) => await get(sessionPath(sessionId)),
-    transcript: async (sessionId) => await get(`${sessionPath(sessionId)}/transcript`),
+    transcript: async (sessionId, agent) =>
+      await get(
+        `${sessionPath(sessionId)}/transcript${agent === undefined ? '' : `?agent=${encodeURIComponent(agent)}`}`,
+      ),
     interrupt: async (sessionId) =>
       await requestJson({
         address,
@@ -203,6 +226,22 @@ export function createClient(address: ApiAddress): Client {
       }),
     deleteSession: async (sessionId) =>
       await requestJson({ address, method: 'DELETE', path: sessionPath(sessionId), timeoutMs: answerMs }),
+    context: async (sessionId) => await get(`${sessionPath(sessionId)}/context`),
+    contextTurn: async (sessionId, turn) => await get(`${sessionPath(sessionId)}/context/turns/${turn}`),
+    pin: async (sessionId, body) => {
+      const path = `${sessionPath(sessionId)}/context/pin`;
+      return await requestJson({ address, method: 'POST', path, body, timeoutMs: answerMs });
+    },
+    resetContext: async (sessionId, body) => {
+      const path = `${sessionPath(sessionId)}/context/reset`;
+      return await requestJson({ address, method: 'POST', path, body, timeoutMs: answerMs });
+    },
+    stats: async ({ folder = [], ...query }) => {
+      const search = new URLSearchParams();
+      for (const each of folder) search.append('folder', each);
+      for (const [name, value] of Object.entries(query)) if (value !== undefined) search.append(name, String(value));
+      return await get(`/v1/stats?${search.toString()}`);
+    },
     sessionEvents: (sessionId, eventsOptions = {}) =>
       runEvents(address, `${sessionPath(sessionId)}/events`, eventsOptions),
     createToken: async (body) =>

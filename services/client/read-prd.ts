@@ -1,2 +1,3 @@
-/** The one part of the client that needs no API: `ralph validate` works without a stack, and reads as the preflight does. */
+/** The one part of the client that needs no API: `ralph validate` and `ralph create-prd` work without a stack, and read as the preflight does. */
 export { readPrdFile } from '../../activities/ralph/prd-file.ts';
+export { repositoryGates } from '../../activities/ralph/repository-gates.ts';

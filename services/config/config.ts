@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { CodetetherError } from '../../domain/errors.ts';
+import { defaultModelTimeouts } from '../../domain/model/timeouts.ts';
 import { bytesOf } from '../../domain/text/bytes.ts';
 import { searchProviders, toolProfiles, webAccessPolicies } from '../../domain/session/tool-settings.ts';
 import { processEnvironment, variable } from './environment.ts';
@@ -27,6 +28,15 @@ const count = z.coerce
   .int('expected a whole number, 1 to 1024')
   .min(1, 'expected a whole number, 1 to 1024')
   .max(1024, 'expected a whole number, 1 to 1024');
+const seconds = (most: number) => {
+  const expected = `expected a number of seconds, 1 to ${most}`;
+  return z.coerce.number(expected).int(expected).min(1, expected).max(most, expected);
+};
+const modelNames = text
+  .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
+  .pipe(
+    z.array(z.string().regex(/^[a-z-]+\/[^\s*]*\*?$/, 'expected provider/model or provider/*, separated by commas')),
+  );
 const hostNames = text
   .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
   .pipe(z.array(z.string().regex(/^(?:\*\.)?[\w.-]+$/, 'expected names of hosts, separated by commas')));
@@ -79,8 +89,16 @@ const Config = z.strictObject({
   oidcTenantClaim: text.optional(),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
+  /** Models that cannot be given tools: they are told of them in the system prompt, and call them in their answers' texts. */
+  textToolModels: modelNames.default([]),
+  /** Longest time of one model call, in seconds. */
+  stepTimeoutSecs: seconds(3600).default(defaultModelTimeouts.stepTimeoutMs / 1000),
+  /** A provider that sends nothing for so many seconds is hung up on; five times that with `:high` and `:max`. */
+  streamIdleTimeoutSecs: seconds(3600).default(defaultModelTimeouts.idleTimeoutMs / 1000),
   /** Read with each message, see `extensions.ts`: changing it needs no restart. */
   hooks: z.unknown().optional(),
+  /** The same. */
+  mcpServers: z.unknown().optional(),
   anthropicApiKey: secret.optional(),
   anthropicBaseUrl: webAddress.optional(),
   openaiApiKey: secret.optional(),
@@ -119,7 +137,11 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   oidcAudience: ['CODETETHER_OIDC_AUDIENCE'],
   oidcTenantClaim: ['CODETETHER_OIDC_TENANT_CLAIM'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
+  textToolModels: ['CODETETHER_TEXT_TOOL_MODELS'],
+  stepTimeoutSecs: ['CODETETHER_STEP_TIMEOUT_SECS'],
+  streamIdleTimeoutSecs: ['CODETETHER_STREAM_IDLE_TIMEOUT_SECS'],
   hooks: [],
+  mcpServers: [],
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
   anthropicBaseUrl: ['ANTHROPIC_BASE_URL'],
   openaiApiKey: ['OPENAI_API_KEY'],

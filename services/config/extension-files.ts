@@ -5,7 +5,7 @@ import { join, relative, resolve } from 'node:path';
 import { repositoryTop } from '../../activities/instructions.ts';
 import { isInside } from '../../activities/tools/workspace-path.ts';
 
-export type ExtensionKind = 'settings' | 'agent' | 'command' | 'skill';
+export type ExtensionKind = 'settings' | 'mcp' | 'agent' | 'command' | 'skill';
 
 export interface ExtensionFile {
   readonly kind: ExtensionKind;
@@ -59,6 +59,9 @@ interface Root {
 
 async function collect(roots: readonly Root[], boundary: string | null): Promise<ExtensionFiles> {
   const read = new Reader(boundary);
+  // The user's own servers are in their settings.
+  if (boundary !== null)
+    await read.file(join(boundary, '.mcp.json'), { kind: 'mcp', name: '.mcp.json', isForeign: true });
   for (const root of roots) {
     // The user's own settings are those of the whole program, see `config.ts`.
     if (boundary !== null && !root.isForeign) {

@@ -1,15 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { CodetetherError } from '../../domain/errors.ts';
-import { AgentHead, CommandHead, SkillHead, commandName, foreignLimits } from '../../domain/session/extensions.ts';
+import { AgentHead, CommandHead, SkillHead, commandName } from '../../domain/session/extensions.ts';
 import type { CustomAgent, Extensions, Skill, SlashCommand } from '../../domain/session/extensions.ts';
 import { HookSettings, joinHooks } from '../../domain/session/hooks.ts';
+import type { McpServer } from '../../domain/session/mcp-servers.ts';
 import type { Config } from './config.ts';
 import type { Environment } from './environment.ts';
 import { projectOf, userFiles } from './extension-files.ts';
 import type { ExtensionFile, ExtensionFiles } from './extension-files.ts';
+import { readMcpServers } from './mcp-servers.ts';
+import { parseYaml, wrong } from './parse-yaml.ts';
+import type { Invalid } from './parse-yaml.ts';
 import { locate } from './paths.ts';
 import { readProject } from './trust.ts';
 
@@ -26,23 +29,28 @@ export function createExtensionReader(options: {
   const { configFile } = locate({ environment: options.environment, dataDir });
   return async (folder) => {
     const project = await projectOf(folder);
-    const [own, ofProject, ownHooks] = await Promise.all([
+    const [files, ofProject, settings] = await Promise.all([
       userFiles(dirname(configFile)),
       readProject(dataDir, project),
-      readUserHooks(configFile),
+      readUserSettings(configFile),
     ]);
     const trusted = ofProject.trust === 'trusted' ? [parseExtensions(ofProject)] : [];
-    return { project, ...merge([...trusted, parseExtensions(own)], ownHooks) };
+    const own = parseExtensions(files);
+    const problems = [...settings.problems, ...own.problems];
+    return { project, ...merge([...trusted, { ...own, ...settings, problems }]) };
   };
 }
 
-function merge(sources: readonly Extensions[], ownHooks: HookSettings): Extensions {
+/** The user's own come last. */
+function merge(sources: readonly Extensions[]): Extensions {
   const problems = sources.flatMap((source) => source.problems);
   return {
     skills: firstOfName(sources.flatMap(({ skills }) => skills)),
     agents: firstOfName(sources.flatMap(({ agents }) => agents)),
     commands: firstOfName(sources.flatMap(({ commands }) => commands)),
-    hooks: sources.reduce((all, { hooks }) => joinHooks(all, hooks), ownHooks),
+    hooks: sources.toReversed().reduce((all, { hooks }) => joinHooks(all, hooks), noHooks),
+    // What the user has allowed a server by its name is not for another one of that name.
+    mcpServers: firstOfName(sources.toReversed().flatMap(({ mcpServers }) => mcpServers)),
     problems,
   };
 }
@@ -56,6 +64,7 @@ export function parseExtensions({ files, problems: unread }: ExtensionFiles): Ex
       if (file.kind === 'settings') throw invalid(result.problems);
       problems.push(...result.problems);
     }
+    if (result.kind === 'mcp') problems.push(...result.problems);
     return result;
   });
   const settings = parsed.flatMap((each) => (each.kind === 'settings' ? [each.value] : []));
@@ -64,6 +73,7 @@ export function parseExtensions({ files, problems: unread }: ExtensionFiles): Ex
     agents: firstOfName(parsed.flatMap((each) => (each.kind === 'agent' ? [each.value] : []))),
     commands: firstOfName(parsed.flatMap((each) => (each.kind === 'command' ? [each.value] : []))),
     hooks: settings.reduce(joinHooks, noHooks),
+    mcpServers: parsed.flatMap((each) => (each.kind === 'mcp' ? each.value : [])),
     problems,
   };
 }
@@ -75,12 +85,13 @@ const ProjectSettings = z.strictObject({ hooks: HookSettings.default(noHooks) })
 /** The rest of it is checked by `loadConfig`. */
 const UserSettings = z.looseObject({ hooks: HookSettings.default(noHooks) });
 
-async function readUserHooks(configFile: string): Promise<HookSettings> {
+async function readUserSettings(configFile: string): Promise<Pick<Extensions, 'hooks' | 'mcpServers' | 'problems'>> {
   // `loadConfig` says why a file cannot be read.
   const text = await readFile(configFile, 'utf8').catch(() => '');
   const parsed = parseYaml(text, UserSettings, { path: configFile, firstLine: 1 });
   if (parsed.kind === 'invalid') throw invalid(parsed.problems);
-  return parsed.value.hooks;
+  const { servers, problems } = readMcpServers(text, { path: configFile, from: 'user' });
+  return { hooks: parsed.value.hooks, mcpServers: servers, problems };
 }
 
 type Parsed =
@@ -88,18 +99,18 @@ type Parsed =
   | { readonly kind: 'agent'; readonly value: CustomAgent }
   | { readonly kind: 'command'; readonly value: SlashCommand }
   | { readonly kind: 'settings'; readonly value: HookSettings }
+  | { readonly kind: 'mcp'; readonly value: readonly McpServer[]; readonly problems: readonly string[] }
   | Invalid;
-
-interface Invalid {
-  readonly kind: 'invalid';
-  readonly problems: readonly string[];
-}
 
 function parseFile(file: ExtensionFile): Parsed {
   switch (file.kind) {
     case 'settings': {
       const parsed = parseYaml(file.text, ProjectSettings, { path: file.path, firstLine: 1 });
       return parsed.kind === 'invalid' ? parsed : { kind: 'settings', value: parsed.value.hooks };
+    }
+    case 'mcp': {
+      const { servers, problems } = readMcpServers(file.text, { path: file.path, from: 'project' });
+      return { kind: 'mcp', value: servers, problems };
     }
     case 'agent': {
       const parsed = parseMarkdown(file, AgentHead);
@@ -153,70 +164,6 @@ function parseMarkdown<Head>(
   if (head.kind === 'invalid') return head;
   if (body === '') return wrong(file.path, text.split('\n').length, 'there is no text');
   return { kind: 'parsed', head: head.value, body };
-}
-
-interface YamlPlace {
-  readonly path: string;
-  /** Of the YAML in its file. */
-  readonly firstLine: number;
-  /** Of another program, whose own keys are not ours to check. */
-  readonly isForeign?: boolean;
-}
-
-function parseYaml<T>(
-  text: string,
-  schema: z.ZodType<T>,
-  { path, firstLine, isForeign = false }: YamlPlace,
-): { readonly kind: 'parsed'; readonly value: T } | Invalid {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const lineAt = (offset: number | undefined) =>
-    firstLine - 1 + (offset === undefined ? 1 : lines.linePos(offset).line);
-  const [broken] = document.errors;
-  if (broken !== undefined) {
-    const [what] = broken.message.split(/ at line |\n/);
-    return wrong(path, lineAt(broken.pos[0]), what ?? broken.code);
-  }
-  const lineOf = (keys: readonly PropertyKey[]): number => {
-    for (let length = keys.length; length > 0; length--) {
-      const node: unknown = document.getIn(keys.slice(0, length), true);
-      if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
-        return lineAt(Number(node.range[0]));
-    }
-    return firstLine;
-  };
-  let value: unknown;
-  try {
-    value = document.toJS() ?? {};
-  } catch (error) {
-    return wrong(path, firstLine, error instanceof Error ? error.message : String(error));
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return { kind: 'parsed', value: parsed.data };
-  const unknown = parsed.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
-  const isOnlyForeign = isForeign && unknown.length === parsed.error.issues.length;
-  const foreign = unknown.flatMap(({ keys }) => keys);
-  if (
-    isOnlyForeign &&
-    !foreign.some((key) => foreignLimits.includes(key)) &&
-    typeof value === 'object' &&
-    value !== null
-  ) {
-    const known = Object.fromEntries(Object.entries(value).filter(([key]) => !foreign.includes(key)));
-    return { kind: 'parsed', value: schema.parse(known) };
-  }
-  const problems = parsed.error.issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys')
-      return [`${path}:${lineOf(issue.path)}: ${[issue.path.join('.'), issue.message].filter(Boolean).join(': ')}`];
-    return issue.keys
-      .filter((key) => !isForeign || foreignLimits.includes(key))
-      .map((key) => `${path}:${lineOf([...issue.path, key])}: ${[...issue.path, key].join('.')}: is not known here`);
-  });
-  return { kind: 'invalid', problems };
-}
-
-function wrong(path: string, line: number, problem: string): Invalid {
-  return { kind: 'invalid', problems: [`${path}:${line}: ${problem}`] };
 }
 
 function firstOfName<T extends { readonly name: string }>(all: readonly T[]): readonly T[] {

@@ -1,5 +1,10 @@
 import type { ModelSettings } from '../../activities/model/settings.ts';
+import type { ModelTimeouts } from '../../domain/model/timeouts.ts';
 import type { Config } from './config.ts';
+
+export function modelTimeouts({ stepTimeoutSecs, streamIdleTimeoutSecs }: Config): ModelTimeouts {
+  return { stepTimeoutMs: stepTimeoutSecs * 1000, idleTimeoutMs: streamIdleTimeoutSecs * 1000 };
+}
 
 /** The part of the configuration that says how to reach model providers. */
 export function modelSettings(config: Config): ModelSettings {
@@ -8,5 +13,6 @@ export function modelSettings(config: Config): ModelSettings {
     openai: { apiKey: config.openaiApiKey, baseUrl: config.openaiBaseUrl },
     google: { apiKey: config.googleApiKey, baseUrl: config.googleBaseUrl },
     openaiCompatible: { apiKey: config.openaiCompatibleApiKey, baseUrl: config.openaiCompatibleBaseUrl },
+    textToolModels: config.textToolModels,
   };
 }

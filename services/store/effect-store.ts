@@ -32,6 +32,17 @@ export function createEffectStore(database: Kysely<Database>): EffectStore {
       const row = await database.selectFrom('effect').selectAll().where('key', '=', key).executeTakeFirst();
       return row === undefined ? undefined : effectRecord(row);
     },
+    openToolCalls: async ({ runId, storyId }) => {
+      const rows = await database
+        .selectFrom('effect')
+        .select('key')
+        .where('run_id', '=', runId)
+        .where('story_id', '=', storyId)
+        .where('kind', '=', 'tool-call')
+        .where('state', '=', 'sent')
+        .execute();
+      return rows.map(({ key }) => key);
+    },
     listEffects: async (runId) => {
       const rows = await database
         .selectFrom('effect')

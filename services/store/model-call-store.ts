@@ -10,8 +10,10 @@ import type {
 import { CodetetherError } from '../../domain/errors.ts';
 import { brokenCap, budgetLineKey, nanoDollars, reachedLine } from '../../domain/run/budget.ts';
 import type { BudgetShare } from '../../domain/run/budget.ts';
+import { AgentRequest } from '../../domain/session/agent-requests.ts';
 import { jsonText } from './json.ts';
 import { numericDollars } from './money.ts';
+import { answerProblems } from '../../domain/session/answer-problems.ts';
 import { readSpending } from './model-spending.ts';
 import { appendRunEvents, hasRunEvent } from './run-events.ts';
 import { ledgerOf, lockRun, storedCaps, storedLine, usageOf } from './run-rows.ts';
@@ -31,14 +33,18 @@ const StoredAnswer = z.object({
       label: z.string(),
       ask: z.object({ why: z.string(), isSafe: z.boolean() }).optional(),
       spawns: z.object({ readsOnly: z.boolean(), maxSteps: z.number(), maxCostUsd: z.number().optional() }).optional(),
+      beside: AgentRequest.optional(),
+      asks: z.enum(['question', 'plan']).optional(),
     }),
   ),
+  isPlanning: z.boolean().optional(),
   usage: z.object({
     inputTokens: z.number(),
     outputTokens: z.number(),
     cachedInputTokens: z.number(),
     costUsd: z.number(),
   }),
+  problem: z.object({ kind: z.enum(answerProblems), inARow: z.number() }).exactOptional(),
 });
 
 export function createModelCallStore(database: Kysely<Database>): ModelCallStore {
@@ -61,6 +67,7 @@ export function createModelCallStore(database: Kysely<Database>): ModelCallStore
         .executeTakeFirst();
       return row === undefined ? undefined : { model: row.model, usage: usageOf(row) };
     },
+    lastModelStep: async (of) => await lastModelStep(database, of),
     spending: async (runId) => await readSpending(database, runId),
     reserveModelCall: async (call) =>
       await inTransaction(database, async (transaction) => await reserve(transaction, call)),
@@ -74,6 +81,21 @@ export function createModelCallStore(database: Kysely<Database>): ModelCallStore
       return { caps: storedCaps(row.options), ledger: ledgerOf(row) };
     },
   };
+}
+
+/** Of all calls that were made or begun, so that no key is used a second time. */
+export async function lastModelStep(
+  database: Queries,
+  { runId, sessionId }: { readonly runId: string; readonly sessionId: string },
+): Promise<number> {
+  const calls = await database
+    .selectFrom('model_call')
+    .select(sql<number>`coalesce(max(substring(key from '[0-9]+$')::bigint), 0)`.as('step'))
+    .where('run_id', '=', runId)
+    .where('session_id', '=', sessionId)
+    .where(sql<boolean>`key ~ ':[0-9]+$'`)
+    .executeTakeFirstOrThrow();
+  return calls.step;
 }
 
 async function reserve(database: Queries, call: ModelCallReservation): Promise<ReserveResult> {

@@ -13,10 +13,13 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { runEventBodies } from '../../domain/run/events.ts';
 import { isActive, runStatuses } from '../../domain/run/status.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
-import { messageKey, sessionAgentId } from '../../domain/run/ids.ts';
+import { agentSessionId, messageKey, sessionAgentId } from '../../domain/run/ids.ts';
+import { ToolDeeds } from '../../domain/session/turn-facts.ts';
+import type { TurnFacts } from '../../domain/session/turn-facts.ts';
 import type { NewSessionEvent } from '../../domain/session/transcript.ts';
 import { expireApprovals } from './approval-store.ts';
 import { cleanText, jsonText } from './json.ts';
+import { lastModelStep } from './model-call-store.ts';
 import { appendRunEvents, hasRunEvent } from './run-events.ts';
 import { releaseReservations } from './run-open.ts';
 import { ledgerOf, lockRun, storedCaps, usageOf } from './run-rows.ts';
@@ -51,7 +54,34 @@ export function createSessionRunStore(database: Kysely<Database>): SessionRunSto
       return rows.map(sessionRun);
     },
     openTurn: async (plan) => await inTransaction(database, async (transaction) => await openTurn(transaction, plan)),
-    endTurn: async (input) => await inTransaction(database, async (transaction) => await endTurn(transaction, input)),
+    endTurn: async (input, facts) =>
+      await inTransaction(database, async (transaction) => await endTurn(transaction, input, facts)),
+    turnDeeds: async (sessionId, messageId) => {
+      const rows = await database
+        .selectFrom('session_event')
+        .select(sql`body -> 'did'`.as('did'))
+        .where('session_id', 'in', (query) =>
+          query
+            .selectFrom('session')
+            .select('session_id')
+            .where(
+              sql<boolean>`(session_id = ${sessionId} or starts_with(session_id, ${agentSessionId(sessionId, '')}))`,
+            ),
+        )
+        .where('kind', '=', 'tool-result')
+        .where(sql<boolean>`body ? 'did'`)
+        .where('at', '>=', (query) =>
+          query
+            .selectFrom('session_event')
+            .select('at')
+            .where('session_id', '=', sessionId)
+            .where('key', '=', messageKey(sessionId, messageId)),
+        )
+        .orderBy('at')
+        .orderBy('seq')
+        .execute();
+      return rows.map(({ did }) => ToolDeeds.parse(did));
+    },
     abandonTurn: async (sessionId, message, options = {}) =>
       await inTransaction(database, async (transaction) => await abandonTurn(transaction, sessionId, message, options)),
   };
@@ -154,7 +184,7 @@ async function openTurn(database: Queries, plan: TurnPlan): Promise<OpenTurnResu
     .set({ status: 'running', execution: turn, ended_at: null })
     .where('run_id', '=', sessionId)
     .execute();
-  return { kind: 'opened', turn, firstStep: 1 + (await lastStep(database, sessionId)) };
+  return { kind: 'opened', turn, firstStep: 1 + (await lastModelStep(database, { runId: sessionId, sessionId })) };
 }
 
 /** What a message needs before it: the system prompt of a session that has none, and what another agent is told. */
@@ -174,19 +204,7 @@ async function openingRows(database: Queries, plan: TurnPlan): Promise<readonly 
   return rows;
 }
 
-/** Of all calls that were made or begun, so that no key is used a second time. */
-async function lastStep(database: Queries, sessionId: string): Promise<number> {
-  const calls = await database
-    .selectFrom('model_call')
-    .select(sql<number>`coalesce(max(substring(key from '[0-9]+$')::bigint), 0)`.as('step'))
-    .where('run_id', '=', sessionId)
-    .where('session_id', '=', sessionId)
-    .where(sql<boolean>`key ~ ':[0-9]+$'`)
-    .executeTakeFirstOrThrow();
-  return calls.step;
-}
-
-async function endTurn(database: Queries, input: EndTurnInput): Promise<void> {
+async function endTurn(database: Queries, input: Omit<EndTurnInput, 'before'>, facts: TurnFacts = {}): Promise<void> {
   const { sessionId, messageId, turn, outcome, message, code, durationMs, goesOn } = input;
   const run = await lockRun(database, sessionId);
   if (run === undefined) throw noSession(sessionId);
@@ -211,9 +229,12 @@ async function endTurn(database: Queries, input: EndTurnInput): Promise<void> {
         text: text.slice(0, answerText).toWellFormed(),
         ...usage,
         durationMs,
+        ...facts,
       },
     },
   ]);
+  if (Object.keys(facts).length > 0)
+    await appendSessionEvents(database, sessionId, [{ key: `${key}:ended`, kind: 'turn-end', body: facts }]);
   await database
     .updateTable('run')
     .set({

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { sessionKinds } from '../../domain/contracts/store.ts';
 import type { SessionPlace, SessionPlan, SessionRecord, SessionStore } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { agentSessionId } from '../../domain/run/ids.ts';
 import { ContextPolicy, defaultContextPolicy } from '../../domain/session/context-policy.ts';
 import { sessionEventBodies } from '../../domain/session/transcript.ts';
 import type { NewSessionEvent, SessionEvent, SessionEventKind } from '../../domain/session/transcript.ts';
@@ -13,6 +14,8 @@ import { inTransaction } from './transaction.ts';
 import type { Queries } from './transaction.ts';
 
 const foundSessionIds = 20;
+/** In the id of a transcript before the part of an agent that another one has started. */
+const startedMark = agentSessionId('', '');
 
 export function createSessionStore(database: Kysely<Database>): Omit<SessionStore, 'watchSessions'> {
   return {
@@ -47,6 +50,7 @@ export function createSessionStore(database: Kysely<Database>): Omit<SessionStor
         .select('session_id')
         .where('deleted_at', 'is', null)
         .where(sql<boolean>`starts_with(session_id, ${text})`)
+        .where(sql<boolean>`strpos(substr(session_id, length(${text}) + 1), ${startedMark}) = 0`)
         .orderBy(sql`session_id = ${text}`, 'desc')
         .orderBy('updated_at', 'desc')
         .limit(foundSessionIds)

@@ -22,6 +22,7 @@ import type { Database } from './schema.ts';
 import { createSessionRunStore } from './session-run-store.ts';
 import { createSessionStore } from './session-store.ts';
 import { inTransaction } from './transaction.ts';
+import { createStatsStore } from './stats-store.ts';
 import { createWorkspaceStore } from './workspace-store.ts';
 
 export type { DatabaseOptions } from './pool.ts';
@@ -93,6 +94,7 @@ function storeMethods(database: Kysely<Database>): StoreMethods {
     ...createLeaseStore(database),
     ...createMemoryStore(database),
     ...createAccessStore(database),
+    ...createStatsStore(database),
   };
 }
 

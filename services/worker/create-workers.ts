@@ -9,6 +9,7 @@ import { leaveBehind, tellRemoteAway } from '../../activities/hosts/failed-work.
 import { withHostRuns } from '../../activities/hosts/host-runs.ts';
 import { createLeaseHolder } from '../../activities/hosts/lease-holder.ts';
 import { createLanguageServers } from '../../activities/lsp/language-servers.ts';
+import { createMcpServers } from '../../activities/mcp/mcp-servers.ts';
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
@@ -19,6 +20,7 @@ import { createProgressActivities } from '../../activities/progress/create-progr
 import { createNudgeAgent } from '../../activities/ralph/nudge-agent.ts';
 import { createPrdFileActivities } from '../../activities/ralph/prd-file.ts';
 import { createAgentCalls } from '../../activities/session/agent-calls.ts';
+import { createAskCalls } from '../../activities/session/ask-calls.ts';
 import { createCheckAnswer } from '../../activities/session/check-answer.ts';
 import { createRunHooks } from '../../activities/session/run-hooks.ts';
 import { createSessionActivities } from '../../activities/session/create-session-activities.ts';
@@ -31,17 +33,20 @@ import { createRepositories } from '../../activities/workspace/repository.ts';
 import { createGit } from '../../activities/workspace/git.ts';
 import type { ProjectionActivities } from '../../domain/contracts/activities.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
+import { createClient } from '../client/client.ts';
 import type { Config } from '../config/config.ts';
 import { variable } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
 import { createExtensionReader } from '../config/extensions.ts';
+import { createMcpCallPolicies } from '../config/mcp-servers.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
 import type { PostgresStore } from '../store/store.ts';
 import { interceptActivity } from './activity-interceptor.ts';
 import type { CrashPoints } from './crash-points.ts';
 import type { InFlightJournal } from './in-flight-journal.ts';
-import { modelSettings } from '../config/model-settings.ts';
+import { modelSettings, modelTimeouts } from '../config/model-settings.ts';
+import { localRuns } from './local-runs.ts';
 import { webMeans } from './web-means.ts';
 
 export interface WorkersOptions {
@@ -77,18 +82,27 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     processDir: options.processDir,
     path: variable(options.environment, 'PATH') ?? '',
   });
-  const living = [longLived, languageServers];
+  const readExtensions = createExtensionReader({ config, environment: options.environment });
+  const mcp = createMcpServers({
+    configured: async (folder) => (await readExtensions(folder)).mcpServers,
+    callsOf: createMcpCallPolicies(locate({ environment: options.environment }).configFile),
+    environment: options.environment,
+    runCommand,
+    processDir: options.processDir,
+  });
+  const living = [longLived, languageServers, mcp];
   const registry = createToolRegistry({
     processes: longLived,
     memories: store,
     languageServers,
     web: webMeans(config),
+    mcp,
+    runs: localRuns(createClient({ socketPath: config.apiSocket }), variable(options.environment, 'PATH') ?? ''),
   });
 
   const ownPrices = createPriceReader(locate({ environment: options.environment }).pricesFile);
   const hostStore = leases.fence(withHostRuns(store, { git, hostId, dataDir: config.dataDir }));
 
-  const readExtensions = createExtensionReader({ config, environment: options.environment });
   const skills = async (folder: string) => (await readExtensions(folder)).skills;
   const inputFolder = join(config.dataDir, 'worker', 'hooks');
   const runHooks = createRunHooks({ store, runCommand, inputFolder, cancellationSignal });
@@ -97,6 +111,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     store,
     spool: createAnswerSpool(join(config.dataDir, 'worker', 'answers')),
     settings: modelSettings(config),
+    timeouts: modelTimeouts(config),
     ownPrices,
     tools: toolCatalogue(registry, config.toolProfile),
     cancellationSignal,
@@ -111,9 +126,9 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
     reloadPrd: (input) => store.reloadPrd(input),
-    endTurn: (input) => store.endTurn(input),
     checkAnswer: createCheckAnswer(store),
     ...createAgentCalls(store),
+    ...createAskCalls(store),
   };
   const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
   const host = leases.hold(
@@ -127,7 +142,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
       ...createGateActivities({ store: hostStore, repositories, runCommand, cancellationSignal }),
       ...createProgressActivities({ store: hostStore, hostId, git }),
       ...createPrdFileActivities(onHost),
-      ...createSessionActivities({ store: hostStore, hostId, skills, runHooks }),
+      ...createSessionActivities({ store: hostStore, git, hostId, skills, agents: readExtensions, runHooks }),
     }),
     {
       leaseLost: async (lost) => {

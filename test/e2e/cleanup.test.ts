@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -33,6 +34,25 @@ test('what a run that is over left behind is shown, and goes when it is asked fo
   expect(preview.stdout).toMatch(new RegExp(`^left-over\t${folder}\tralph:${basename(path)}-`, 'm'));
   expect(preview.stdout).toMatch(/^left-over\tcodetether\/due-dates\/us-001\t/m);
   expect(existsSync(folder)).toBe(true);
+  const narrow = async (...args: string[]) => JSON.parse((await stack.cli(['cleanup', '--json', ...args])).stdout);
+  expect(await narrow('--dry-run', '--worktrees-only')).toMatchObject({
+    cleaned: 0,
+    success: true,
+    applied: false,
+    entries: [{ path: folder, state: 'left-over' }],
+  });
+  await mkdir(join(folder, 'dist'));
+  await writeFile(join(folder, 'dist', 'a.js'), 'x');
+  await writeFile(join(folder, '.gitignore'), 'dist/\n');
+  expect(await narrow('--artifacts', '--apply')).toMatchObject({
+    cleaned: 1,
+    entries: [{ path: join(folder, 'dist'), state: 'removed' }],
+  });
+  for (const wrong of [
+    ['--apply', '-d'],
+    ['--artifacts', '--worktrees-only'],
+  ])
+    expect(await stack.cli(['cleanup', ...wrong])).toMatchObject({ code: 2, stdout: '' });
   const applied = await stack.cli(['cleanup', '--apply']);
   expect(applied.code, applied.stderr).toBe(0);
   expect(await isLeft()).toBe(false);

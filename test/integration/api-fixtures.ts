@@ -141,6 +141,7 @@ export const noExtensions: ApiDeps['extensions'] = async (project) => ({
   agents: [],
   commands: [],
   hooks: HookSettings.parse({}),
+  mcpServers: [],
   problems: [],
 });
 
@@ -151,6 +152,7 @@ export function apiDeps(store: PostgresStore, plans?: ReadonlyMap<string, RunPla
     engine: fakeEngine(),
     preflight: async (request) => ({ plan: plans?.get(request.prdPath) ?? plan(), warnings: ['mind the gap'] }),
     checkModel: async () => undefined,
+    contextWindow: async () => ({ model: 'openai/x', contextTokens: 20_000, reservedTokens: 0 }),
     extensions: noExtensions,
     hostId: 'host-1',
     readEditedPrd: async ({ prd }, { stories }) => ({

@@ -105,6 +105,7 @@ test('a failure of ours is internal, without a stack', async () => {
     readEditedPrd: async () => await Promise.reject(new Error('not asked for')),
     preflight: async () => await Promise.reject(new Error('x')),
     checkModel: async () => undefined,
+    contextWindow: async () => await Promise.reject(new Error('not asked for')),
     hostId: 'host-1',
     extensions: noExtensions,
     authenticate: authenticateLocal,

@@ -99,6 +99,18 @@ test('an answer that is none of the choices, comes too late or is to nothing is 
   expect(api.engine.answers).toEqual([]);
 });
 
+test("an agent's question is answered in any words, cleaned of what a terminal would obey, and not by nothing", async () => {
+  const free = question('q', { kind: 'question', question: 'which one?', choices: [], defaultChoice: '' });
+  await store.requestApproval(free);
+  const { approvals } = await api.client.listApprovals();
+  expect(approvals).toMatchObject([{ kind: 'question', choices: [], defaultChoice: '' }]);
+  const give = async (choice: string, note = '') => await api.client.answerApproval(free.approvalId, { choice, note });
+  for (const choice of ['', ' \n', '\u001B[2J', 'x'.repeat(1_001)])
+    await expect(give(choice), JSON.stringify(choice)).rejects.toMatchObject({ code: 'request-invalid' });
+  await give(' the \u001B]0;title\u0007second\u0000 one\n', '\u001B[31mreally');
+  expect(api.engine.answers.map(([, { choice, note }]) => [choice, note])).toEqual([['the second one', 'really']]);
+});
+
 test('a run tells which stories wait for a provider, until the answer is there', async () => {
   const body = {
     step: 1,

@@ -16,7 +16,7 @@ import { createSessionActivities } from '../../activities/session/create-session
 import { createRunHooks } from '../../activities/session/run-hooks.ts';
 import { createToolActivities } from '../../activities/tools/create-tool-activities.ts';
 import { createGit } from '../../activities/workspace/git.ts';
-import { sessionAgentId } from '../../domain/run/ids.ts';
+import { besideSessionId, sessionAgentId } from '../../domain/run/ids.ts';
 import { HookSettings } from '../../domain/session/hooks.ts';
 import type { RequestedToolCall } from '../../domain/session/transcript.ts';
 import { createExtensionReader } from '../../services/config/extensions.ts';
@@ -63,8 +63,9 @@ beforeEach(async () => {
   const cancellationSignal = () => new AbortController().signal;
   const runCommand = createRunCommand(processes);
   const runHooks = createRunHooks({ store, runCommand, inputFolder, cancellationSignal });
-  sessions = createSessionActivities({ store, hostId: 'tiger', skills, runHooks });
-  tools = createToolActivities({ store, git: createGit(processes), runCommand, cancellationSignal, skills });
+  const git = createGit(processes);
+  sessions = createSessionActivities({ store, git, hostId: 'tiger', skills, agents: extensions, runHooks });
+  tools = createToolActivities({ store, git, runCommand, cancellationSignal, skills });
   api = await startApi(store, { extensions });
   await store.openSession({
     sessionId,
@@ -209,6 +210,37 @@ test('the API fixes what a turn may do when its message comes, and names what th
     problems: expect.arrayContaining([expect.stringContaining(`${file}:`)]),
   });
   await expect(api.client.startSession({ folder: work, text: 'x' })).rejects.toMatchObject({ code: 'request-invalid' });
+});
+
+test('an agent starts one of a file as the file is, or is told which there are', async () => {
+  own('agents/reviewer.md', '---\nname: reviewer\ndescription: x\ntools: read, grep\nmax-steps: 7\n---\nBe strict.\n');
+  own('agents/broken.md', 'nothing');
+  const found = await sessions.findAgent({ ...ref(1), agent: 'reviewer' });
+  expect(found).toMatchObject({ kind: 'found', rules: { tools: ['read', 'grep'] }, maxSteps: 7 });
+  expect(await store.getBlob(found.kind === 'found' ? found.prompt : '')).toBe('Be strict.');
+  expect(await sessions.findAgent({ ...ref(1), agent: 'nobody' })).toEqual({
+    kind: 'not-found',
+    message: expect.stringMatching(
+      /^there is no agent nobody; there are: build, plan, explore, reviewer; .*broken\.md:/,
+    ),
+  });
+  // A story has those that are built in.
+  const story = { runId: 'ralph:a:b', storyId: 'US-1', attempt: 1 };
+  expect(await sessions.findAgent({ ...story, agent: 'reviewer' })).toMatchObject({ kind: 'not-found' });
+});
+
+test('a hook is told which agent of the session makes the call', async () => {
+  await turn('a');
+  const agentId = besideSessionId(sessionId, { name: 'scout', callId: 's' });
+  const toolCalls = [{ id: 'b', name: 'bash', args: { command: 'ls' } }];
+  await store.appendSessionEvents(agentId, [{ key: 'x', kind: 'assistant', body: { text: '', toolCalls } }]);
+  const run = await hooks({ 'before-tool': [{ command: 'cat > seen.json; exit 2' }] });
+  expect(await run('before-tool', 1, { sessionId: agentId, callId: 'b' })).toMatchObject({ kind: 'denied' });
+  expect(JSON.parse(readFileSync(path.join(work, 'seen.json'), 'utf8'))).toMatchObject({
+    session_id: sessionId,
+    agent: 'scout',
+    tool: 'bash',
+  });
 });
 
 async function hooks(settings: object) {

@@ -187,7 +187,7 @@ describe('model calls on PostgreSQL', () => {
       writeEvents(response, [chat({ content: 'Done.' }), chat({}, 'stop'), chatUsage]),
     );
     try {
-      await openRun('run-c', { maxTokens: 9000 });
+      await openRun('run-c', { maxTokens: 11_000 });
       await activities(server.url).modelStep(at('run-c', 'openai-compatible/local'));
       const [request] = server.requests();
       expect(JSON.stringify(request?.body)).toMatch(/"max_tokens":[1-5]\d\d\d,/);

@@ -42,19 +42,70 @@ describe('answers that are not what they should be', () => {
     }
   });
 
-  it('an empty answer is asked for again', async () => {
-    const { url } = await serve(
-      (response) => writeEvents(response, [claude.start, ...claude.end('end_turn')]),
+  it('is asked for again five times in one step when it breaks off, each said, then the step ends typed', async () => {
+    const { url, requests } = await serve((response) => writeEvents(response, [chat({ content: 'Hel' })]));
+    let attempt = 1;
+    const { failure, store } = startSession(url, 'openai-compatible/x', 'hello', { attemptNumber: () => attempt });
+    const codes: string[] = [];
+    for (; attempt <= 6; attempt++) codes.push((await failure()).code);
+    expect(codes).toEqual([...Array<string>(5).fill('provider-unreachable'), 'provider-answers-lost']);
+    const waits = store.runEvents.filter(({ kind }) => kind === 'model-waiting');
+    expect(waits).toHaveLength(5);
+    expect(waits.every(({ body }) => 'mayHaveCost' in body && body.mayHaveCost)).toBe(true);
+    expect(requests()).toHaveLength(6);
+    expect(store.reservations.size).toBe(1);
+  });
+
+  it('refusals that cost nothing do not count as broken off', async () => {
+    const { url } = await serve((response) => {
+      response.writeHead(500);
+      response.end('{}');
+    });
+    let attempt = 1;
+    const { failure } = startSession(url, 'openai-compatible/x', 'hello', { attemptNumber: () => attempt });
+    for (; attempt <= 8; attempt++) expect((await failure()).code).toBe('provider-unreachable');
+  });
+
+  it.each([
+    ['empty', 'empty', 'Your last answer was empty', [claude.start, ...claude.end('end_turn')]],
+    [
+      'only thinking',
+      'empty',
+      'Your last answer was empty',
+      [
+        claude.start,
+        ...claude.block(
+          0,
+          { type: 'thinking', thinking: '', signature: '' },
+          { type: 'thinking_delta', thinking: 'hm' },
+        ),
+        ...claude.end('end_turn'),
+      ],
+    ],
+    [
+      'at the output limit with nothing',
+      'cut-off',
+      'cut off at the output limit before it had a whole tool call',
+      [claude.start, ...claude.end('max_tokens')],
+    ],
+    [
+      'at the output limit inside of its first call',
+      'cut-off',
+      'cut off at the output limit before it had a whole tool call',
+      [claude.start, ...claude.text(0, 'I write'), ...claude.tool(1, 't', '{"path": "a'), ...claude.end('max_tokens')],
+    ],
+  ] as const)('an answer that is %s is paid for, told to the model, and counted', async (_, kind, words, events) => {
+    const { url, requests } = await serve(
+      (response) => writeEvents(response, events),
+      (response) => writeEvents(response, events),
       claudeDone,
     );
-    const { failure, step, store } = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello');
-    const error = await failure();
-    expect(error).toMatchObject({
-      code: 'provider-unreachable',
-      message: 'anthropic/claude-sonnet-4-5 answered nothing: neither text nor a tool call',
-    });
-    expect(store.reservations.size).toBe(0);
-    await expect(step()).resolves.toMatchObject({ stop: 'finished' });
+    const { step } = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello');
+    const first = await step(1);
+    expect(first).toMatchObject({ toolCalls: [], problem: { kind, inARow: 1 }, usage: { outputTokens: 50 } });
+    expect(await step(2)).toMatchObject({ problem: { kind, inARow: 2 } });
+    expect(JSON.stringify(requests()[1]?.body)).toContain(words);
+    expect(await step(3)).not.toHaveProperty('problem');
   });
 
   it('arguments that are no JSON reach the tool as they are', async () => {
@@ -62,7 +113,11 @@ describe('answers that are not what they should be', () => {
       writeEvents(response, [claude.start, ...claude.tool(0, 't', '{"path": .}'), ...claude.end('tool_use')]),
     );
     const { step, answer } = startSession(url, 'anthropic/claude-sonnet-4-5', 'look');
-    expect(await step()).toMatchObject({ stop: 'tool-calls', toolCalls: [{ name: 'list' }] });
+    expect(await step()).toMatchObject({
+      stop: 'tool-calls',
+      toolCalls: [{ name: 'list' }],
+      problem: { kind: 'malformed', inARow: 1 },
+    });
     expect((await answer()).toolCalls[0]?.args).toBe('{"path": .}');
   });
 
@@ -147,8 +202,8 @@ describe('errors inside of a stream', () => {
 describe('a provider that is silent', () => {
   it('before its answer begins is given up', async () => {
     const { url } = await serve(() => undefined);
-    const error = await startSession(url, 'openai/gpt-5', 'hello', { idleTimeoutMs: 100 }).failure();
-    expect(error).toMatchObject({ code: 'provider-unreachable', details: { mayHaveCost: true } });
+    const error = await startSession(url, 'openai/gpt-5', 'hello', { timeouts: { idleTimeoutMs: 100 } }).failure();
+    expect(error).toMatchObject({ code: 'provider-silent', details: { mayHaveCost: true } });
     expect(error.message).toContain('before its answer began');
   });
 
@@ -157,8 +212,26 @@ describe('a provider that is silent', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(`event: message_start\ndata: ${JSON.stringify(claude.start)}\n\n`);
     });
-    const error = await startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { idleTimeoutMs: 100 }).failure();
+    const error = await startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', {
+      timeouts: { idleTimeoutMs: 100 },
+    }).failure();
     expect(error.message).toContain('in the middle of its answer');
+  });
+
+  it('longer than a step may take, although it sends something all the time, is given up', async () => {
+    const { url } = await serve((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const timer = setInterval(() => response.write('event: ping\ndata: {"type":"ping"}\n\n'), 20);
+      response.on('close', () => clearInterval(timer));
+    });
+    const timeouts = { idleTimeoutMs: 5_000, stepTimeoutMs: 150 };
+    const { failure, store } = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { timeouts });
+    expect(await failure()).toMatchObject({ code: 'provider-timeout', details: { mayHaveCost: true, isLost: true } });
+    expect(store.runEvents.at(-1)).toMatchObject({
+      kind: 'model-waiting',
+      body: { reason: 'timeout', mayHaveCost: true },
+    });
+    expect(store.reservations.size).toBe(1);
   });
 
   it('and cancelled is hung up on', async () => {
@@ -190,7 +263,7 @@ describe('a provider that is silent', () => {
         response.end();
       }, 50);
     });
-    const session = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { idleTimeoutMs: 150 });
+    const session = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { timeouts: { idleTimeoutMs: 150 } });
     await expect(session.step()).resolves.toMatchObject({ stop: 'finished' });
   });
 });

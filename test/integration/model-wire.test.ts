@@ -196,6 +196,7 @@ describe('a request', () => {
       'skill',
       'session_recall',
       'context_browse',
+      'list_tools',
     ]);
     expect(tools.every((tool) => tool.input_schema.type === 'object')).toBe(true);
     expect(request?.headers['x-api-key']).toBe('sk-test-0123456789');
@@ -242,5 +243,40 @@ describe('an agent is told of the tools that it may use, and of no other', () =>
     const names = bodyOf(requests()[0]).tools.map(({ name }) => name);
     expect(names).toEqual(expect.arrayContaining([...offered]));
     for (const name of kept) expect(names).not.toContain(name);
+  });
+});
+
+describe('what an agent has done decides what it is told of', () => {
+  const namesIn = (request: WireRequest | undefined) => bodyOf(request).tools.map(({ name }) => name);
+  const model = 'anthropic/claude-sonnet-4-5';
+
+  it('a tool that it has looked up comes last, in the order of the look-ups, and only where it may use it', async () => {
+    const { url, requests } = await serve(claudeDone);
+    const { step, result } = startSession(url, model, 'look');
+    await step(1);
+    result('l1', 'list_tools', 'tool tree\nfolders and files');
+    await step(2);
+    result('l2', 'list_tools', 'tool apply_patch\na patch');
+    result('l3', 'list_tools', 'tool bash\nit is told of anyway');
+    await step(3);
+    await step(4, { readsOnly: true });
+    const [first = [], second, third, reading = []] = requests().map(namesIn);
+    expect(first).toContain('list_tools');
+    expect(second).toEqual([...first, 'tree']);
+    expect(third).toEqual([...first, 'tree', 'apply_patch']);
+    expect(reading.at(-1)).toBe('tree');
+  });
+
+  it('plan mode is said with each answer until a plan was approved, and changes nothing of what it is told of', async () => {
+    const { url, requests } = await serve(claudeDone);
+    const { step, result } = startSession(url, model, 'plan it');
+    expect(await step(1)).not.toHaveProperty('isPlanning');
+    result('p1', 'plan_enter', 'plan mode: a library');
+    expect(await step(2)).toMatchObject({ isPlanning: true });
+    result('p2', 'plan_exit', 'The plan was approved. Plan mode is over.');
+    expect(await step(3)).not.toHaveProperty('isPlanning');
+    const [first, second, third] = requests().map((request) => bodyOf(request).tools);
+    expect(second).toEqual(first);
+    expect(third).toEqual(first);
   });
 });

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
-import Provider from 'oidc-provider';
+import { Provider } from 'oidc-provider';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createOidcVerifier } from '../../services/api/authenticate-oidc.ts';
 import { freePort } from '../support/free-port.ts';
@@ -48,7 +48,8 @@ async function startIssuer(port: number, kid: string): Promise<Issuer> {
     },
     extraTokenClaims: () => ({ org: 'acme', roles: ['codetether:approver', 'codetether:nobody', 'admin'] }),
   });
-  const server: Server = createServer(provider.callback());
+  const answer = provider.callback();
+  const server: Server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url,

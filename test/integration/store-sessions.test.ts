@@ -126,6 +126,10 @@ describe('a list of sessions', () => {
     expect((await store.findSessionIds('find-')).toSorted()).toEqual(['find-a', 'find-ab']);
     expect(await store.findSessionIds('find-a')).toEqual(['find-a']);
     expect(await store.findSessionIds('find-%')).toEqual([]);
+    await store.createSession({ sessionId: 'find-ab:agent:scout.1', kind: 'agent' });
+    // The agents that it has started do not make its beginning ambiguous.
+    expect((await store.findSessionIds('find-')).toSorted()).toEqual(['find-a', 'find-ab']);
+    expect(await store.findSessionIds('find-ab:agent:scout')).toEqual(['find-ab:agent:scout.1']);
   });
 });
 

@@ -6,7 +6,7 @@ import { createToolActivities } from '../../activities/tools/create-tool-activit
 import { createWorkspaceActivities } from '../../activities/workspace/create-workspace-activities.ts';
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
-import { attemptId, toolCallKey, workspaceId } from '../../domain/run/ids.ts';
+import { agentSessionId, attemptId, toolCallKey, workspaceId } from '../../domain/run/ids.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
 import { withTestStore } from '../support/store.ts';
 import { bareEnvironment, makeRepository, type TestRepository } from '../support/repository.ts';
@@ -131,7 +131,13 @@ describe('a tool call', () => {
     expect(result.ok).toBe(true);
     expect(file('src/new.js')).toBe('x\n');
     expect(await results()).toEqual([
-      { callId: 'c1', tool: 'write', ok: true, output: 'created src/new.js (1 lines, 2 bytes)' },
+      {
+        callId: 'c1',
+        tool: 'write',
+        ok: true,
+        output: 'created src/new.js (1 lines, 2 bytes)',
+        did: { files: [{ path: 'src/new.js', change: 'added' }], commands: [] },
+      },
     ]);
     const after = await checkpoint();
     expect(after).not.toBe(before);
@@ -144,7 +150,14 @@ describe('a tool call', () => {
         kind: 'tool-ended',
         storyId: 'US-1',
         number: 1,
-        body: { step: 1, tool: 'write', label: 'write src/new.js', ok: true, durationMs: result.durationMs },
+        body: {
+          step: 1,
+          tool: 'write',
+          label: 'write src/new.js',
+          ok: true,
+          durationMs: result.durationMs,
+          files: ['src/new.js'],
+        },
       },
     ]);
   });
@@ -224,6 +237,48 @@ describe('a tool call', () => {
 });
 
 describe('recovery of a lost call', () => {
+  test('of one agent undoes nothing that another one in the same worktree has recorded, whoever comes first', async () => {
+    await open();
+    await asked(1, [{ id: 'c1', name: 'write', args: { path: 'kept.txt', content: 'kept' } }]);
+    await tools.toolCall(input('c1'));
+    await asked(2, [{ id: 'c2', name: 'write', args: { path: 'kept.txt', content: 'whole' } }]);
+    await halfDone('c2');
+
+    const other = agentSessionId(sessionId, 'w.c0');
+    const calls = [{ id: 'o1', name: 'write', args: { path: 'other.txt', content: 'of the other' } }];
+    await store.appendSessionEvents(other, [
+      { key: 'answer', kind: 'assistant', body: { text: '', toolCalls: calls } },
+    ]);
+    expect(await tools.toolCall({ ...input('o1'), sessionId: other })).toMatchObject({ ok: true });
+    // What was half done is in no checkpoint.
+    expect(file('kept.txt')).toBe('kept');
+    expect(existsSync(path.join(workspacePath, 'stray.txt'))).toBe(false);
+
+    expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'write' })).toEqual({ kind: 'rerun', isBegun: true });
+    expect(file('other.txt')).toBe('of the other');
+    expect(await tools.toolCall(input('c2', 2))).toMatchObject({ ok: true });
+    expect([file('kept.txt'), file('other.txt')]).toEqual(['whole', 'of the other']);
+  });
+
+  test('a call that its agent was interrupted in is undone, with nothing of what the others have done', async () => {
+    await open();
+    await asked(1, [{ id: 'c1', name: 'write', args: { path: 'kept.txt', content: 'kept' } }]);
+    await tools.toolCall(input('c1'));
+    const other = agentSessionId(sessionId, 'w.c0');
+    const args = { command: 'echo half > kept.txt; touch begun; sleep 60' };
+    await store.appendSessionEvents(other, [
+      { key: 'answer', kind: 'assistant', body: { text: '', toolCalls: [{ id: 'o1', name: 'bash', args }] } },
+    ]);
+    const call = tools.toolCall({ ...input('o1'), sessionId: other });
+    const failed = expect(call).rejects.toThrow();
+    while (!existsSync(path.join(workspacePath, 'begun'))) await new Promise((resolve) => setTimeout(resolve, 20));
+    abort.abort(new Error('interrupted'));
+    await failed;
+    expect(file('kept.txt')).toBe('kept');
+    expect(existsSync(path.join(workspacePath, 'begun'))).toBe(false);
+    expect(await store.openToolCalls({ runId, storyId: 'US-1' })).toEqual([]);
+  });
+
   beforeEach(async () => {
     await asked(1, [{ id: 'c1', name: 'write', args: { path: 'kept.txt', content: 'kept' } }]);
     await tools.toolCall(input('c1'));

@@ -68,8 +68,9 @@ describe('batch', () => {
       { tool: 'read', args: { path: 'a.txt' } },
       { tool: 'bash', args: { command: 'cat a.txt' } },
     );
-    expect(outcome).toEqual({
+    expect(outcome).toMatchObject({
       ok: true,
+      changedFiles: [{ relative: 'a.txt' }],
       output: '── 1 write a.txt\ncreated a.txt (1 lines, 2 bytes)\n── 2 read a.txt\n   1| a\n── 3 bash cat a.txt\na',
     });
   });

@@ -47,10 +47,12 @@ test('a command that ends in time is answered whole', async () => {
   expect(await exec('echo out; echo err >&2', { yield_time_ms: 10_000 })).toEqual({
     ok: true,
     output: 'out\nerr\n[ended, exit code 0]',
+    commands: [{ command: 'echo out; echo err >&2', exitCode: 0 }],
   });
   expect(await exec('echo no; exit 3', { yield_time_ms: 10_000 })).toEqual({
     ok: false,
     output: 'no\n[ended, exit code 3]',
+    commands: [{ command: 'echo no; exit 3', exitCode: 3 }],
   });
   expect(processes.list('run:US-1')).toEqual([]);
 });

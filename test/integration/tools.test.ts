@@ -140,9 +140,10 @@ describe('edit', () => {
   test('replaces one place and shows it', async () => {
     write({ 'a.js': 'one\ntwo\nthree\nfour\nfive\nsix\n' });
     chmodSync(path.join(root, 'a.js'), 0o700);
-    expect(await run('edit', { path: 'a.js', old_string: 'four', new_string: 'vier' })).toEqual({
+    expect(await run('edit', { path: 'a.js', old_string: 'four', new_string: 'vier' })).toMatchObject({
       ok: true,
       output: 'edited a.js\n   1| one\n   2| two\n   3| three\n   4| vier\n   5| five\n   6| six\n   7| ',
+      changedFiles: [{ relative: 'a.js', change: 'changed' }],
     });
     expect(statSync(path.join(root, 'a.js')).mode & 0o777).toBe(0o700);
     expect(leftovers()).toEqual([]);
@@ -184,10 +185,14 @@ describe('edit', () => {
 
 describe('bash', () => {
   test('gives the output, what the exit code was, and the lines as they come', async () => {
-    expect(await run('bash', { command: 'echo out; echo err >&2' })).toEqual({ ok: true, output: 'out\nerr' });
-    expect(await run('bash', { command: 'echo no; exit 3' })).toEqual({ ok: false, output: 'no\n[exit code 3]' });
-    expect(await run('bash', { command: 'true' })).toEqual({ ok: true, output: '(no output)' });
-    expect(await run('bash', { command: 'kill -9 $$' })).toEqual({ ok: false, output: '[ended by SIGKILL]' });
+    const ran = async (command: string) => {
+      const { commands, ...outcome } = await run('bash', { command });
+      return { ...outcome, exitCodes: commands?.map(({ exitCode }) => exitCode) };
+    };
+    expect(await ran('echo out; echo err >&2')).toEqual({ ok: true, output: 'out\nerr', exitCodes: [0] });
+    expect(await ran('echo no; exit 3')).toEqual({ ok: false, output: 'no\n[exit code 3]', exitCodes: [3] });
+    expect(await ran('true')).toEqual({ ok: true, output: '(no output)', exitCodes: [0] });
+    expect(await ran('kill -9 $$')).toEqual({ ok: false, output: '[ended by SIGKILL]', exitCodes: [null] });
     expect(lines).toEqual(['out', 'err', 'no']);
   });
 

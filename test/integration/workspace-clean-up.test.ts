@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { createHousekeepingActivities } from '../../activities/workspace/clean-up.ts';
@@ -82,4 +82,44 @@ test('what no run of this database has made is named and left alone, and so is a
     branch: 'codetether/sums/us-077',
     state: 'kept',
   });
+});
+
+test('only worktrees: their branches stay, and go with the next whole clean-up', async () => {
+  const { world, folder, clean } = await abandoned();
+  world.store.run = { ...world.store.run, status: 'error' };
+  const { entries } = await clean.cleanUp({ apply: true, what: 'worktrees' });
+  expect(entries.map(({ path: at, state }) => `${state} ${at}`).toSorted()).toEqual([
+    `kept ${folder}/us-002`,
+    `removed ${folder}/_merge`,
+    `removed ${folder}/us-001`,
+  ]);
+  const branch = 'codetether/sums/us-001';
+  expect(world.repository.git(['branch', '--list', branch])).not.toBe('');
+  const rest = await clean.cleanUp({ apply: true });
+  expect(rest.entries.filter(({ state }) => state === 'removed')).toMatchObject([{ branch }]);
+});
+
+test('only build folders: those that git ignores as a whole, in every worktree of a run that is over', async () => {
+  const { world, folder, clean } = await abandoned();
+  const [story, done] = [path.join(folder, 'us-002'), path.join(folder, 'us-001')];
+  writeFileSync(path.join(story, '.gitignore'), 'dist/\nnode_modules\nbuild\n.env\n');
+  mkdirSync(path.join(story, 'packages/one/dist/deep'), { recursive: true });
+  for (const name of ['out', 'node_modules', 'elsewhere']) mkdirSync(path.join(story, name));
+  for (const file of ['packages/one/dist/deep/a.js', 'out/mine.txt', 'node_modules/x.js', '.env', 'elsewhere/a.txt'])
+    writeFileSync(path.join(story, file), 'x');
+  symlinkSync(path.join(story, 'elsewhere'), path.join(story, 'build'));
+  mkdirSync(path.join(world.repository.top, 'dist'));
+  expect((await clean.cleanUp({ apply: true, what: 'artifacts' })).entries, 'the run is active').toEqual([]);
+  world.store.run = { ...world.store.run, status: 'error' };
+  const place = path.join(story, 'packages/one/dist');
+  expect((await clean.cleanUp({ apply: false, what: 'artifacts' })).entries).toMatchObject([
+    { path: place, state: 'left-over' },
+  ]);
+  expect((await clean.cleanUp({ apply: true, what: 'artifacts' })).entries).toMatchObject([
+    { path: place, state: 'removed', runId: world.store.run.runId },
+  ]);
+  expect(existsSync(place)).toBe(false);
+  for (const kept of ['out/mine.txt', 'node_modules/x.js', '.env', 'elsewhere/a.txt', 'build/a.txt'])
+    expect(existsSync(path.join(story, kept)), kept).toBe(true);
+  expect([existsSync(done), existsSync(path.join(world.repository.top, 'dist'))]).toEqual([true, true]);
 });

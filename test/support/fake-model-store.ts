@@ -100,6 +100,13 @@ export function createFakeModelStore(
       const answer = answers.get(key);
       return answer === undefined ? undefined : { model: answer.model, usage: answer.result.usage };
     },
+    lastModelStep: async ({ sessionId }) =>
+      Math.max(
+        0,
+        ...[...reservations.values(), ...answers.values()].map((call) =>
+          call.sessionId === sessionId ? Number(call.key.split(':').at(-1)) : 0,
+        ),
+      ),
     spending: async () => [],
     budget: async () => ({ caps, ledger: ledger() }),
     readSession: async (sessionId) => {

@@ -4,6 +4,7 @@ import type {
   CheckResult,
   CommitStoryResult,
   EndTurnInput,
+  FindAgentResult,
   HostActivities,
   MergeStoryResult,
   ModelActivities,
@@ -20,6 +21,7 @@ import type { BudgetShare } from '../../domain/run/budget.ts';
 import type { CheckVerdict } from '../../domain/run/events.ts';
 import type { ReloadResult, WorkspaceStart } from '../../domain/contracts/ralph.ts';
 import { spreadOut } from '../../domain/ralph/overlap.ts';
+import { agentPath } from '../../domain/run/ids.ts';
 import { fingerprintOf } from '../../domain/run/fingerprint.ts';
 import { judgeProgress } from '../../domain/run/progress.ts';
 import type { RememberedFailure } from '../../domain/run/progress.ts';
@@ -65,9 +67,16 @@ export interface Behaviour {
   /** Why a message cannot be worked on. */
   readonly turnProblem?: (messageId: string) => { code: string; message: string } | undefined;
   /** Why a hook says no. */
-  readonly hook?: (event: HookEvent, about: { readonly isLastRound: boolean }) => string | undefined;
+  readonly hook?: (
+    event: HookEvent,
+    about: { readonly isLastRound: boolean; readonly sessionId: string },
+  ) => string | undefined;
   /** What is wrong with an answer. @param tell the first time */
   readonly answerProblem?: (tell: boolean) => string | undefined;
+  /** Before the end of an agent that another one has started is written down. */
+  readonly closing?: () => Promise<void>;
+  /** An agent from a file. */
+  readonly agent?: (name: string) => FindAgentResult | undefined;
   readonly reload?: (input: ReloadPrdInput, world: FakeWorld) => ReloadResult;
   /** The host of a story's work, or of what is done for the run as a whole. */
   readonly place?: (work: { storyId: string | null }) => {
@@ -117,6 +126,12 @@ export const answers = {
   },
 } as const satisfies Record<string, ModelStepResult>;
 
+/** `scout `; nothing for the session's or story's own. */
+function nameOf(sessionId: string): string {
+  const path = agentPath(sessionId);
+  return path === undefined ? '' : `${path} `;
+}
+
 /** All activities of a run in memory: what workflows decide is tested against this, what activities do is tested elsewhere. */
 export class FakeWorld {
   readonly log: string[] = [];
@@ -133,6 +148,7 @@ export class FakeWorld {
   #turns = 0;
   #behaviour: Behaviour;
   #keys = new Set<string>();
+  readonly #agentSteps = new Map<string, number[]>();
 
   constructor(
     stories: readonly {
@@ -169,6 +185,7 @@ export class FakeWorld {
       modelStep: async ({ storyId, attempt, step, readsOnly, tools, sessionId, shares }) => {
         note(`model ${storyId}:${attempt}:${step}`);
         this.steps = Math.max(this.steps, step);
+        this.#agentSteps.set(sessionId, [...(this.#agentSteps.get(sessionId) ?? []), step]);
         return (
           (await this.#behaviour.model?.({
             storyId,
@@ -182,7 +199,8 @@ export class FakeWorld {
         );
       },
       toolCall: async (call) => {
-        note(`tool ${call.storyId}:${call.attempt}:${call.step}:${call.callId}`);
+        const how = call.isPlanning === true ? ' in plan mode' : '';
+        note(`tool ${call.storyId}:${call.attempt}:${call.step}:${call.callId}${how}`);
         await this.#behaviour.tool?.(call);
         return { ok: true, durationMs: 1, repeats: this.#behaviour.repeats?.(call) ?? 0 };
       },
@@ -266,9 +284,9 @@ export class FakeWorld {
         const turn = { kind: 'opened', turn: this.#turns, firstStep: 1 + this.steps } as const;
         return problem === undefined ? turn : { ...turn, problem };
       },
-      runHooks: async ({ event, step, callId, isLastRound }) => {
+      runHooks: async ({ event, step, callId, isLastRound, sessionId }) => {
         note(`hook ${event} ${step}${callId === undefined ? '' : ` ${callId}`}`);
-        const reason = this.#behaviour.hook?.(event, { isLastRound: isLastRound === true });
+        const reason = this.#behaviour.hook?.(event, { isLastRound: isLastRound === true, sessionId });
         return reason === undefined ? { kind: 'passed' } : { kind: 'denied', reason };
       },
       endTurn: async (input) => {
@@ -289,10 +307,37 @@ export class FakeWorld {
           takeOver,
         };
       },
-      openAgent: async ({ sessionId, readsOnly }) =>
-        void note(`agent ${sessionId.replace(/^[^:]+:[^:]+/, '')}${readsOnly ? ' reads' : ''}`),
-      closeAgent: async ({ sessionId, end, message }) =>
-        void note(`agent ${sessionId.replace(/^[^:]+:[^:]+/, '')} ${end}${message === '' ? '' : ` ${message}`}`),
+      openAgent: async ({ sessionId, readsOnly }) => {
+        note(`agent ${sessionId.replace(/^[^:]+:[^:]+/, '')}${readsOnly ? ' reads' : ''}`);
+        return { firstStep: 1 + Math.max(0, ...(this.#agentSteps.get(sessionId) ?? [])) };
+      },
+      closeAgent: async ({ sessionId, end, message }) => {
+        await this.#behaviour.closing?.();
+        note(`agent ${sessionId.replace(/^[^:]+:[^:]+/, '')} ${end}${message === '' ? '' : ` ${message}`}`);
+      },
+      findAgent: async ({ agent }) =>
+        this.#behaviour.agent?.(agent) ?? { kind: 'not-found', message: `there is no agent ${agent}` },
+      tellAgent: async ({ sessionId, callId }) => void note(`told ${nameOf(sessionId)}${callId}`),
+      answerAgentCall: async ({ sessionId, callId, ok, text, ended }) => {
+        const answers = ended.map(({ name, end }) => ` [${name} ${end}]`).join('');
+        note(`${nameOf(sessionId)}${callId}${ok ? '' : ' refused'}:${answers} ${text}`);
+      },
+      remindOfAgents: async ({ working, unread }) =>
+        void note(`remind${['', ...working].join(' ')};${['', ...unread].join(' ')}`),
+      openAsk: async ({ storyId, callId, asks }) => {
+        note(`open ${storyId}:${callId} ${asks}`);
+        if (asks === 'plan')
+          return {
+            kind: 'ask',
+            question: { kind: 'plan', question: 'the plan', choices: ['approve', 'deny'], isSafe: true },
+          };
+        return {
+          kind: 'ask',
+          question: { kind: 'question', question: 'which?', choices: [], defaultChoice: 'this one' },
+        };
+      },
+      closeAsk: async ({ storyId, callId, settlement: { state, answer, answeredBy, note: told } }) =>
+        void note(`told ${storyId}:${callId} ${[state, answer, answeredBy, told].filter(Boolean).join(' ')}`),
       readyStories: async ({ inFlight, limit }) => this.#ready(new Set(inFlight), limit),
       reloadPrd: async (input) => {
         note(`reload ${input.prd} in flight: ${input.inFlight.join(' ')}`);

@@ -12,6 +12,7 @@ export function memoryToolSession(
     id: 's',
     events: async () => [...rows],
     append: async (row) => void rows.push({ seq: (rows.at(-1)?.seq ?? 0) + 1, ...row }),
+    model: async () => 'openai/x',
     policy: async () => options.policy ?? { kind: 'incremental' },
     window: async () => ({ model: 'openai/x', contextTokens: options.contextTokens ?? 20_000, reservedTokens: 0 }),
   };

@@ -110,7 +110,9 @@ it('a run waits for a person when every story that is worked on does, or the run
     approvals: approvals.map((storyId) => ({
       id: 'q',
       storyId,
+      kind: 'tool-risk',
       question: '',
+      choices: [],
       defaultChoice: '',
       since: '',
       until: '',

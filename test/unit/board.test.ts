@@ -24,6 +24,16 @@ describe('the board of a run', () => {
     });
   });
 
+  it('shows what an agent of a story is at with its name, and takes its answer for no end of the story', () => {
+    const board = upTo(seqOf('step-output'));
+    const of = { seq: 1_000, at: '', storyId: 'US-003', attempt: 1 } as const;
+    const started: RunEvent = { ...of, kind: 'step-started', body: { agent: 'scout', step: 2, label: 'read a.txt' } };
+    const counts = { inputTokens: 1, outputTokens: 1, costUsd: 0, durationMs: 1, text: '', toolCalls: [] };
+    const answered: RunEvent = { ...of, kind: 'model-answered', body: { agent: 'scout', step: 2, ...counts } };
+    const after = fold(board, [started, answered]);
+    expect(story(after, 'US-003')).toMatchObject({ state: 'running', activity: 'scout: read a.txt' });
+  });
+
   it('has the stories of an edited PRD, unless the snapshot has them already', () => {
     const board = upTo(seqOf('step-output'));
     const head = (storyId: string) => ({ storyId, title: `new ${storyId}`, dependsOn: [] });

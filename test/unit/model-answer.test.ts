@@ -26,7 +26,15 @@ function toolCall(id: string, options: Partial<Extract<AnsweredPart, { type: 'to
 function stored(raw: Partial<ProviderAnswer>, usedIds: readonly string[] = []) {
   const answer = toModelCallAnswer(
     { content: [], finish: 'done', tokens, ...raw },
-    { input, key: 'k', call, usedIds: new Set(usedIds), describe: createToolRegistry().describe, durationMs: 12.4 },
+    {
+      input,
+      key: 'k',
+      call,
+      usedIds: new Set(usedIds),
+      isPlanning: false,
+      describe: createToolRegistry().describe,
+      durationMs: 12.4,
+    },
   );
   if (answer.sessionEvent.kind !== 'assistant') throw new Error('not an answer');
   return { ...answer, body: answer.sessionEvent.body, ids: answer.result.toolCalls.map(({ id }) => id) };

@@ -23,10 +23,9 @@ registerHooks({
 const { createModelActivities } = await import('${new URL('activities/model/model-activities.ts', root).href}');
 const { createFakeModelStore } = await import('${new URL('test/support/fake-model-store.ts', root).href}');
 const { modelSettings } = await import('${new URL('test/support/model-server.ts', root).href}');
-const { createMemorySpool } = await import('${new URL('test/support/model-step.ts', root).href}');
 const { modelStep } = createModelActivities({
   store: createFakeModelStore(),
-  spool: createMemorySpool(),
+  spool: { read: async () => undefined, write: async () => undefined, remove: async () => undefined },
   settings: modelSettings('http://127.0.0.1:9'),
   tools: { definitions: [], describe: () => ({ risk: 'read', label: 'x' }) },
   cancellationSignal: () => new AbortController().signal,

@@ -41,7 +41,7 @@ function activities({ store = createFakeModelStore(), tryNumber = 1, signal, idl
     cancellationSignal: () => signal ?? new AbortController().signal,
     attemptNumber: () => tryNumber,
     spool: createMemorySpool(),
-    ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+    ...(idleTimeoutMs === undefined ? {} : { timeouts: { idleTimeoutMs } }),
   });
 }
 
@@ -114,11 +114,11 @@ default:
     });
   });
 
-  it('with usage and price costs what it says, and reads no transcript', async () => {
+  it('with usage and price costs what it says, and reads the transcript only for plan mode', async () => {
     const path = await script(`
 version: 1
 price: { inputPerMillionUsd: 3, outputPerMillionUsd: 15 }
-default: { attempts: [{ turns: [{ usage: { inputTokens: 1000, outputTokens: 100 } }] }] }
+default: { attempts: [{ turns: [{ text: Done., usage: { inputTokens: 1000, outputTokens: 100 } }] }] }
 `);
     const store = createFakeModelStore();
     const result = await activities({ store }).modelStep(at(path));
@@ -126,7 +126,7 @@ default: { attempts: [{ turns: [{ usage: { inputTokens: 1000, outputTokens: 100 
       stop: 'finished',
       usage: { inputTokens: 1000, outputTokens: 100, costUsd: 0.0045 },
     });
-    expect(store.calls).toMatchObject({ reserve: 1, answer: 1, readSession: 0 });
+    expect(store.calls).toMatchObject({ reserve: 1, answer: 1, readSession: 1 });
     expect(store.runEvents.map(({ kind, key }) => [kind, key])).toEqual([
       ['step-started', 'r:US-001:1:1:start'],
       ['model-answered', 'r:US-001:1:1:answered'],
@@ -219,7 +219,7 @@ describe('faults', () => {
   it('a hanging provider is given up after the idle time-out', async () => {
     const path = await faulty('{ kind: hang }');
     const error = await failure(activities({ idleTimeoutMs: 40 }).modelStep(at(path)));
-    expect(error.code).toBe('provider-unreachable');
+    expect(error.code).toBe('provider-silent');
   });
 
   it('a hanging provider can be cancelled', async () => {

@@ -47,6 +47,21 @@ test('each object of the stream has its schema version, run and seq; a failure c
   ]);
 });
 
+test('what an agent does that the session has started has its name, for people and for programs', () => {
+  const body = { agent: 'scout/helper', step: 1, tool: 'read', label: 'read a.txt', ok: true, durationMs: 5 };
+  const event: RunEvent = { ...frame, kind: 'tool-ended', body };
+  expect(turnLine(event, { look, nowMs: 0 })).toBe('✓ scout/helper: read a.txt');
+  expect(turnObjects('session:x', event)).toMatchObject([{ type: 'tool_result', agent: 'scout/helper', step: 1 }]);
+  const end = { agent: 'scout', end: 'interrupted', message: '', durationMs: 0 } as const;
+  const last: RunEvent = { ...frame, kind: 'agent-ended', body: end };
+  expect(turnLine(last, { look, nowMs: 0 })).toBe('● scout ended: interrupted');
+  expect(turnObjects('session:x', last)).toMatchObject([{ type: 'agent_end', agent: 'scout', end: 'interrupted' }]);
+  const own: RunEvent = { ...frame, kind: 'step-started', body: { step: 1, label: 'read b.txt' } };
+  expect(turnObjects('session:x', own)[0]).not.toHaveProperty('agent');
+  const message = 'interrupted, since they still worked: scout';
+  expect(turnEndLine({ ...ended, message }, look)).toBe(`✓ ${message} · 12s · 3 steps · 9.1k tokens · $0.01`);
+});
+
 const session: SessionView = {
   sessionId: 'session:x',
   status: 'completed',

@@ -143,7 +143,7 @@ test('the system prompt gives instructions from far to near and the workspace la
   );
   expect(prompt.indexOf('root rules')).toBeLessThan(prompt.indexOf('web rules'));
   expect(prompt).toContain('- docs/AGENTS.md');
-  for (const rule of ['Nobody answers questions', 'Do not commit', 'progress.txt', 'Learning:', 'Never weaken'])
+  for (const rule of ['Nobody answers what you write', 'Do not commit', 'progress.txt', 'Learning:', 'Never weaken'])
     expect(prompt).toContain(rule);
 });
 

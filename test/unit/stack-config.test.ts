@@ -62,6 +62,25 @@ describe('settings', () => {
     expect(problems(load)[0]).toContain('expected CODETETHER_SEARCH_API_KEY in the environment');
   });
 
+  it('say how long a model call may take', () => {
+    expect(load()).toMatchObject({ stepTimeoutSecs: 900, streamIdleTimeoutSecs: 120 });
+    writeConfig('stepTimeoutSecs: 600\n');
+    const environment = { CODETETHER_STREAM_IDLE_TIMEOUT_SECS: '30' };
+    expect(load(environment)).toMatchObject({ stepTimeoutSecs: 600, streamIdleTimeoutSecs: 30 });
+    expect(problems(() => load({ CODETETHER_STEP_TIMEOUT_SECS: '0' }))).toEqual([
+      'stepTimeoutSecs (CODETETHER_STEP_TIMEOUT_SECS in the environment): "0"; expected a number of seconds, 1 to 3600',
+    ]);
+  });
+
+  it('name the models that get their tools as text', () => {
+    expect(load().textToolModels).toEqual([]);
+    const environment = { CODETETHER_TEXT_TOOL_MODELS: 'openai-compatible/Small-1, openai-compatible/tiny*' };
+    expect(load(environment).textToolModels).toEqual(['openai-compatible/small-1', 'openai-compatible/tiny*']);
+    expect(problems(() => load({ CODETETHER_TEXT_TOOL_MODELS: 'small' }))).toEqual([
+      'textToolModels (CODETETHER_TEXT_TOOL_MODELS in the environment): "small"; expected provider/model or provider/*, separated by commas',
+    ]);
+  });
+
   it('are frozen', () => {
     expect(Object.isFrozen(load())).toBe(true);
   });

@@ -1,22 +1,13 @@
 import { expect, test } from 'vitest';
-import { memoryToolSession } from '../support/tool-session.ts';
+import { toolContext } from '../support/tool-context.ts';
 import type { LanguageServers } from '../../activities/lsp/language-servers.ts';
+import type { McpServers } from '../../activities/mcp/mcp-servers.ts';
 import type { LongLivedProcesses } from '../../activities/process/long-lived.ts';
 import { createToolRegistry, type ToolMeans } from '../../activities/tools/registry.ts';
 import type { MemoryStore } from '../../domain/contracts/store.ts';
-import type { ToolContext } from '../../activities/tools/tool.ts';
+import type { RunMeans } from '../../activities/tools/run-means.ts';
 
-const context: ToolContext = {
-  workspace: { root: '/nowhere', mainCheckout: null },
-  workspaceId: 'run:US-1',
-  session: memoryToolSession(),
-  runCommand: () => Promise.reject(new Error('not expected')),
-  listFiles: () => Promise.reject(new Error('not expected')),
-  git: () => Promise.reject(new Error('not expected')),
-  branch: 'story',
-  signal: new AbortController().signal,
-  onLine: () => undefined,
-};
+const context = toolContext();
 
 /** Whatever a host can have. */
 const means: ToolMeans = {
@@ -28,6 +19,8 @@ const means: ToolMeans = {
     access: { policy: 'ask', hosts: [] },
     search: { host: 'search.example', search: () => Promise.reject(new Error('not expected')) },
   },
+  mcp: { callsOf: () => ({ readOnly: ['look'], ask: false }) } as unknown as McpServers,
+  runs: {} as RunMeans,
 };
 const { definitions, describe: describeToolCall } = createToolRegistry(means);
 
@@ -54,6 +47,15 @@ test('the tools are what the model was told of: a change here changes every prom
     ['todoread', 'read'],
     ['skill', 'read'],
     ['agent', 'shell'],
+    ['spawn_agent', 'shell'],
+    ['wait_agent', 'shell'],
+    ['list_agents', 'shell'],
+    ['send_message', 'shell'],
+    ['followup_task', 'shell'],
+    ['interrupt_agent', 'shell'],
+    ['question', 'read'],
+    ['plan_enter', 'read'],
+    ['plan_exit', 'read'],
     ['create_goal', 'read'],
     ['get_goal', 'read'],
     ['update_goal', 'read'],
@@ -69,6 +71,9 @@ test('the tools are what the model was told of: a change here changes every prom
     ['lsp', 'read'],
     ['webfetch', 'network'],
     ['websearch', 'network'],
+    ['mcp', 'shell'],
+    ['prd', 'shell'],
+    ['ralph', 'shell'],
     ['batch', 'shell'],
   ]);
   expect(definitions('full')).toMatchSnapshot();
@@ -81,7 +86,17 @@ test('a tool whose means this host has not is told of nowhere', () => {
       .map(({ name }) => name),
   );
   const missing = definitions('full').flatMap(({ name }) => (names.has(name) ? [] : [name]));
-  expect(missing).toEqual(['exec_command', 'write_stdin', 'memory', 'lsp', 'webfetch', 'websearch']);
+  expect(missing).toEqual([
+    'exec_command',
+    'write_stdin',
+    'memory',
+    'lsp',
+    'webfetch',
+    'websearch',
+    'mcp',
+    'prd',
+    'ralph',
+  ]);
 });
 
 test('a story is told of what it needs, not of everything', () => {
@@ -98,6 +113,7 @@ test('a story is told of what it needs, not of everything', () => {
     'skill',
     'session_recall',
     'context_browse',
+    'list_tools',
   ]);
 });
 
@@ -106,6 +122,9 @@ test('the risk is that of the call, not of the tool', () => {
   expect(risk('git', { op: 'log' })).toBe('read');
   expect(risk('git', { op: 'commit', message: 'x' })).toBe('write');
   expect(risk('edit', { path: 'a', old_string: 'a', new_string: 'b', preview: true })).toBe('read');
+  expect(risk('mcp', { action: 'list_tools', server: 'a' })).toBe('network');
+  expect(risk('mcp', { action: 'call_tool', server: 'a', tool_name: 'look' })).toBe('network');
+  expect(risk('mcp', { action: 'call_tool', server: 'a', tool_name: 'change' })).toBe('shell');
   expect(risk('batch', { calls: [{ tool: 'read', args: { path: 'a' } }] })).toBe('read');
   const calls = [
     { tool: 'read', args: { path: 'a' } },
@@ -168,7 +187,7 @@ test('an unknown tool is answered with the ones there are', async () => {
   const names = definitions('full').map(({ name }) => name);
   expect(await call('todowrte', {}, context)).toEqual({
     ok: false,
-    output: `error: there is no tool "todowrte"; did you mean todowrite? Tools: ${names.join(', ')}`,
+    output: `error: there is no tool "todowrte"; did you mean todowrite? Tools: ${names.join(', ')}, list_tools`,
   });
   expect((await call('read_file', {}, context)).output).toContain('did you mean read?');
   expect((await call('browserctl', {}, context)).output).toContain('there is no tool "browserctl". Tools: read, ');
@@ -182,7 +201,8 @@ test('names of other agents stand for the same tools', async () => {
     ['file_info', 'fileinfo'],
     ['head_tail', 'headtail'],
     ['todo_read', 'todoread'],
+    ['mcp_bridge', 'mcp'],
   ] as const)
-    expect(label(alias, {}), alias).toContain(name);
+    expect(describeToolCall(alias, {}).label, alias).toContain(name);
   expect(label('constructor', {})).toBe('constructor (no such tool)');
 });

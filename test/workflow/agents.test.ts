@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ModelStepResult, SpawnedAgent } from '../../domain/contracts/activities.ts';
+import { answerUpdate } from '../../domain/run/approval.ts';
 import { agentDepth } from '../../domain/run/ids.ts';
 import { FakeWorld, answers } from '../support/fake-world.ts';
 import { startWorkflowTestBench } from '../support/workflow-test-bench.ts';
@@ -126,4 +127,24 @@ test('an interruption reaches the agents that were started', async () => {
     'agent-interrupted',
   );
   expect(world.turnEnds[0]?.outcome).toBe('cancelled');
+});
+
+test("a budget line that an agent of a story's agent comes to is asked about once, and all go on", async () => {
+  const world: FakeWorld = new FakeWorld([{ id: 'A' }], {
+    model: ({ sessionId, step }) => {
+      if (agentDepth(sessionId) === 0) return step === 1 ? starts(['a'], build) : answers.finished;
+      const line = { percent: 80, spentUsd: 0.81, maxCostUsd: 1 };
+      return world.log.includes('event budget-line-reached') ? answers.finished : { kind: 'budget-line', line };
+    },
+  });
+  const result = await bench.run(world, { onAsk: 'wait' }, async (run) => {
+    while (world.approvals.size === 0) await delay(20);
+    const [approval] = world.approvals.values();
+    await run.handle.executeUpdate(answerUpdate, {
+      args: [{ approvalId: approval?.approvalId, choice: 'go on', answeredBy: 'me', note: '' }],
+    });
+    return await run.result;
+  });
+  expect(result).toMatchObject({ outcome: 'completed', passed: 1 });
+  expect(world.log.filter((line) => line.startsWith('ask'))).toHaveLength(1);
 });

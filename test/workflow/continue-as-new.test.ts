@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ModelStepResult } from '../../domain/contracts/activities.ts';
+import { agentPath } from '../../domain/run/ids.ts';
+import type { AgentRequest } from '../../domain/session/agent-requests.ts';
 import { FakeWorld, answers } from '../support/fake-world.ts';
 import { startWorkflowTestBench } from '../support/workflow-test-bench.ts';
 import type { WorkflowTestBench } from '../support/workflow-test-bench.ts';
@@ -57,4 +60,37 @@ test('a long turn, and what waits behind it, go on in a new execution', async ()
     'a completed',
     'b completed',
   ]);
+});
+
+test('a long turn goes on in a new execution when the agents beside it have ended, and still knows them', async () => {
+  const spawned = { kind: 'spawn', name: 'scout', agent: 'explore', readsOnly: true, forks: false } as const;
+  const asks = (id: string, beside: AgentRequest): ModelStepResult => ({
+    kind: 'answered',
+    stop: 'tool-calls',
+    toolCalls: [{ id, name: beside.kind, risk: 'read', label: beside.kind, beside }],
+    usage: answers.finished.usage,
+  });
+  const world = new FakeWorld([], {
+    model: async ({ sessionId, step }) => {
+      if (agentPath(sessionId) === 'scout') await new Promise((resolve) => setTimeout(resolve, 3_000));
+      if (agentPath(sessionId) === 'scout') return answers.finished;
+      if (step === 1) return asks('a', spawned);
+      if (step === 30) return asks('b', { kind: 'wait', timeoutMs: 10_000 });
+      return step < 30 ? answers.write : answers.finished;
+    },
+  });
+  let executions = 0;
+  await bench.session(world, async ({ send, sessionId }) => {
+    await send({ messageId: 'm', maxSteps: 40 });
+    while (world.turnEnds.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    for await (const found of bench.engine.client.workflow.list({ query: `WorkflowId = "${sessionId}"` }))
+      executions += found.status.name === 'CONTINUED_AS_NEW' ? 1 : 0;
+  });
+  expect(executions).toBeGreaterThan(0);
+  expect(world.log.filter((line) => /^(?:agent|b:)/.test(line))).toEqual([
+    'agent :agent:scout.a reads',
+    'agent :agent:scout.a finished',
+    'b: [scout finished] No agent works now.',
+  ]);
+  expect(world.turnEnds).toMatchObject([{ outcome: 'completed', message: '' }]);
 });

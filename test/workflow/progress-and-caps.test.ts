@@ -54,6 +54,23 @@ test('an attempt whose calls repeat themselves is ended as looping; told but not
   ]);
 });
 
+test('an attempt whose answers are of no use is ended as model-failed at the fourth in a row; a useful one between begins anew', async () => {
+  const useless = (inARow: number) => ({ ...answers.finished, problem: { kind: 'empty', inARow } }) as const;
+  const world = new FakeWorld([{ id: 'A' }], {
+    model: ({ attempt, step }) => {
+      if (attempt === 1) return useless(step);
+      return step === 4 ? answers.write : step < 7 ? useless(step % 4) : answers.finished;
+    },
+  });
+  const result = await bench.run(world, { maxSteps: 20 }, ({ result }) => result);
+  expect(result.outcome).toBe('completed');
+  expect(world.log.filter((line) => line.startsWith('model A:1:'))).toHaveLength(4);
+  expect(world.log.filter((line) => line.startsWith('model A:2:'))).toHaveLength(7);
+  expect(bodies(world, 'attempt-failed', 'A')).toMatchObject([
+    { reason: 'model-failed', message: '4 answers in a row were of no use; the last one was empty' },
+  ]);
+});
+
 test('other caps are taken while the run goes on, recorded, and carried on', async () => {
   const world = new FakeWorld([{ id: 'A' }], {
     model: () => new Promise((resolve) => setTimeout(() => resolve(answers.finished), 3_000)),

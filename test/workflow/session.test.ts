@@ -104,6 +104,25 @@ test('an agent at work is told what is said to it before its next step', async (
   expect(world.log).toContain('nudge main mind the tests');
 });
 
+test('a turn whose answers are of no use ends at the fourth in a row, typed', async () => {
+  const world = new FakeWorld([], {
+    model: ({ step }) => ({ ...answers.write, problem: { kind: 'malformed', inARow: step } }),
+  });
+  await bench.session(world, async ({ send }) => {
+    await send({ messageId: 'a' });
+    await ended(world, 1);
+  });
+  expect(world.turnEnds).toMatchObject([
+    {
+      outcome: 'error',
+      code: 'answers-unusable',
+      message: '4 answers in a row were of no use; the last one had no tool call that could be read',
+    },
+  ]);
+  // The model was told of each by its results.
+  expect(world.log.filter((line) => line.startsWith('tool'))).toHaveLength(4);
+});
+
 test('an answer that does not follow its schema is asked for once more, then the turn has failed', async () => {
   const told: boolean[] = [];
   const world = new FakeWorld([], {

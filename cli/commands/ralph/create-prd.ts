@@ -1,10 +1,9 @@
-import { accessSync, constants, readFileSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { basename, delimiter, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
-import { detectGates, prdTemplate } from '../../../domain/ralph/prd-template.ts';
+import { prdTemplate } from '../../../domain/ralph/prd-template.ts';
+import { repositoryGates } from '../../../services/client/read-prd.ts';
 import { processEnvironment, variable } from '../../../services/config/environment.ts';
-import type { Environment } from '../../../services/config/environment.ts';
 import { shellWord } from '../../output/final.ts';
 import { findRepository, realpath } from './repository.ts';
 
@@ -24,7 +23,7 @@ export async function createPrd(options: CreatePrdOptions): Promise<number> {
   const prd = prdTemplate({
     project: options.projectName ?? basename(folder),
     feature: options.feature,
-    gates: repositoryGates(folder, processEnvironment()),
+    gates: repositoryGates(folder, variable(processEnvironment(), 'PATH') ?? ''),
   });
   const text = `${JSON.stringify(prd, null, 2)}\n`;
   if (options.stdout === true || options.json === true) {
@@ -42,40 +41,6 @@ export async function createPrd(options: CreatePrdOptions): Promise<number> {
       `  run     codetether ralph run --prd ${file}\n`,
   );
   return exitCodes.completed;
-}
-
-/** The gates that fit what lies in the folder. */
-export function repositoryGates(folder: string, environment: Environment): ReturnType<typeof detectGates> {
-  return detectGates({
-    files: readdirSync(folder),
-    packageScripts: packageScripts(join(folder, 'package.json')),
-    isInstalled: (program) => isOnPath(program, environment),
-  });
-}
-
-function packageScripts(file: string): { readonly [name: string]: string } {
-  try {
-    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    const scripts = typeof parsed === 'object' && parsed !== null && 'scripts' in parsed ? parsed.scripts : undefined;
-    if (typeof scripts !== 'object' || scripts === null) return {};
-    return Object.fromEntries(
-      Object.entries(scripts).flatMap(([name, script]) => (typeof script === 'string' ? [[name, script]] : [])),
-    );
-  } catch {
-    // No package.json, or one that nobody can use: no scripts.
-    return {};
-  }
-}
-
-function isOnPath(program: string, environment: Environment): boolean {
-  return (variable(environment, 'PATH') ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
 
 async function writeNew(path: string, text: string, force: boolean): Promise<void> {

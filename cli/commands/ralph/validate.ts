@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { CodetetherError, exitCodes, toProblem } from '../../../domain/errors.ts';
 import { prdBranch, prdGates } from '../../../domain/ralph/prd.ts';
 import type { Prd } from '../../../domain/ralph/prd.ts';
-import { stages } from '../../../domain/ralph/schedule.ts';
+import { byStage } from '../../../domain/ralph/schedule.ts';
 import { readPrdFile } from '../../../services/client/read-prd.ts';
 import { processEnvironment } from '../../../services/config/environment.ts';
 import { inSigns } from '../../output/signs.ts';
@@ -36,13 +36,13 @@ export async function validate(path: string, options: { readonly json?: boolean 
 
 /** What a run of the PRD would do, for people. */
 export function validLines(path: string, prd: Prd, warnings: readonly string[], look: Look): string[] {
-  const byStage = storiesByStage(prd);
+  const staged = byStage(prd.stories);
   const gates = prdGates(prd);
   const idWidth = Math.max(...prd.stories.map((story) => story.id.length));
   const checks = gates.length === 0 ? 'no gates' : `gates ${gates.join(', ')}`;
   return [
-    `${paint(look.signs.passed, 'good', look)} ${path} is usable: ${counted(prd.stories.length, 'story', 'stories')} in ${counted(byStage.length, 'stage')}, ${checks}, branch ${cleanLine(prdBranch(prd))}`,
-    ...byStage.flatMap((stories, stage) =>
+    `${paint(look.signs.passed, 'good', look)} ${path} is usable: ${counted(prd.stories.length, 'story', 'stories')} in ${counted(staged.length, 'stage')}, ${checks}, branch ${cleanLine(prdBranch(prd))}`,
+    ...staged.flatMap((stories, stage) =>
       stories.map((story, index) => {
         const after = story.dependsOn.length === 0 ? '' : `  after ${story.dependsOn.join(', ')}`;
         const passed = story.passes ? '  (has passed)' : '';
@@ -61,15 +61,7 @@ function validJson(prd: Prd, warnings: readonly string[]): { readonly [key: stri
     feature: prd.feature,
     branch: prdBranch(prd),
     gates: prdGates(prd),
-    stages: storiesByStage(prd).map((stories) => stories.map((story) => story.id)),
+    stages: byStage(prd.stories).map((stories) => stories.map((story) => story.id)),
     warnings,
   };
-}
-
-/** In PRD order within each stage. */
-function storiesByStage(prd: Prd): Prd['stories'][] {
-  const stageOf = stages(prd.stories);
-  const byStage: Prd['stories'][] = [];
-  for (const story of prd.stories) (byStage[stageOf.get(story.id) ?? 0] ??= []).push(story);
-  return byStage;
 }

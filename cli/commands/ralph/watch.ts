@@ -1,12 +1,13 @@
 import { relative } from 'node:path';
 import { askedBy } from '../../../domain/run/approval.ts';
-import { answerCommands, waitsForPerson } from '../../../domain/run/board.ts';
+import { waitsForPerson } from '../../../domain/run/board.ts';
 import type { Board } from '../../../domain/run/board.ts';
 import { isWorkedOn } from '../../../domain/run/board-story.ts';
 import { exitCodes, asCodetetherError } from '../../../domain/errors.ts';
 import type { SteerVerb } from '../../../domain/contracts/api.ts';
 import { isActive } from '../../../domain/run/status.ts';
 import { exitCodeOf, finalJson, finalLines, waitingJson } from '../../output/final.ts';
+import { answerCommands } from '../../output/questions.ts';
 import { inSigns } from '../../output/signs.ts';
 import { lookOf } from '../../output/terminal.ts';
 import { cleanLine, counted } from '../../output/text.ts';
@@ -160,7 +161,7 @@ function leftWaiting(context: Context, board: Board, outputFormat: OutputFormat,
     print(
       context.stdout,
       board.approvals.map(
-        ({ id, storyId, question }) => `${askedBy(storyId)} ${cleanLine(question)}: ${answerCommands(id)}`,
+        (asked) => `${askedBy(asked.storyId)} ${cleanLine(asked.question)}: ${answerCommands(asked)}`,
       ),
     );
   const lines = ['left running: it waits for a person', `    attach  codetether ralph attach ${handle}`];

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 import { asCodetetherError, exitCodes } from '../../../domain/errors.ts';
 import type { RunEvent } from '../../../domain/run/events.ts';
+import { turnFactLines } from '../../output/turn-facts.ts';
 import { turnEndLine, turnLine } from '../../output/turn.ts';
 import { lookOf, paint } from '../../output/terminal.ts';
 import { formatCost, formatTokens } from '../../output/format.ts';
@@ -13,6 +14,7 @@ import type { Context } from '../ralph/context.ts';
 import { realpath } from '../ralph/repository.ts';
 import { reviver } from '../ralph/revive.ts';
 import { followTurn } from './follow-turn.ts';
+import { OpenQuestions } from './open-questions.ts';
 import { requestOf, settleTrust, shortSessionId, targetOf, tellFolder } from './say.ts';
 import type { SayOptions } from './say.ts';
 
@@ -41,7 +43,7 @@ interface Sent {
 }
 
 const help = [
-  'a line          a message; while the agent works, it waits for its turn',
+  'a line          a message; while the agent works, it waits for its turn; while it asks, the answer',
   '! <text>        told to the agent at work before its next step',
   '/interrupt      ends the turn under way (Ctrl-C too)',
   '/undo [n]       the last turn, or the last n, do not count any more; files stay as they are',
@@ -59,6 +61,7 @@ class Chat {
   readonly #lines: Interface;
   readonly #leaving = new AbortController();
   readonly #isInteractive: boolean;
+  readonly #questions: OpenQuestions;
   #sessionId: string | undefined;
   /** Sent and not shown to the end, oldest first. */
   readonly #pending: Sent[] = [];
@@ -77,6 +80,7 @@ class Chat {
     this.#folder = folder;
     this.#sessionId = sessionId;
     this.#isInteractive = context.stdin.isTTY && context.stdout.isTTY;
+    this.#questions = new OpenQuestions(context.client, (lines) => this.#say(lines));
     this.#lines = createInterface({
       input: context.stdin,
       ...(this.#isInteractive ? { output: context.stdout, prompt: '> ' } : {}),
@@ -112,6 +116,7 @@ class Chat {
     else if (line === '/session') await this.#showSession();
     else if (line.startsWith('!'))
       await this.#tell((sessionId) => this.#context.client.steerSession(sessionId, line.slice(1).trim()));
+    else if (this.#questions.isOpen) await this.#questions.answer(line);
     else if (line.startsWith('/')) this.#say([`${line.split(' ')[0]} is not known; /help`]);
     else await this.#send(line);
     this.#prompt();
@@ -142,6 +147,7 @@ class Chat {
     });
     let lost: NodeJS.Timeout | undefined;
     const onEvent = (event: RunEvent): void => {
+      if (this.#isInteractive && this.#questions.take(event)) return;
       const line = turnLine(event, { look, nowMs: Date.now() });
       if (line !== undefined) this.#say([line]);
     };
@@ -162,6 +168,7 @@ class Chat {
       this.#pending.shift();
       this.#clearPrompt();
       if (ended.body.text !== '') print(stdout, [ended.body.text]);
+      for (const line of turnFactLines(ended.body, look)) this.#note(paint(line, 'dim', look));
       this.#note(paint(turnEndLine(ended.body, look), 'dim', look));
       this.#prompt();
     } finally {
@@ -221,6 +228,8 @@ class Chat {
   }
 
   #prompt(): void {
-    if (this.#isInteractive && !this.#leaving.signal.aborted) this.#lines.prompt(true);
+    if (!this.#isInteractive || this.#leaving.signal.aborted) return;
+    this.#lines.setPrompt(this.#questions.isOpen ? 'answer> ' : '> ');
+    this.#lines.prompt(true);
   }
 }

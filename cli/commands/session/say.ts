@@ -7,6 +7,7 @@ import type { OnAsk } from '../../../domain/run/approval.ts';
 import type { RunEvent } from '../../../domain/run/events.ts';
 import { projectFiles, projectOf } from '../../../services/config/extension-files.ts';
 import { exitCodeOf } from '../../output/final.ts';
+import { turnFactLines } from '../../output/turn-facts.ts';
 import { turnEndLine, turnLine, turnObjects } from '../../output/turn.ts';
 import { lookOf } from '../../output/terminal.ts';
 import { cleanLine } from '../../output/text.ts';
@@ -17,6 +18,7 @@ import type { OutputFormat } from '../ralph/options.ts';
 import { realpath } from '../ralph/repository.ts';
 import { reviver } from '../ralph/revive.ts';
 import { followTurn } from './follow-turn.ts';
+import { QuestionPrompt } from './question-prompt.ts';
 import { writeResult } from './write-result.ts';
 
 export interface SayOptions {
@@ -231,14 +233,18 @@ export async function watchTurn(
   { session, messageId, afterSeq, ahead }: Omit<MessageResponse, 'warnings'>,
   options: Pick<SayOptions, 'outputFormat' | 'quiet' | 'output' | 'sinceSeq'>,
 ): Promise<number> {
-  const { stderr, stdout, environment } = context;
+  const { stdin, stderr, stdout, environment } = context;
   const { sessionId } = session;
   const look = lookOf(stderr, environment);
-  const note = (line: string) => {
-    if (options.quiet !== true) print(stderr, [line]);
-  };
   const leaving = new AbortController();
   const leave = () => leaving.abort();
+  const isInteractive = stdin.isTTY && stderr.isTTY && options.outputFormat !== 'stream-json';
+  const prompt = isInteractive ? new QuestionPrompt(context, leave) : undefined;
+  const note = (line: string) => {
+    if (options.quiet === true) return;
+    if (prompt === undefined) print(stderr, [line]);
+    else prompt.say([line]);
+  };
   for (const signal of leaveSignals) process.on(signal, leave);
   const revive = reviver({ context, say: note, onStackDown: leave });
   let lost: NodeJS.Timeout | undefined;
@@ -250,6 +256,7 @@ export async function watchTurn(
       }
       return;
     }
+    if (prompt?.take(event) === true) return;
     const line = turnLine(event, { look, nowMs: Date.now() });
     if (line !== undefined) note(line);
   };
@@ -259,7 +266,7 @@ export async function watchTurn(
   };
   try {
     const turn = { sessionId, messageId, afterSeq, signal: leaving.signal, onEvent, onConnection };
-    const ended = await followTurn(context.client, turn);
+    const ended = await followTurn(context.client, turn).finally(() => prompt?.close());
     if (ended === undefined) return leftRunning(context, sessionId);
     return await finished(context, { sessionId, ended, note }, options);
   } finally {
@@ -281,6 +288,7 @@ async function finished(
 ): Promise<number> {
   const { body } = ended;
   await writeResult(context, { sessionId, body }, options);
+  for (const line of turnFactLines(body, lookOf(context.stderr, context.environment))) note(line);
   note(turnEndLine(body, lookOf(context.stderr, context.environment)));
   const handle = shortSessionId(sessionId);
   note(

@@ -21,6 +21,7 @@ export interface ListOptions {
 }
 
 export interface ShowOptions {
+  readonly agent?: string;
   readonly verbose?: boolean;
   readonly json?: boolean;
 }
@@ -67,16 +68,19 @@ export async function list({ all = false, json = false }: ListOptions): Promise<
   return exitCodes.completed;
 }
 
-export async function show(id: string | undefined, { verbose = false, json = false }: ShowOptions): Promise<number> {
+export async function show(
+  id: string | undefined,
+  { agent, verbose = false, json = false }: ShowOptions,
+): Promise<number> {
   const context = openContext();
-  const { session, rows } = await readSession(context, id);
+  const { session, rows } = await readSession(context, id, agent);
   if (json) {
     print(context.stdout, [JSON.stringify(snakeKeys({ schemaVersion: 1, session, rows }))]);
     return exitCodes.completed;
   }
   await printPaged(
     context.stdout,
-    transcriptLines(session, rows, { verbose, look: stdoutLook(context) }),
+    transcriptLines(session, rows, { agent, verbose, look: stdoutLook(context) }),
     context.environment,
   );
   return exitCodes.completed;
@@ -179,13 +183,14 @@ async function turnUnderWay(
 async function readSession(
   context: Context,
   id: string | undefined,
+  agent?: string,
 ): Promise<{ readonly session: SessionView; readonly rows: TranscriptView['rows'] }> {
   const session = await findSession(context, id);
-  const { rows } = await ask(context, (client) => client.transcript(session.sessionId));
+  const { rows } = await ask(context, (client) => client.transcript(session.sessionId, agent));
   return { session, rows };
 }
 
-async function findSession(context: Context, id: string | undefined): Promise<SessionView> {
+export async function findSession(context: Context, id: string | undefined): Promise<SessionView> {
   if (id !== undefined) return await ask(context, (client) => client.getSession(id));
   const folder = realpath(context.cwd);
   const { sessions } = await ask(context, (client) => client.listSessions({ limit: 1, folder }));

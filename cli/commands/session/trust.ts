@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { relative, resolve } from 'node:path';
 import { CodetetherError, exitCodes } from '../../../domain/errors.ts';
 import { hookEvents } from '../../../domain/session/hook-points.ts';
+import type { McpServer } from '../../../domain/session/mcp-servers.ts';
 import { projectOf } from '../../../services/config/extension-files.ts';
 import { parseExtensions } from '../../../services/config/extensions.ts';
 import { keepTrust, listTrust, readProject, removeTrust } from '../../../services/config/trust.ts';
@@ -30,7 +31,7 @@ export async function trust(folder: string | undefined, options: TrustOptions): 
   }
   const found = await readProject(dataDir, project);
   if (found.digest === null) {
-    throw new CodetetherError('usage', `${project} brings no agents, commands, skills or hooks`, {
+    throw new CodetetherError('usage', `${project} brings no agents, commands, skills, hooks or servers`, {
       next: 'Nothing has to be trusted: docs/extensions.md says what would be.',
     });
   }
@@ -102,7 +103,7 @@ async function isTrusted(context: Context, found: Project): Promise<boolean> {
   const question = createInterface({ input: stdin, output: stderr });
   try {
     const answer = await question.question(
-      'hooks run commands on this machine; the rest steers the agent. Trust it as it is now? [y/N] ',
+      'hooks and servers run commands on this machine; the rest steers the agent. Trust it as it is now? [y/N] ',
     );
     return /^y(es)?$/i.test(answer.trim());
   } catch (error) {
@@ -121,16 +122,23 @@ function summary({ files }: Project): string {
     const count = files.filter((file) => file.kind === kind).length;
     return count === 0 ? [] : [counted(count, kind)];
   });
-  const all = files.some((file) => file.kind === 'settings') ? [...parts, 'settings'] : parts;
+  const others = { settings: 'settings', mcp: '.mcp.json' } as const;
+  const all = [
+    ...parts,
+    ...(['settings', 'mcp'] as const).flatMap((kind) =>
+      files.some((file) => file.kind === kind) ? [others[kind]] : [],
+    ),
+  ];
   return all.length === 0 ? 'hook files' : all.join(', ');
 }
 
-/** What is asked about: commands of hooks in full. @throws `extension-invalid` */
+/** What is asked about: commands of hooks and servers in full, with the names of variables that they are given. @throws `extension-invalid` */
 function contents(found: Project): string[] {
-  const { agents, commands, hooks, problems, skills } = parseExtensions(found);
+  const { agents, commands, hooks, mcpServers, problems, skills } = parseExtensions(found);
   const line = (what: string, text: string) => `  ${what.padEnd(14)} ${cleanLine(text)}`;
   return [
     ...hookEvents.flatMap((event) => hooks[event].map(({ command }) => line('hook', `${event}: ${command}`))),
+    ...mcpServers.map((server) => line('server', serverText(server))),
     ...agents.map(({ name, description, readsOnly }) =>
       line('agent', `${name}${readsOnly === true ? ' (only reads)' : ''}: ${description}`),
     ),
@@ -140,4 +148,12 @@ function contents(found: Project): string[] {
     ...skills.map(({ name, description }) => line('skill', `${name}: ${description}`)),
     ...problems.map((problem) => line('left out', problem)),
   ];
+}
+
+function serverText(server: McpServer): string {
+  const given = Object.entries(server.kind === 'local' ? server.env : server.headers);
+  const what = server.kind === 'local' ? [server.command, ...server.args].join(' ') : server.url;
+  const names = given.map(([name, text]) => [name, ...(text.match(/\$\{\w+/g) ?? []).map((each) => each.slice(2))]);
+  const extra = names.length === 0 ? '' : `, with ${names.map((each) => each.join('=$')).join(', ')}`;
+  return `${server.name}: ${what}${extra}`;
 }
