@@ -27,7 +27,7 @@ export interface SessionTimes {
 export async function measureSession(): Promise<SessionTimes> {
   const dataDir = await mkdtemp(join(tmpdir(), 'codetether-bench-'));
   const server = await startPostgres({ dataDir, port: await freePort() });
-  const store = createStore({ databaseUrl: server.url });
+  const store = createStore({ databaseUrl: server.url, ownerUrl: server.ownerUrl });
   try {
     await store.prepare({ timeoutMs: 10_000 });
     const rows = transcript();

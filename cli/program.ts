@@ -154,6 +154,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'serve the API to others, at an address',
     load: async () => await import('./commands/serve.ts'),
   },
+  migrate: {
+    group: processes,
+    summary: "bring a database's schema up to date",
+    load: async () => await import('./commands/migrate.ts'),
+  },
 };
 
 function overview(): string {

@@ -247,7 +247,7 @@ test('a reader that breaks off lets go of its stream', async () => {
 test('a stream outlives a restart of the database', async () => {
   const server = await ownPostgres();
   onTestFinished(async () => await server.remove());
-  const own = createStore({ databaseUrl: server.url });
+  const own = createStore({ databaseUrl: server.url, ownerUrl: server.ownerUrl });
   onTestFinished(async () => await own.close());
   await own.prepare();
   await api.close();

@@ -83,7 +83,7 @@ test('the process serves at once, gets ready when the database comes, and ends i
     code: 'prd-missing',
   });
 
-  const store = createStore({ databaseUrl: server.url });
+  const store = createStore({ databaseUrl: server.url, ownerUrl: server.ownerUrl });
   const { plan } = await import('./store-fixtures.ts');
   await store.openRun(plan());
   await store.close();

@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { migrate } from '../../services/store/migrate.ts';
 import { migrations } from '../../services/store/migrations/index.ts';
 import { createStore, openDatabase } from '../../services/store/store.ts';
 import { createEmptyDatabase } from '../support/postgres.ts';
+import { program } from '../support/test-stack.ts';
 import { plan } from './store-fixtures.ts';
 
 test('eight processes that migrate an empty database at once leave one schema', async () => {
@@ -60,3 +62,26 @@ test('the application’s role cannot change the schema, and is told whose work 
 test('migration versions go up by one', () => {
   expect(migrations.map((migration) => migration.version)).toEqual(migrations.map((_, index) => index + 1));
 });
+
+test('codetether migrate makes the schema as its owner, twice is once, and says what is missing', async () => {
+  const database = await createEmptyDatabase();
+  const run = async (env: NodeJS.ProcessEnv) => {
+    const { DATABASE_URL: _own, DATABASE_OWNER_URL: _owner, ...rest } = process.env;
+    return await new Promise<{ readonly code: number; readonly stderr: string }>((resolve) => {
+      execFile(program, ['migrate'], { env: { ...rest, ...env, NO_COLOR: '1' } }, (error, _stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code), stderr });
+      });
+    });
+  };
+  const urls = { DATABASE_URL: database.url, DATABASE_OWNER_URL: database.ownerUrl };
+  expect(await run({ DATABASE_URL: database.url })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('DATABASE_OWNER_URL'),
+  });
+  for (const _time of [1, 2]) expect(await run(urls)).toMatchObject({ code: 0 });
+  expect(await run({})).toMatchObject({ code: 2, stderr: expect.stringContaining('DATABASE_URL: is not set') });
+  const store = createStore({ databaseUrl: database.url });
+  expect(await store.openRun(plan())).toBe(1);
+  await store.close();
+  await database.drop();
+}, 60_000);

@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  store = createStore({ databaseUrl: server.url });
+  store = createStore({ databaseUrl: server.url, ownerUrl: server.ownerUrl });
   await store.prepare();
   runId = `ralph:restart:${randomUUID()}`;
   await store.openRun(plan({ runId }));
@@ -65,7 +65,7 @@ test.each(['stop', 'kill'] as const)(
 
 test('a store waits for a database that comes later', async () => {
   await server.stop();
-  const late = createStore({ databaseUrl: server.url });
+  const late = createStore({ databaseUrl: server.url, ownerUrl: server.ownerUrl });
   await expect(late.prepare({ timeoutMs: 300 })).rejects.toMatchObject({ code: 'database-unreachable' });
   const prepared = late.prepare({ timeoutMs: 30_000 });
   await server.start();

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { databaseUrl, ensureCredentials } from '../../services/stack/postgres.ts';
-import { stackPaths } from '../../services/stack/paths.ts';
+import { embeddedServers } from '../../services/stack/server-environment.ts';
 import { processesIn } from '../torture/invariants.ts';
 import type { TestStack } from './test-stack.ts';
 
@@ -23,18 +22,11 @@ export interface HostWorker {
 
 export async function startHostWorker(stack: TestStack): Promise<HostWorker> {
   const dataDir = await realpath(await mkdtemp(join(tmpdir(), 'codetether-host-')));
-  const { postgresDir, portsFile } = stackPaths(stack.dataDir);
-  const ports = JSON.parse(await readFile(portsFile, 'utf8')) as {
-    readonly postgres: number;
-    readonly temporal: number;
-  };
-  const { password } = await ensureCredentials(postgresDir);
   const child = spawn(program, ['worker'], {
     env: {
       ...stack.env,
       CODETETHER_DATA_DIR: dataDir,
-      DATABASE_URL: databaseUrl({ port: ports.postgres, password }),
-      TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
+      ...(await embeddedServers(stack.dataDir)),
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

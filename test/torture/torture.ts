@@ -3,8 +3,7 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { databaseUrl, ensureCredentials } from '../../services/stack/postgres.ts';
-import { stackPaths } from '../../services/stack/paths.ts';
+import { embeddedServers } from '../../services/stack/server-environment.ts';
 import { createTestStack, git } from '../support/test-stack.ts';
 import type { RunningCli, TestStack } from '../support/test-stack.ts';
 import { judge, processesIn } from './invariants.ts';
@@ -229,8 +228,5 @@ async function watchPrd(repository: string, isOver: () => boolean): Promise<read
 }
 
 async function databaseOf(dataDir: string): Promise<string> {
-  const { postgresDir, portsFile } = stackPaths(dataDir);
-  const ports = JSON.parse(await readFile(portsFile, 'utf8')) as { readonly postgres: number };
-  const { password } = await ensureCredentials(postgresDir);
-  return databaseUrl({ port: ports.postgres, password });
+  return (await embeddedServers(dataDir)).DATABASE_URL;
 }

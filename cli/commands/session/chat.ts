@@ -15,8 +15,9 @@ import { realpath } from '../ralph/repository.ts';
 import { reviver } from '../ralph/revive.ts';
 import { followTurn } from './follow-turn.ts';
 import { OpenQuestions } from './open-questions.ts';
-import { requestOf, settleTrust, shortSessionId, targetOf, tellFolder } from './say.ts';
+import { requestOf, settleTrust, targetOf, tellFolder } from './say.ts';
 import type { SayOptions } from './say.ts';
+import { shortSessionId } from './short-id.ts';
 
 export type ChatOptions = Pick<
   SayOptions,

@@ -8,7 +8,7 @@ import { counted } from '../../output/text.ts';
 import { transcriptLines } from '../../output/transcript.ts';
 import { ask, openContext, print, stdoutLook } from '../ralph/context.ts';
 import type { Context } from '../ralph/context.ts';
-import { shortSessionId } from './say.ts';
+import { shortSessionId } from './short-id.ts';
 import { findSession } from './sessions.ts';
 
 export interface SessionOptions {

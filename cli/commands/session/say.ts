@@ -19,6 +19,7 @@ import { realpath } from '../ralph/repository.ts';
 import { reviver } from '../ralph/revive.ts';
 import { followTurn } from './follow-turn.ts';
 import { QuestionPrompt } from './question-prompt.ts';
+import { shortSessionId } from './short-id.ts';
 import { writeResult } from './write-result.ts';
 
 export interface SayOptions {
@@ -307,9 +308,4 @@ function leftRunning({ stderr }: Context, sessionId: string): number {
     `  watch  codetether sessions attach ${handle}      end  codetether sessions interrupt ${handle}`,
   ]);
   return exitCodes.interrupted;
-}
-
-/** What people type: the first eight characters are enough among thousands. */
-export function shortSessionId(sessionId: string): string {
-  return sessionId.replace(/^session:/, '').slice(0, 8);
 }

@@ -13,7 +13,7 @@ import { ask, openContext, print, stdoutLook } from '../ralph/context.ts';
 import type { Context } from '../ralph/context.ts';
 import type { OutputFormat } from '../ralph/options.ts';
 import { realpath } from '../ralph/repository.ts';
-import { shortSessionId, watchTurn } from './say.ts';
+import { shortSessionId } from './short-id.ts';
 
 export interface ListOptions {
   readonly all?: boolean;
@@ -102,6 +102,8 @@ export async function attach(id: string | undefined, options: AttachOptions): Pr
   const context = openContext();
   const session = await findSession(context, id);
   const turn = await turnUnderWay(context, session);
+  // With all that a turn needs; the other commands need none of it.
+  const { watchTurn } = await import('./say.ts');
   return await watchTurn(context, { session, ...turn, ahead: 0 }, options);
 }
 
