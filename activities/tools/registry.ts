@@ -205,9 +205,15 @@ export function createToolRegistry(means: ToolMeans = {}): ToolRegistry {
 export function toolCatalogue(registry: ToolRegistry, profile: ToolProfile | undefined): ToolCatalogue {
   return {
     // A run starts no runs; an agent that finds it all the same is refused.
-    definitions: registry.definitions(profile ?? 'lean').filter(({ name }) => name !== 'ralph'),
-    sessionDefinitions: registry.definitions(profile ?? 'full'),
-    allDefinitions: registry.definitions('full'),
+    get definitions() {
+      return registry.definitions(profile ?? 'lean').filter(({ name }) => name !== 'ralph');
+    },
+    get sessionDefinitions() {
+      return registry.definitions(profile ?? 'full');
+    },
+    get allDefinitions() {
+      return registry.definitions('full');
+    },
     describe: registry.describe,
   };
 }

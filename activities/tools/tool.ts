@@ -106,11 +106,15 @@ const maxLabelLength = 100;
 
 export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclaration<Shape>): Tool {
   const { name, risk, description, input } = declaration;
+  let inputSchema: ToolInputSchema | undefined;
   return {
     name,
     risk,
     description,
-    inputSchema: jsonSchema(input),
+    // A worker that asks no model needs none.
+    get inputSchema() {
+      return (inputSchema ??= jsonSchema(input));
+    },
     isAlone: declaration.isAlone ?? false,
     describe: (rawArguments) => {
       const read = readArguments(input, rawArguments);
