@@ -23,6 +23,8 @@ export const applicationRole = 'codetether';
 /** Owns the database and its tables; only migrations are made as it. */
 export const ownerRole = 'codetether_owner';
 const superuser = 'postgres';
+/** A file that is there when the cluster has its owner's role. */
+const ownerMark = 'owner-made';
 
 export interface PostgresBinaries {
   readonly initdb: string;
@@ -134,10 +136,16 @@ export async function initializeCluster(options: {
   const cluster = clusterPath(dataDir);
   await removeUnfinished(dataDir);
   await makeReachable({ identity, folders: [...(options.above ?? []), dataDir], program: findPostgres().postgres });
-  if (!(await exists(join(cluster, 'PG_VERSION')))) {
+  if (await exists(join(cluster, 'PG_VERSION'))) {
+    if (!(await exists(join(dataDir, ownerMark)))) {
+      await handOver({ cluster, identity, credentials });
+      await writeFile(join(dataDir, ownerMark), '', { mode: 0o600, flush: true });
+    }
+  } else {
     const unfinished = join(dataDir, `cluster.unfinished-${process.pid}`);
     try {
       await createCluster({ directory: unfinished, identity, credentials });
+      await writeFile(join(dataDir, ownerMark), '', { mode: 0o600, flush: true });
       await rename(unfinished, cluster);
       await syncDirectory(dataDir);
     } catch (error) {
@@ -266,17 +274,40 @@ async function createCluster(options: {
       `CREATE ROLE ${ownerRole} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '${credentials.ownerPassword}'`,
       `CREATE DATABASE ${databaseName} OWNER ${ownerRole}`,
     ];
-    const single = ['--single', '-j', '-D', directory, '-c', 'log_checkpoints=off', 'postgres'];
-    const output = await runServerTool(
-      asIdentity(identity, binaries.postgres, single),
-      statements.map((statement) => `${statement};\n\n`).join(''),
-    );
-    // Single-user mode exits with 0 whatever the statements did.
-    if (/\b(?:ERROR|FATAL|PANIC):/.test(output)) throw initFailed(output);
+    await runStatements(statements, { cluster: directory, database: 'postgres', identity });
     await runServerTool(asIdentity(identity, binaries.initdb, ['-D', directory, '--sync-only']), '');
   } finally {
     await rm(passwordFile, { force: true });
   }
+}
+
+/** What earlier releases have left to the application's role becomes its owner's. Twice is once. */
+async function handOver(options: {
+  readonly cluster: string;
+  readonly identity: ServerIdentity;
+  readonly credentials: Credentials;
+}): Promise<void> {
+  const { cluster, identity, credentials } = options;
+  const make = `CREATE ROLE ${ownerRole} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '${credentials.ownerPassword}'`;
+  const statements = [
+    `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${ownerRole}') THEN ${make}; END IF; END $$`,
+    `REASSIGN OWNED BY ${applicationRole} TO ${ownerRole}`,
+  ];
+  await runStatements(statements, { cluster, database: databaseName, identity });
+}
+
+/** In single-user mode: no server may run on the cluster. */
+async function runStatements(
+  statements: readonly string[],
+  options: { readonly cluster: string; readonly database: string; readonly identity: ServerIdentity },
+): Promise<void> {
+  const single = ['--single', '-j', '-D', options.cluster, '-c', 'log_checkpoints=off', options.database];
+  const output = await runServerTool(
+    asIdentity(options.identity, findPostgres().postgres, single),
+    statements.map((statement) => `${statement};\n\n`).join(''),
+  );
+  // It exits with 0 whatever the statements did.
+  if (/\b(?:ERROR|FATAL|PANIC):/.test(output)) throw initFailed(output);
 }
 
 function initFailed(output: string, cause?: unknown): CodetetherError {

@@ -107,8 +107,8 @@ export async function describeServers(options: ServersOptions): Promise<Servers>
     prepare: async () => {
       const port = await settle('postgres');
       const identity = await chooseIdentity();
-      await initializeCluster({ dataDir: paths.postgresDir, identity, above: [dataDir] });
       await removeStaleLockFile(paths.postgresDir);
+      await initializeCluster({ dataDir: paths.postgresDir, identity, above: [dataDir] });
       return { ...postgresCommand({ dataDir: paths.postgresDir, port, identity }), cwd: '/', port };
     },
   };

@@ -9,7 +9,7 @@ import type { Database } from './schema.ts';
 const migrationLock = 7_236_011_409;
 
 /**
- * Brings the schema up to date, as the owner of its tables; one query when it is. Safe in any number of processes at once. All
+ * Brings the schema up to date, as the owner of its tables; two queries when it is. Safe in any number of processes at once. All
  * missing migrations are applied or none. A database that a newer release has migrated further is left as it is.
  * @param options.application the role that works with the rows; it gets no more than that
  */
@@ -18,7 +18,8 @@ export async function migrate(
   { application, list = migrations }: { readonly application?: string; readonly list?: readonly Migration[] } = {},
 ): Promise<void> {
   const newest = Math.max(0, ...list.map((migration) => migration.version));
-  if ((await appliedVersion(database)) >= newest) return;
+  const role = application === undefined || application === '' ? undefined : application;
+  if ((await appliedVersion(database)) >= newest && (await isAdmitted(database, role))) return;
   await database.transaction().execute(async (transaction) => {
     await sql`SELECT pg_advisory_xact_lock(${migrationLock})`.execute(transaction);
     await sql`CREATE TABLE IF NOT EXISTS schema_migration (
@@ -34,11 +35,19 @@ export async function migrate(
         transaction,
       );
     }
-    if (application !== undefined && application !== '') await admit(transaction, application);
+    if (role !== undefined) await admit(transaction, role);
   });
 }
 
 const appendOnly = ['audit', 'run_event', 'session_event'];
+
+/** Also for the owner itself. */
+async function isAdmitted(database: Kysely<Database>, role: string | undefined): Promise<boolean> {
+  if (role === undefined) return true;
+  const { rows } = await sql<{ may: boolean }>`
+    SELECT has_table_privilege(${role}, 'schema_migration', 'SELECT') AS may`.execute(database);
+  return rows[0]?.may === true;
+}
 
 async function admit(database: Kysely<Database>, application: string): Promise<void> {
   const { rows } = await sql<{ isOwner: boolean }>`SELECT current_user = ${application} AS "isOwner"`.execute(database);
