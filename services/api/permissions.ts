@@ -3,7 +3,7 @@ import { permissions } from '../../domain/access/permissions.ts';
 import type { Permission, Principal } from '../../domain/access/permissions.ts';
 import type { AuditEntry } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { defaultTenant } from '../../domain/run/ids.ts';
+import { defaultTenant, tenantPattern } from '../../domain/run/ids.ts';
 import { inTenant } from '../store/current-tenant.ts';
 
 /** @returns who asks. @throws `unauthenticated` when that cannot be told */
@@ -22,17 +22,23 @@ declare module 'fastify' {
 
 const publicRoutes: ReadonlySet<string> = new Set(['/health', '/ready']);
 
-const local: Principal = {
-  id: 'local',
-  tenant: defaultTenant,
-  permissions: new Set(permissions),
-  isLocal: true,
-};
+/** Names whose rows the local user asks for. */
+const tenantHeader = 'x-codetether-tenant';
+const all: ReadonlySet<Permission> = new Set(permissions);
 
 /**
- * The peer of the local socket: its file can be opened by its owner only, which is the check.
+ * The peer of the local socket: its file can be opened by its owner only, which is the check. The owner of the machine may ask for any
+ * tenant's rows, those of `default` unless the header `X-Codetether-Tenant` names another.
  */
-export const authenticateLocal: Authenticate = async () => local;
+export const authenticateLocal: Authenticate = async ({ headers }) => {
+  const tenant = headers[tenantHeader] ?? defaultTenant;
+  if (typeof tenant === 'string' && tenantPattern.test(tenant)) {
+    return { id: 'local', tenant, permissions: all, isLocal: true };
+  }
+  throw new CodetetherError('request-invalid', undefined, {
+    problems: [`${tenantHeader}: expected small letters, digits and dashes, at most 40`],
+  });
+};
 
 /** Of a request to a route that declares a permission. */
 export function principalOf({ principal }: FastifyRequest): Principal {

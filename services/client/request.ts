@@ -14,7 +14,9 @@ import type { Problem } from '../../domain/errors.ts';
 const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 /** Where the API is: this user's socket, or an address for which a token is needed. */
-export type ApiAddress = { readonly socketPath: string } | { readonly url: string; readonly token: string | undefined };
+export type ApiAddress =
+  | { readonly socketPath: string; readonly tenant?: string | undefined }
+  | { readonly url: string; readonly token: string | undefined };
 
 /** For people. */
 export function addressText(address: ApiAddress): string {
@@ -69,7 +71,11 @@ function open(
   address: ApiAddress,
   options: Omit<HttpRequestOptions, 'headers'> & { readonly headers: OutgoingHttpHeaders },
 ): ClientRequest {
-  if ('socketPath' in address) return httpRequest({ ...options, socketPath: address.socketPath });
+  if ('socketPath' in address) {
+    const { socketPath, tenant } = address;
+    const headers = tenant === undefined ? options.headers : { ...options.headers, 'x-codetether-tenant': tenant };
+    return httpRequest({ ...options, headers, socketPath });
+  }
   const { protocol, hostname, port, pathname } = new URL(address.url);
   const headers = {
     ...options.headers,

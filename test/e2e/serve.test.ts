@@ -90,6 +90,22 @@ test('a turn that is asked for with a token goes on while the address is lost, a
   expect(await readFile(join(path, 'log.txt'), 'utf8')).toBe('ran\n');
 }, 120_000);
 
+test('a session of another tenant is worked on beside those of the first, and seen by its own only', async () => {
+  const acme = { CODETETHER_TENANT: 'acme' };
+  const file = join(folder, 'acme.json');
+  const read = { name: 'memory', args: { action: 'save', content: 'acme keeps bees' } };
+  const turns = [{ text: 'I note it.', tools: [read] }, { text: 'Noted.' }];
+  await writeFile(file, JSON.stringify({ version: 1, stories: { main: { attempts: [{ turns }] } } }));
+  const own = await stack.start(['run', 'note it', '--model', `scripted/${file}`], { cwd: path, env: acme }).result;
+  expect([own.code, own.stdout, own.stderr]).toEqual([0, 'Noted.\n', expect.anything()]);
+  const listed = await stack.start(['sessions', 'list', '--all', '--json'], { env: acme }).result;
+  const { sessions } = JSON.parse(listed.stdout) as { readonly sessions: readonly { readonly session_id: string }[] };
+  expect(sessions.map(({ session_id: id }) => id)).toEqual([expect.stringMatching(/^session:@acme:/)]);
+  expect((await stack.cli(['sessions', 'list', '--all', '--json'])).stdout).not.toContain('@acme');
+  const foreign = await stack.cli(['sessions', 'show', sessions[0]?.session_id ?? '']);
+  expect([foreign.code, foreign.stderr]).toEqual([2, expect.stringContaining('there is no session')]);
+}, 60_000);
+
 test('a revoked token, and none, are told as what they are', async () => {
   const [tokenId = ''] = (await stack.cli(['token', 'list'])).stdout.split('\t');
   expect((await elsewhere(['sessions', 'list'])).code).toBe(0);

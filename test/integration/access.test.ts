@@ -126,15 +126,10 @@ test('nobody gives a permission that he has not', async () => {
 
 test('what a token of another tenant asks for is not there', async () => {
   await inTenant('default', async () => await store.openRun(plan()));
-  const secret = await inTenant('acme', async () => {
-    const app = await createApp({
-      ...apiDeps(store),
-      authenticate: async () => ({ id: 'local', tenant: 'acme', permissions: new Set(permissions), isLocal: false }),
-    });
-    const made = await app.inject({ method: 'POST', url: '/v1/tokens', payload: { name: 'a', role: 'admin' } });
-    await app.close();
-    return made.json<Token>();
-  });
+  const ofAcme = { 'x-codetether-tenant': 'acme' };
+  const payload = { name: 'a', role: 'admin' };
+  const made = await local.inject({ method: 'POST', url: '/v1/tokens', headers: ofAcme, payload });
+  const secret = made.json<Token>();
   expect(secret.token).toMatch(/^ct_acme_/);
   const { token: own } = await createToken({ name: 'own', role: 'viewer' });
   const url = `/v1/runs/${encodeURIComponent(plan().runId)}`;
@@ -142,6 +137,12 @@ test('what a token of another tenant asks for is not there', async () => {
   const foreign = await asked(url, secret.token);
   expect(foreign.statusCode).toBe(404);
   expect((await asked('/v1/runs', secret.token)).json()).toEqual({ runs: [] });
+  const listed = await local.inject({ url: '/v1/tokens', headers: ofAcme });
+  expect(listed.json<{ tokens: object[] }>().tokens).toHaveLength(1);
+  // The header is the local user's only.
+  const claimed = await remote.inject({ url: '/v1/runs', headers: { ...ofAcme, authorization: `Bearer ${own}` } });
+  expect(claimed.json<{ runs: object[] }>().runs).toHaveLength(1);
+  expect((await local.inject({ url: '/v1/runs', headers: { 'x-codetether-tenant': "a';--" } })).statusCode).toBe(422);
 });
 
 test('a hundred requests of two tenants at once each see their own rows', async () => {

@@ -32,7 +32,10 @@ export function openContext(): Context {
 function apiAddress(environment: Environment, dataDir: string): ApiAddress {
   const url = variable(environment, 'CODETETHER_SERVER');
   if (url === undefined)
-    return { socketPath: variable(environment, 'CODETETHER_API_SOCKET') ?? apiSocketPath(dataDir) };
+    return {
+      socketPath: variable(environment, 'CODETETHER_API_SOCKET') ?? apiSocketPath(dataDir),
+      tenant: variable(environment, 'CODETETHER_TENANT'),
+    };
   const parsed = URL.parse(url);
   const isPlain = parsed?.protocol === 'http:';
   const isHere = /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(parsed?.hostname ?? '');
