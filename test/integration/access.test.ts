@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { permissions, roles } from '../../domain/access/permissions.ts';
+import { roles } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
 import { authenticateByToken } from '../../services/api/authenticate.ts';
 import { authenticateLocal } from '../../services/api/permissions.ts';
