@@ -70,7 +70,7 @@ describe('the local stack', () => {
 
   it('keeps the database through kill -9 of everything at once', async () => {
     const { apiSocket } = await stack.ensure();
-    const url = String((await stack.apiEnvironment())['DATABASE_URL']);
+    const url = String((await stack.apiEnvironment())['DATABASE_OWNER_URL']);
     await query(url, 'CREATE TABLE kept (value text)');
     await query(url, "INSERT INTO kept VALUES ('still here')");
     for (const pid of (await stack.pids()).values()) process.kill(pid, 'SIGKILL');
@@ -159,7 +159,13 @@ describe('the local stack', () => {
     process.kill(await stack.pid('supervisor'), 'SIGKILL');
     await access;
     await stack.ensure();
-    expect((await readdir(postgresDir)).toSorted()).toEqual(['cluster', 'password', 'superuser-password']);
+    expect((await readdir(postgresDir)).toSorted()).toEqual([
+      'cluster',
+      'owner-made',
+      'owner-password',
+      'password',
+      'superuser-password',
+    ]);
     expect(await query(String((await stack.apiEnvironment())['DATABASE_URL']), 'SELECT 1 AS one')).toEqual([
       { one: 1 },
     ]);
