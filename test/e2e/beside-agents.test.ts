@@ -100,8 +100,8 @@ function say(
   );
 }
 
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(50)) if (isSo()) return;
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(50)) if (await isSo()) return;
   throw new Error(`${what}: not within a minute; asked: ${JSON.stringify([...asked.values()])}`);
 }
 
@@ -109,6 +109,9 @@ test('three explorers lose their worker, and the one that waits for them has eac
   const arguments_ = ['run', 'count them', '--model', 'openai-compatible/x', '--output-format', 'stream-json'];
   const run = stack.start(arguments_, { cwd: folder });
   await until('three explorers at work', () => held === 3);
+  const transcript = async () => (await stack.cli(['sessions', 'show', '--json'], { cwd: folder })).stdout;
+  // Until then the starter's own call can be under way, too.
+  await until('the starter waits', async () => (await transcript()).includes('"wait_agent"'));
   process.kill((await stack.pids()).get('worker') ?? 0, 'SIGKILL');
   await until('three calls made again', () => held === 6);
   release.resolve();
@@ -132,7 +135,7 @@ test('three explorers lose their worker, and the one that waits for them has eac
 
   const twice = [...asked.values()].filter(({ times }) => times > 1);
   expect(twice.map(({ who, times }) => `${who} ${times}`).toSorted()).toEqual(names.map((name) => `${name} 2`));
-  const { stdout } = await stack.cli(['sessions', 'show', '--json'], { cwd: folder });
+  const stdout = await transcript();
   for (const name of names) expect(stdout.match(new RegExp(`seven ${name}`, 'g')), name).toHaveLength(2);
   const shown = await stack.cli(['sessions', 'show', '--agent', 'bees'], { cwd: folder });
   expect(shown.stdout).toMatch(/agent bees\n[^]*count the bees[^]*● list[^]*seven bees/);

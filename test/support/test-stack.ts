@@ -42,7 +42,13 @@ export interface TestStack {
 
 export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<TestStack> {
   const dataDir = await realpath(await mkdtemp(join(tmpdir(), 'codetether-stack-')));
-  const environment: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1', LC_ALL: 'C.UTF-8', CODETETHER_DATA_DIR: dataDir, ...env };
+  const environment: NodeJS.ProcessEnv = {
+    ...process.env,
+    NO_COLOR: '1',
+    LC_ALL: 'C.UTF-8',
+    CODETETHER_DATA_DIR: dataDir,
+    ...env,
+  };
   for (const name of [
     'VITEST',
     'VITEST_POOL_ID',
