@@ -126,7 +126,7 @@ describe('a model that was told to call so', () => {
       '"'.repeat(50_000),
     ])
       told(`${long}}`);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 });
 
