@@ -1,5 +1,6 @@
-import { ResourceTemplate } from '@modelcontextprotocol/server';
+import { ProtocolError, ResourceNotFoundError, ResourceTemplate } from '@modelcontextprotocol/server';
 import type { McpServer, Variables } from '@modelcontextprotocol/server';
+import { asCodetetherError } from '../../domain/errors.ts';
 import { readEvents } from './read-events.ts';
 import type { McpServerDeps } from './create-server.ts';
 
@@ -24,8 +25,14 @@ export function registerResources(server: McpServer, { client, ready }: McpServe
   const sessionIds = async (begun: string) =>
     (await listSessions()).map(({ sessionId }) => sessionId).filter((sessionId) => sessionId.includes(begun));
   const json = async (uri: URL, read: () => Promise<unknown>) => {
-    await ready;
-    return { contents: [{ uri: uri.href, mimeType, text: JSON.stringify(await read()) }] };
+    try {
+      await ready;
+      return { contents: [{ uri: uri.href, mimeType, text: JSON.stringify(await read()) }] };
+    } catch (error) {
+      const { code, entry, message } = asCodetetherError(error);
+      if (code === 'not-found') throw new ResourceNotFoundError(uri.href, message);
+      throw new ProtocolError(entry.jsonrpc, `${message} [${code}]`, { code });
+    }
   };
   const run = (
     name: string,

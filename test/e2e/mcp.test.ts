@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -103,6 +104,19 @@ async function asked(client: TestMcpClient, runId: string): Promise<Approvals['a
   throw new Error('nothing was asked within a minute');
 }
 
+/** A run that waits for a person. */
+async function waitingRun(): Promise<{ readonly runId: string }> {
+  const { prdPath, model } = await pushingRepository('left-alone');
+  const given = JSON.stringify({ prdPath, model, onAsk: 'wait' });
+  const { stdout, stderr } = await stack.cli(['mcp', 'call', 'start_run', '--arguments', given]);
+  expect(stdout, stderr).not.toBe('');
+  const { runId } = (JSON.parse(stdout) as { run: { runId: string } }).run;
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await delay(200)) {
+    if ((await stack.cli(['approvals', '--json'])).stdout.includes(runId)) break;
+  }
+  return { runId };
+}
+
 /** Starts, watches, approves and reads the result. */
 async function wholeJob(
   client: TestMcpClient,
@@ -159,7 +173,10 @@ test('over stdio a wait outlives a kill -9 of the API, and over HTTP a further w
   const local = await connectMcpClient('v2 modern', overStdio());
   const kill = async (): Promise<void> => {
     process.kill((await stack.pids()).get('api') ?? 0, 'SIGKILL');
-    await delay(2_000);
+    // A call that is no wait says that the API does not answer, until its supervisor has started it again.
+    let down = 0;
+    for (; (await local.call('list_approvals')).isError; await delay(100)) down += 1;
+    expect(down).toBeGreaterThan(0);
   };
   const { waited } = await wholeJob(local, 'killed-socket', kill);
   expect(waited, waited.text).toMatchObject({ isError: false, value: { ended: true, run: { status: 'completed' } } });
@@ -190,6 +207,37 @@ test('an agent is asked over stdio, and its answer comes with the call', async (
   expect(value, text).toMatchObject({ turn: { outcome: 'completed', text: 'Looked.' } });
   expect(await readFile(join(folder, 'log.txt'), 'utf8')).toBe('ran\n');
   await client.close();
+}, 60_000);
+
+test('over stdio nothing but the protocol is written to stdout, and the process ends with its stdin', async () => {
+  const { runId } = await waitingRun();
+  const child = spawn(program, ['mcp', 'serve'], { env: stack.env, stdio: ['pipe', 'pipe', 'ignore'] });
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const said = (message: object) => child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  const clientInfo = { name: 'test', version: '1' };
+  child.stdin.write('this is no message\n');
+  said({ id: 1, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo } });
+  said({ method: 'notifications/initialized' });
+  const wait = { name: 'wait_for_run', arguments: { runId, waitMs: 600_000 }, _meta: { progressToken: 1 } };
+  said({ id: 2, method: 'tools/call', params: wait });
+  for (const deadline = Date.now() + 20_000; !stdout.includes('"id":1'); await delay(50)) {
+    if (Date.now() > deadline) throw new Error(stdout);
+  }
+  await delay(500);
+  child.stdin.end();
+  expect(await ended).toBe(0);
+  const messages = stdout.trim().split('\n');
+  for (const message of messages) expect(JSON.parse(message)).toMatchObject({ jsonrpc: '2.0' });
+  const run = JSON.parse(
+    (await stack.cli(['mcp', 'call', 'get_run', '--arguments', JSON.stringify({ runId })])).stdout,
+  ) as {
+    readonly status: string;
+  };
+  expect(run.status).toBe('running');
+  const cancel = await stack.cli(['mcp', 'call', 'cancel_run', '--arguments', JSON.stringify({ runId })]);
+  expect(cancel.code, cancel.stderr).toBe(0);
 }, 60_000);
 
 test('the command line lists the tools, calls them, and says what it does not take', async () => {

@@ -210,6 +210,7 @@ test.each(mcpClients)('%s: starts a run once, reads it, and waits for it with pr
     expect.arrayContaining([uri, `${uri}/prd`, `${uri}/events`]),
   );
   expect(JSON.parse(await client.read(uri))).toMatchObject({ runId });
+  await expect(client.read('codetether://runs/no-such-run')).rejects.toThrow('no-such-run');
   expect(JSON.parse(await client.read(`${uri}/prd`))).toMatchObject({ runId, prd: { project: 'todo' } });
   expect(JSON.parse(await client.read(`${uri}/events`))).toMatchObject({ events: [{ seq: 1 }] });
   expect(await client.complete('codetether://runs/{runId}', 'runId', runId.slice(10))).toEqual([runId]);
