@@ -144,6 +144,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'what was done with tokens and workspaces, and what was denied',
     load: async () => await import('./commands/audit.ts'),
   },
+  mcp: {
+    group: work,
+    summary: 'serve all this to editors and other agents, over MCP',
+    load: async () => await import('./commands/mcp.ts'),
+  },
   worker: {
     group: processes,
     summary: 'run a worker in this terminal',

@@ -9,6 +9,7 @@ export const permissions = [
   'models:use',
   'workspaces:read',
   'workspaces:write',
+  'files:read',
   'audit:read',
   'tokens:manage',
 ] as const;
@@ -23,7 +24,7 @@ const reading: readonly Permission[] = ['runs:read', 'hosts:read', 'approvals:re
 /** Sets of permissions with a name, from less to more. */
 export const roles = {
   viewer: reading,
-  operator: [...reading, 'runs:write', 'models:use'],
+  operator: [...reading, 'runs:write', 'models:use', 'files:read'],
   approver: [...reading, 'approvals:answer'],
   admin: permissions,
 } as const satisfies { readonly [name: string]: readonly Permission[] };

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { approvalKinds, approvalStates, longestAnswer, onAskPolicies } from '../run/approval.ts';
+import { Prd } from '../ralph/prd.ts';
 import { AgentName } from '../session/agents.ts';
 import { longestMessage } from '../session/limits.ts';
 import { attemptFailures, checkVerdicts, runEventBodies, runStatuses } from '../run/events.ts';
@@ -195,6 +196,10 @@ export type RunDetailView = z.infer<typeof RunDetailView>;
 /** GET /v1/runs?limit= */
 export const RunListView = z.object({ runs: z.array(RunView) });
 export type RunListView = z.infer<typeof RunListView>;
+
+/** GET /v1/runs/:runId/prd: the PRD as the run follows it now; what has passed is told by the run's stories. */
+export const RunPrdView = z.object({ runId: z.string(), prd: Prd });
+export type RunPrdView = z.infer<typeof RunPrdView>;
 
 /** Answer of POST /v1/runs: 201 `started`, 200 `attached` and `planned` (dry run). */
 export const StartRunResponse = z.object({

@@ -8,11 +8,14 @@ import type { ApiDeps } from './deps.ts';
 import { contextRoutes } from './context-routes.ts';
 import { rollbackRoutes } from './rollback-routes.ts';
 import { eventRoutes } from './event-routes.ts';
+import { mcpRoutes } from './mcp-routes.ts';
 import { requirePermissions } from './permissions.ts';
 import { answerWithProblems } from './problems.ts';
+import { challenge, serveResourceMetadata } from './protected-resource.ts';
 import { reloadRoutes } from './reload-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { fileRoutes } from './file-routes.ts';
 import { workspaceRoutes } from './workspace-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { statsRoutes } from './stats-routes.ts';
@@ -35,7 +38,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   const closing = new AbortController();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  answerWithProblems(app);
+  answerWithProblems(app, (request) => challenge(request, deps));
   if (deps.onRoute !== undefined) app.addHook('onRoute', deps.onRoute);
   requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });
   app.addHook('onRequest', async (request) => {
@@ -50,10 +53,13 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(sessionRoutes(deps));
   await app.register(tokenRoutes(deps));
   await app.register(workspaceRoutes(deps));
+  await app.register(fileRoutes(deps));
   await app.register(contextRoutes(deps));
   await app.register(reloadRoutes(deps));
   await app.register(statsRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));
+  await app.register(mcpRoutes(deps, closing.signal));
+  serveResourceMetadata(app, deps);
   return app;
 }
 

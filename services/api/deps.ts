@@ -2,6 +2,7 @@ import type { RouteOptions } from 'fastify';
 import type { z } from 'zod';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
+import type { Git } from '../../activities/workspace/git.ts';
 import type { Prd } from '../../domain/ralph/prd.ts';
 import type { ContextWindow } from '../../domain/session/derive-context.ts';
 import type { Extensions } from '../../domain/session/extensions.ts';
@@ -38,6 +39,8 @@ export interface ApiDeps {
   readonly extensions: (folder: string) => Promise<Extensions & { readonly project: string }>;
   /** The host of folders that a request names. */
   readonly hostId: string;
+  /** Loaded when it is first needed. */
+  readonly git: () => Promise<Git>;
   /** Reads and checks the PRD of a run that goes on; changes nothing. */
   readonly readEditedPrd: (
     run: RunRecord,
@@ -51,6 +54,12 @@ export interface ApiDeps {
   readonly log?: boolean;
   /** Told of each route as it is made. */
   readonly onRoute?: (route: RouteOptions) => void;
+  /** The names that a browser may have given for this API (without ports); absent: any, whoever asks needs a token all the same. */
+  readonly hostNames?: readonly string[] | undefined;
+  /** By which others reach it. Default: as they named it. */
+  readonly publicUrl?: string | undefined;
+  /** Whose access tokens are taken. */
+  readonly oidcIssuer?: string | undefined;
   /** PEM; absent: http. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** How often a silent event stream says that it is there. */

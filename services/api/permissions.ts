@@ -5,6 +5,7 @@ import type { AuditEntry } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { defaultTenant, tenantPattern } from '../../domain/run/ids.ts';
 import { inTenant } from '../store/current-tenant.ts';
+import { metadataPaths } from './protected-resource.ts';
 
 /** @returns who asks. @throws `unauthenticated` when that cannot be told */
 export type Authenticate = (request: FastifyRequest) => Promise<Principal>;
@@ -20,7 +21,7 @@ declare module 'fastify' {
   }
 }
 
-const publicRoutes: ReadonlySet<string> = new Set(['/health', '/ready']);
+const publicRoutes: ReadonlySet<string> = new Set(['/health', '/ready', ...metadataPaths]);
 
 /** Names whose rows the local user asks for. */
 const tenantHeader = 'x-codetether-tenant';

@@ -23,7 +23,7 @@ export function createPreflight(options: {
   readonly config: Config;
   readonly environment: Environment;
   readonly hostId: string;
-}): Pick<ApiDeps, 'preflight' | 'checkModel' | 'contextWindow' | 'extensions' | 'hostId'> {
+}): Pick<ApiDeps, 'preflight' | 'checkModel' | 'contextWindow' | 'extensions' | 'hostId' | 'git'> {
   const { config, environment, hostId } = options;
   const settings = modelSettings(config);
   const ownPrices = createPriceReader(locate({ environment }).pricesFile);
@@ -31,15 +31,16 @@ export function createPreflight(options: {
     const { checkModel } = await import('../../activities/model/check-model.ts');
     await Promise.all([checkModel(model, { settings }), ownPrices()]);
   };
+  const git: ApiDeps['git'] = async () => {
+    const { createGit } = await import('../../activities/workspace/git.ts');
+    return createGit({ env: environment, processDir: join(config.dataDir, 'processes', 'api') });
+  };
   const preflight: ApiDeps['preflight'] = async (request) => {
-    const [{ preflightRalph }, { createGit }] = await Promise.all([
-      import('../../activities/ralph/preflight.ts'),
-      import('../../activities/workspace/git.ts'),
-    ]);
+    const { preflightRalph } = await import('../../activities/ralph/preflight.ts');
     return await preflightRalph(request, {
       tenant: currentTenant() ?? defaultTenant,
       hostId,
-      git: createGit({ env: environment, processDir: join(config.dataDir, 'processes', 'api') }),
+      git: await git(),
       searchPath: environment['PATH'] ?? '',
       maxDiskBytes: config.maxDisk,
       checkModel: checkedModel,
@@ -60,5 +61,6 @@ export function createPreflight(options: {
     contextWindow,
     extensions: createExtensionReader({ config, environment }),
     hostId,
+    git,
   };
 }

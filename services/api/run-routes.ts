@@ -7,6 +7,7 @@ import {
   ResumeResponse,
   RunDetailView,
   RunListView,
+  RunPrdView,
   StartRunRequest,
   StartRunResponse,
   SteerResponse,
@@ -82,6 +83,19 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
           disk: await diskOf(deps, run),
           spending: (await store.spending(run.runId)).map(spendingView),
         };
+      },
+    );
+
+    app.get(
+      '/v1/runs/:runId/prd',
+      {
+        config: { permission: 'runs:read' },
+        schema: { params: RunParams, response: { 200: RunPrdView } },
+      },
+      async (request) => {
+        const { runId, prd } = await findRun(deps, request.params.runId);
+        const stories = await store.getStories(runId);
+        return { runId, prd: { ...prd, stories: stories.map(({ story }) => story) } };
       },
     );
 

@@ -9,6 +9,7 @@ import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { authenticateByToken } from './authenticate.ts';
+import { loopbackNames } from './protected-resource.ts';
 import { authenticateLocal } from './permissions.ts';
 import { createEditedPrdReader, createPreflight } from './preflight.ts';
 import { listenOnSocket } from './socket.ts';
@@ -90,6 +91,9 @@ export async function serveApi(options: {
         ...deps,
         authenticate: authenticateByToken(store, await tokenVerifier(config)),
         tls: http.tls,
+        hostNames: isLoopback(http.host) ? loopbackNames : undefined,
+        publicUrl: config.publicUrl,
+        oidcIssuer: config.oidcIssuer,
       });
       apps.push(app);
       url = await listenOnPort(app, http);

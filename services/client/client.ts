@@ -23,6 +23,7 @@ import type {
   RollbackStoryRequest,
   RunDetailView,
   RunListView,
+  RunPrdView,
   SessionListView,
   SessionView,
   StartRunRequest,
@@ -54,6 +55,14 @@ import type {
   ResetResponse,
   TurnView,
 } from '../../domain/contracts/context.ts';
+import type {
+  FileListView,
+  FileSearchView,
+  FileView,
+  ListFilesQuery,
+  ReadFileQuery,
+  SearchFilesQuery,
+} from '../../domain/contracts/files-api.ts';
 import type { StatsRequest, StatsView } from '../../domain/contracts/stats.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { runEvents } from './run-events.ts';
@@ -75,6 +84,7 @@ export interface Client {
   /** Newest first. */
   listRuns(options?: { readonly limit?: number }): Promise<RunListView>;
   getRun(runId: string): Promise<RunDetailView>;
+  getPrd(runId: string): Promise<RunPrdView>;
   getStory(runId: string, storyId: string): Promise<StoryDetailView>;
   /** @param hash `log` of one of the story's checks */
   getCheckLog(runId: string, storyId: string, hash: string): Promise<CheckLogView>;
@@ -122,6 +132,9 @@ export interface Client {
   nameWorkspace(request: NameWorkspaceRequest): Promise<WorkspaceView>;
   listWorkspaces(): Promise<WorkspaceListView>;
   forgetWorkspace(name: string): Promise<WorkspaceView>;
+  listFiles(workspace: string, query: ListFilesQuery): Promise<FileListView>;
+  readFile(workspace: string, query: ReadFileQuery): Promise<FileView>;
+  searchFiles(workspace: string, query: SearchFilesQuery): Promise<FileSearchView>;
   /** Newest first. */
   readAudit(page: { readonly limit: number }): Promise<AuditView>;
   checkAudit(): Promise<AuditCheckView>;
@@ -147,6 +160,7 @@ export function createClient(address: ApiAddress): Client {
       await requestJson({ address, method: 'POST', path: '/v1/runs', body, timeoutMs: startMs }),
     listRuns: async ({ limit } = {}) => await get(limit === undefined ? '/v1/runs' : `/v1/runs?limit=${limit}`),
     getRun: async (runId) => await get(runPath(runId)),
+    getPrd: async (runId) => await get(`${runPath(runId)}/prd`),
     getStory: async (runId, storyId) => await get(`${runPath(runId)}/story/${encodeURIComponent(storyId)}`),
     getCheckLog: async (runId, storyId, hash) =>
       await get(`${runPath(runId)}/story/${encodeURIComponent(storyId)}/logs/${hash}`),
@@ -257,9 +271,12 @@ export function createClient(address: ApiAddress): Client {
       await requestJson({ address, method: 'POST', path: '/v1/workspaces', body, timeoutMs: answerMs }),
     listWorkspaces: async () => await get('/v1/workspaces'),
     forgetWorkspace: async (name) => {
-      const path = `/v1/workspaces/${encodeURIComponent(name)}`;
+      const path = workspacePath(name);
       return await requestJson({ address, method: 'DELETE', path, timeoutMs: answerMs });
     },
+    listFiles: async (workspace, query) => await get(`${workspacePath(workspace)}/files?${searchOf(query)}`),
+    readFile: async (workspace, query) => await get(`${workspacePath(workspace)}/file?${searchOf(query)}`),
+    searchFiles: async (workspace, query) => await get(`${workspacePath(workspace)}/search?${searchOf(query)}`),
     readAudit: async ({ limit }) => await get(`/v1/audit?limit=${limit}`),
     checkAudit: async () => await get('/v1/audit/check'),
     health: async () => await get('/health'),
@@ -271,6 +288,16 @@ export function createClient(address: ApiAddress): Client {
 
 function runPath(runId: string): string {
   return `/v1/runs/${encodeURIComponent(runId)}`;
+}
+
+function workspacePath(name: string): string {
+  return `/v1/workspaces/${encodeURIComponent(name)}`;
+}
+
+function searchOf(query: { readonly [name: string]: string | number | boolean }): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) search.append(name, String(value));
+  return search.toString();
 }
 
 function tokenPath(tokenId: string): string {

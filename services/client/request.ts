@@ -1,9 +1,5 @@
-import type {
-  ClientRequest,
-  IncomingMessage,
-  OutgoingHttpHeaders,
-  RequestOptions as HttpRequestOptions,
-} from 'node:http';
+import type { ClientRequest, OutgoingHttpHeaders, RequestOptions as HttpRequestOptions } from 'node:http';
+import type { Readable } from 'node:stream';
 import { CodetetherError, fromProblem } from '../../domain/errors.ts';
 import type { Problem } from '../../domain/errors.ts';
 
@@ -13,13 +9,25 @@ import type { Problem } from '../../domain/errors.ts';
  */
 const { request: httpRequest } = process.getBuiltinModule('node:http');
 
-/** Where the API is: this user's socket, or an address for which a token is needed. */
+/** Where the API is: this user's socket, an address for which a token is needed, or this process. */
 export type ApiAddress =
   | { readonly socketPath: string; readonly tenant?: string | undefined }
-  | { readonly url: string; readonly token: string | undefined };
+  | { readonly url: string; readonly token: string | undefined }
+  | { readonly handle: (request: HandledRequest) => Promise<ApiResponse> };
+
+export interface HandledRequest {
+  readonly method: JsonRequest['method'];
+  readonly path: string;
+  readonly headers: { readonly [name: string]: string };
+  readonly body: string | undefined;
+}
+
+/** The body, with the status of its head. */
+export type ApiResponse = Readable & { readonly statusCode?: number | undefined };
 
 /** For people. */
 export function addressText(address: ApiAddress): string {
+  if ('handle' in address) return 'this process';
   return 'url' in address ? address.url : address.socketPath;
 }
 
@@ -49,7 +57,7 @@ export interface OpenRequest extends Omit<JsonRequest, 'alsoAccept'> {
 }
 
 /** The response once its head is there; its body is the caller's to read or destroy. @throws `api-unreachable` */
-export async function openResponse(request: OpenRequest): Promise<IncomingMessage> {
+export async function openResponse(request: OpenRequest): Promise<ApiResponse> {
   const { address, method, path, timeoutMs, signal } = request;
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
   const headers = {
@@ -58,6 +66,14 @@ export async function openResponse(request: OpenRequest): Promise<IncomingMessag
       ? {}
       : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
   };
+  if ('handle' in address) {
+    signal?.throwIfAborted();
+    const response = await address.handle({ method, path, headers, body });
+    const leave = (): void => void response.destroy();
+    signal?.addEventListener('abort', leave);
+    response.once('close', () => signal?.removeEventListener('abort', leave));
+    return response;
+  }
   return await new Promise((resolve, reject) => {
     const call = open(address, { method, path, headers, agent: false, ...(signal === undefined ? {} : { signal }) });
     call.setTimeout(timeoutMs, () => call.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
@@ -68,7 +84,7 @@ export async function openResponse(request: OpenRequest): Promise<IncomingMessag
 }
 
 function open(
-  address: ApiAddress,
+  address: Exclude<ApiAddress, { readonly handle: unknown }>,
   options: Omit<HttpRequestOptions, 'headers'> & { readonly headers: OutgoingHttpHeaders },
 ): ClientRequest {
   if ('socketPath' in address) {
@@ -87,7 +103,7 @@ function open(
   return request({ ...options, headers, path, protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port });
 }
 
-export async function readAll(response: IncomingMessage, address: ApiAddress): Promise<string> {
+export async function readAll(response: ApiResponse, address: ApiAddress): Promise<string> {
   response.setEncoding('utf8');
   let text = '';
   try {
@@ -98,13 +114,13 @@ export async function readAll(response: IncomingMessage, address: ApiAddress): P
   return text;
 }
 
-export function isGood(response: IncomingMessage): boolean {
+export function isGood(response: ApiResponse): boolean {
   const status = response.statusCode ?? 0;
   return status >= 200 && status < 300;
 }
 
 /** The error that a bad answer stands for. */
-export function answeredError(text: string, response: IncomingMessage): CodetetherError {
+export function answeredError(text: string, response: ApiResponse): CodetetherError {
   const answer = parseJson(text, response);
   if (isProblem(answer)) return fromProblem(answer);
   return new CodetetherError('internal', `the API answered ${response.statusCode ?? 0}: ${text.slice(0, 200)}`);
@@ -125,7 +141,7 @@ function isProblem(answer: unknown): answer is Problem {
   return typeof answer === 'object' && answer !== null && 'code' in answer && 'title' in answer;
 }
 
-function parseJson(text: string, response: IncomingMessage): unknown {
+function parseJson(text: string, response: ApiResponse): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -1,8 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
-import type { ApiAddress } from './request.ts';
+import type { ApiAddress, ApiResponse } from './request.ts';
 import { answeredError, isGood, openResponse, readAll, unreachable } from './request.ts';
 import { eventStreamData } from './event-stream.ts';
 
@@ -70,7 +69,7 @@ async function openStream(options: {
   readonly path: string;
   readonly seen: number;
   readonly signal: AbortSignal | undefined;
-}): Promise<IncomingMessage | undefined> {
+}): Promise<ApiResponse | undefined> {
   const { address, path, seen, signal } = options;
   const response = await openResponse({
     address,

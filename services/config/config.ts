@@ -81,6 +81,8 @@ const Config = z.strictObject({
   searchProvider: z.enum(searchProviders, `expected ${searchProviders.join(' or ')}`).optional(),
   searchUrl: webAddress.optional(),
   searchApiKey: secret.optional(),
+  /** By which others reach `codetether serve`, where that is not the address it listens at. */
+  publicUrl: webAddress.optional(),
   /** OpenID Connect issuer whose access tokens the API takes, as the tokens name it. */
   oidcIssuer: webAddress.optional(),
   /** What those tokens name as their audience. */
@@ -133,6 +135,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   searchProvider: ['CODETETHER_SEARCH_PROVIDER'],
   searchUrl: ['CODETETHER_SEARCH_URL'],
   searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
+  publicUrl: ['CODETETHER_PUBLIC_URL'],
   oidcIssuer: ['CODETETHER_OIDC_ISSUER'],
   oidcAudience: ['CODETETHER_OIDC_AUDIENCE'],
   oidcTenantClaim: ['CODETETHER_OIDC_TENANT_CLAIM'],

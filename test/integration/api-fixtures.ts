@@ -10,6 +10,7 @@ import type { CapsChange } from '../../domain/run/budget.ts';
 import type { RunPlan } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { HookSettings } from '../../domain/session/hooks.ts';
+import { createGit } from '../../activities/workspace/git.ts';
 import { createApp } from '../../services/api/app.ts';
 import type { ApiDeps } from '../../services/api/deps.ts';
 import type { EngineEnd, EngineRun, RunEngine } from '../../services/api/engine.ts';
@@ -155,6 +156,7 @@ export function apiDeps(store: PostgresStore, plans?: ReadonlyMap<string, RunPla
     contextWindow: async () => ({ model: 'openai/x', contextTokens: 20_000, reservedTokens: 0 }),
     extensions: noExtensions,
     hostId: 'host-1',
+    git: async () => createGit({ env: process.env, processDir: join(tmpdir(), 'codetether-api-processes') }),
     readEditedPrd: async ({ prd }, { stories }) => ({
       prd: { ...prd, stories: stories.map(({ story }) => story) },
       savedAt: new Date(),

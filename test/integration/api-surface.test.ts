@@ -107,6 +107,7 @@ test('a failure of ours is internal, without a stack', async () => {
     checkModel: async () => undefined,
     contextWindow: async () => await Promise.reject(new Error('not asked for')),
     hostId: 'host-1',
+    git: async () => await Promise.reject(new Error('not asked for')),
     extensions: noExtensions,
     authenticate: authenticateLocal,
     ui: { uiUrl: null, namespace: 'default' },

@@ -13,7 +13,7 @@ import { openContext, print, startStack } from '../ralph/context.ts';
 import type { Context } from '../ralph/context.ts';
 import { realpath } from '../ralph/repository.ts';
 import { reviver } from '../ralph/revive.ts';
-import { followTurn } from './follow-turn.ts';
+import { followTurn } from '../../../services/client/follow-turn.ts';
 import { OpenQuestions } from './open-questions.ts';
 import { requestOf, settleTrust, targetOf, tellFolder } from './say.ts';
 import type { SayOptions } from './say.ts';

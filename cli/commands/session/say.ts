@@ -17,7 +17,7 @@ import type { Context } from '../ralph/context.ts';
 import type { OutputFormat } from '../ralph/options.ts';
 import { realpath } from '../ralph/repository.ts';
 import { reviver } from '../ralph/revive.ts';
-import { followTurn } from './follow-turn.ts';
+import { followTurn } from '../../../services/client/follow-turn.ts';
 import { QuestionPrompt } from './question-prompt.ts';
 import { shortSessionId } from './short-id.ts';
 import { writeResult } from './write-result.ts';

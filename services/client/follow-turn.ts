@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { CodetetherError } from '../../../domain/errors.ts';
-import { isActive } from '../../../domain/run/status.ts';
-import type { RunEvent } from '../../../domain/run/events.ts';
-import type { Client } from '../../../services/client/client.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { isActive } from '../../domain/run/status.ts';
+import type { RunEvent } from '../../domain/run/events.ts';
+import type { Client } from './client.ts';
 
 type TurnEnded = Extract<RunEvent, { kind: 'turn-ended' }>;
 
