@@ -8,6 +8,7 @@ import type { ApiDeps } from './deps.ts';
 import { contextRoutes } from './context-routes.ts';
 import { rollbackRoutes } from './rollback-routes.ts';
 import { eventRoutes } from './event-routes.ts';
+import { describeRoutes } from './openapi.ts';
 import { requirePermissions } from './permissions.ts';
 import { answerWithProblems } from './problems.ts';
 import { reloadRoutes } from './reload-routes.ts';
@@ -38,6 +39,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   answerWithProblems(app);
   if (deps.onRoute !== undefined) app.addHook('onRoute', deps.onRoute);
   requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });
+  describeRoutes(app, deps.version);
   app.addHook('onRequest', async (request) => {
     if (request.url.startsWith('/v1/')) await waitUntilPrepared(deps);
   });

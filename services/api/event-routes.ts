@@ -20,6 +20,9 @@ const EventHeaders = z.object({ 'last-event-id': Seq.optional(), accept: z.strin
 const defaultPingMs = 15_000;
 const reconnectMs = 500;
 
+/** No schema: neither is one document. */
+const answers = { 200: ['text/event-stream', 'application/x-ndjson'], 204: [] } as const;
+
 interface Encoding {
   readonly contentType: string;
   /** Written at once, so that the reader knows that it is connected. */
@@ -50,7 +53,7 @@ export function eventRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginA
     app.get(
       '/v1/runs/:runId/events',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'The event log of a run, then what comes', answers },
         exposeHeadRoute: false,
         schema: { params: RunParams, querystring: EventQuery, headers: EventHeaders },
       },
@@ -66,7 +69,7 @@ export function eventRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginA
     app.get(
       '/v1/sessions/:sessionId/events',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'The event log of a session, then what comes', answers },
         exposeHeadRoute: false,
         schema: { params: SessionParams, querystring: EventQuery, headers: EventHeaders },
       },

@@ -13,6 +13,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a principal needs for this route. A route without it does not start, except the public ones. */
     readonly permission?: Permission;
+    /** One line about it in the OpenAPI document. */
+    readonly summary?: string;
+    /** Content types of answers that are no JSON document, by status. */
+    readonly answers?: { readonly [status: number]: readonly string[] };
   }
   interface FastifyRequest {
     /** Null on a public route. */
@@ -20,7 +24,7 @@ declare module 'fastify' {
   }
 }
 
-const publicRoutes: ReadonlySet<string> = new Set(['/health', '/ready']);
+const publicRoutes: ReadonlySet<string> = new Set(['/health', '/ready', '/openapi.json']);
 
 const local: Principal = {
   id: 'local',

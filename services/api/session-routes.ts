@@ -53,7 +53,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       '/v1/sessions',
       {
         bodyLimit,
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'A new session with its first message' },
         schema: { body: StartSessionRequest, response: { 201: MessageResponse } },
       },
       async (request, reply) => {
@@ -78,7 +78,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       '/v1/sessions/:sessionId/messages',
       {
         bodyLimit,
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'A further message to a session' },
         schema: { params: SessionParams, body: MessageRequest, response: { 200: MessageResponse } },
       },
       async (request) => {
@@ -93,7 +93,10 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.get(
       '/v1/sessions',
-      { config: { permission: 'runs:read' }, schema: { querystring: ListQuery, response: { 200: SessionListView } } },
+      {
+        config: { permission: 'runs:read', summary: 'Sessions, the one that was used last first' },
+        schema: { querystring: ListQuery, response: { 200: SessionListView } },
+      },
       async ({ query: { limit, folder } }) => {
         const found = await store.listSessionRuns({ limit, ...(folder === undefined ? {} : { folder }) });
         const current = await Promise.all(found.map(async (session) => await reconcileSession(deps, session)));
@@ -103,14 +106,17 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.get(
       '/v1/sessions/:sessionId',
-      { config: { permission: 'runs:read' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      {
+        config: { permission: 'runs:read', summary: 'One session' },
+        schema: { params: SessionParams, response: { 200: SessionView } },
+      },
       async (request) => sessionView(await findSession(deps, request.params.sessionId), ui),
     );
 
     app.get(
       '/v1/sessions/:sessionId/transcript',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'All that was said and done in a session' },
         schema: { params: SessionParams, querystring: TranscriptQuery, response: { 200: TranscriptView } },
       },
       async ({ params, query: { agent } }) => {
@@ -123,7 +129,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/sessions/:sessionId/undo',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Let the last turns not count any more' },
         schema: { params: SessionParams, body: UndoRequest, response: { 200: SessionView } },
       },
       async (request) => {
@@ -137,7 +143,10 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.post(
       '/v1/sessions/:sessionId/redo',
-      { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      {
+        config: { permission: 'runs:write', summary: 'Take the last undo back' },
+        schema: { params: SessionParams, response: { 200: SessionView } },
+      },
       async (request) => {
         const session = await findIdleSession(deps, request.params.sessionId);
         const row = { key: `redo:${randomUUID()}`, kind: 'redo', body: {} } as const;
@@ -149,7 +158,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/sessions/:sessionId/fork',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'A further session with what was said' },
         schema: { params: SessionParams, body: ForkRequest, response: { 201: SessionView } },
       },
       async (request, reply) => {
@@ -169,7 +178,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.patch(
       '/v1/sessions/:sessionId',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Give a session another title' },
         schema: { params: SessionParams, body: RenameSessionRequest, response: { 200: SessionView } },
       },
       async (request) => {
@@ -182,7 +191,10 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.delete(
       '/v1/sessions/:sessionId',
-      { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      {
+        config: { permission: 'runs:write', summary: 'List a session no more' },
+        schema: { params: SessionParams, response: { 200: SessionView } },
+      },
       async (request) => {
         const session = await findIdleSession(deps, request.params.sessionId);
         await store.deleteSession(session.sessionId);
@@ -192,7 +204,10 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.post(
       '/v1/sessions/:sessionId/interrupt',
-      { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      {
+        config: { permission: 'runs:write', summary: 'End the turn under way' },
+        schema: { params: SessionParams, response: { 200: SessionView } },
+      },
       async (request) => {
         const session = await findSession(deps, request.params.sessionId);
         await engine.interrupt(session.sessionId);
@@ -203,7 +218,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/sessions/:sessionId/steer',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Tell the agent at work something before its next step' },
         schema: { params: SessionParams, body: SteerSessionRequest, response: { 200: SessionView } },
       },
       async (request) => {

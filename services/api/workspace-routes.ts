@@ -16,7 +16,7 @@ export function workspaceRoutes({ store, hostId }: Pick<ApiDeps, 'store' | 'host
     app.post(
       '/v1/workspaces',
       {
-        config: { permission: 'workspaces:write' },
+        config: { permission: 'workspaces:write', summary: 'Name a folder for those who ask from elsewhere' },
         schema: { body: NameWorkspaceRequest, response: { 201: WorkspaceView } },
       },
       async (request, reply) => {
@@ -36,14 +36,17 @@ export function workspaceRoutes({ store, hostId }: Pick<ApiDeps, 'store' | 'host
 
     app.get(
       '/v1/workspaces',
-      { config: { permission: 'workspaces:read' }, schema: { response: { 200: WorkspaceListView } } },
+      {
+        config: { permission: 'workspaces:read', summary: 'The named folders, by name' },
+        schema: { response: { 200: WorkspaceListView } },
+      },
       async () => ({ workspaces: (await store.listNamedWorkspaces()).map(workspaceView) }),
     );
 
     app.delete(
       '/v1/workspaces/:name',
       {
-        config: { permission: 'workspaces:write' },
+        config: { permission: 'workspaces:write', summary: 'Forget a named folder' },
         schema: { params: WorkspaceParams, response: { 200: WorkspaceView } },
       },
       async (request) => {
