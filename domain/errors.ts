@@ -76,6 +76,19 @@ export const errorCatalogue = {
     'Correct the named lines; docs/extensions.md shows the form.',
   ),
   'request-invalid': usage('The request does not have the documented shape.', 'Correct the named fields.'),
+  'request-too-large': {
+    ...usage('The request is larger than it may be.', 'Send less at once.'),
+    http: 413,
+  },
+  'media-type-unsupported': {
+    ...usage('The body is of a type that is not read here.', 'Send application/json.'),
+    http: 415,
+  },
+  'rate-limited': {
+    ...temporary('This credential asks more than it may.', 'Ask again after the time in Retry-After.'),
+    http: 429,
+    grpc: 8,
+  },
   'not-found': {
     retryable: false,
     exit: 2,

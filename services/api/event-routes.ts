@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { RunEvent } from '../../domain/run/events.ts';
@@ -9,6 +9,8 @@ import type { ApiDeps } from './deps.ts';
 import { runEventPages } from './event-pages.ts';
 import { findRun, reconcileRun } from './find-run.ts';
 import { findSession, reconcileSession } from './find-session.ts';
+import type { PrincipalLimits } from './limits.ts';
+import { principalOf } from './permissions.ts';
 import { eventView } from './views.ts';
 
 const SessionParams = z.object({ sessionId: z.string().min(1).max(300) });
@@ -47,8 +49,13 @@ const lines: Encoding = {
   encode: (runId, event) => `${JSON.stringify(eventView(runId, event))}\n`,
 };
 
-/** @param closing is raised when the process goes down: streams end, and their readers come back to the next one */
-export function eventRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsyncZod {
+export interface StreamContext {
+  /** Raised when the process goes down: streams end, and their readers come back to the next one. */
+  readonly closing: AbortSignal;
+  readonly limits: Pick<PrincipalLimits, 'openStream'>;
+}
+
+export function eventRoutes(deps: ApiDeps, { closing, limits }: StreamContext): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
       '/v1/runs/:runId/events',
@@ -92,7 +99,9 @@ export function eventRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginA
     const encoding = request.headers.accept?.includes('application/x-ndjson') === true ? lines : eventStream;
     if (isOverAt({ status, headSeq }, afterSeq) && encoding === eventStream) return await reply.code(204).send();
 
+    const leave = limits.openStream(principalOf(request));
     const gone = new AbortController();
+    gone.signal.addEventListener('abort', leave, { once: true });
     reply.raw.once('close', () => gone.abort());
     if (reply.raw.destroyed) gone.abort();
     const pages = runEventPages(deps, {
@@ -111,7 +120,7 @@ export function eventRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginA
 }
 
 interface Exchange {
-  readonly request: {
+  readonly request: Pick<FastifyRequest, 'principal'> & {
     readonly headers: z.output<typeof EventHeaders>;
     readonly query: z.output<typeof EventQuery>;
   };

@@ -39,7 +39,7 @@ const local: Principal = {
 export const authenticateLocal: Authenticate = async () => local;
 
 /** Of a request to a route that declares a permission. */
-export function principalOf({ principal }: FastifyRequest): Principal {
+export function principalOf({ principal }: Pick<FastifyRequest, 'principal'>): Principal {
   if (principal === null) throw new CodetetherError('unauthenticated');
   return principal;
 }

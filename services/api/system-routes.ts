@@ -42,7 +42,7 @@ export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
           succeeds(deps.engine.ping()),
           isPrepared ? succeeds(inTenant(defaultTenant, async () => await aliveHost(deps))) : false,
         ]);
-        const ready = database && engine && worker;
+        const ready = database && engine && worker && deps.draining?.aborted !== true;
         return await reply.code(ready ? 200 : 503).send({ ready, database, engine, worker });
       },
     );

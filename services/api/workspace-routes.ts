@@ -1,5 +1,4 @@
 import { realpath, stat } from 'node:fs/promises';
-import { isAbsolute } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { NameWorkspaceRequest, WorkspaceListView, WorkspaceView } from '../../domain/contracts/access-api.ts';
@@ -62,10 +61,9 @@ export function workspaceRoutes({ store, hostId }: Pick<ApiDeps, 'store' | 'host
 }
 
 async function realFolder(folder: string): Promise<string> {
-  if (!isAbsolute(folder)) throw new CodetetherError('request-invalid', `folder: ${folder} is not an absolute path`);
   const real = await realpath(folder).catch(() => undefined);
   if (real !== undefined && (await stat(real)).isDirectory()) return real;
-  throw new CodetetherError('request-invalid', `folder: ${folder} is no folder on this host`);
+  throw new CodetetherError('not-found', `${folder} is no folder on this host`, { next: 'Name one that is there.' });
 }
 
 function workspaceView({ name, folder, hostId, createdBy, createdAt }: NamedWorkspace): WorkspaceView {
