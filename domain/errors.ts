@@ -84,6 +84,19 @@ export const errorCatalogue = {
     ...usage('The body is of a type that is not read here.', 'Send application/json.'),
     http: 415,
   },
+  'idempotency-key-reused': usage(
+    'The Idempotency-Key came with another request before.',
+    'Give each request a key of its own, and the same only to send it again as it is.',
+  ),
+  'request-under-way': {
+    ...state('The request with this Idempotency-Key is being done.', 'Send it again after the time in Retry-After.'),
+    retryable: true,
+    exit: 75,
+  },
+  'answer-not-repeatable': state(
+    'The token was made when this request came first, and is shown only once.',
+    'Where it got lost: revoke the named one, and make another with another Idempotency-Key.',
+  ),
   'rate-limited': {
     ...temporary('This credential asks more than it may.', 'Ask again after the time in Retry-After.'),
     http: 429,

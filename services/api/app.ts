@@ -9,6 +9,7 @@ import { contextRoutes } from './context-routes.ts';
 import { rollbackRoutes } from './rollback-routes.ts';
 import { drainConnections } from './drain.ts';
 import { eventRoutes } from './event-routes.ts';
+import { answerOnce } from './idempotency.ts';
 import { takeJsonBodies } from './json-bodies.ts';
 import { createLimits, defaultLimits, limitRequests } from './limits.ts';
 import { describeRoutes } from './openapi.ts';
@@ -60,6 +61,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request) => {
     if (request.url.startsWith('/v1/')) await waitUntilPrepared(deps);
   });
+  answerOnce(app, deps.store);
   app.addHook('preClose', async () => closing.abort());
   await app.register(systemRoutes(deps));
   await app.register(runRoutes(deps));

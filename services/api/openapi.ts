@@ -13,6 +13,14 @@ const bearer = 'token';
 const apiKey = 'apiKey';
 const problemReference = { $ref: '#/components/schemas/Problem' };
 
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'A request that comes again with the same key within 24 hours is done once, and gets the first answer.',
+  schema: { type: 'string', pattern: '^[!-~]{1,255}$' },
+};
+
 const Problem = z.object({
   code: z.enum(Object.keys(errorCatalogue) as [string]).describe('What programs branch on; texts may change.'),
   title: z.string(),
@@ -70,6 +78,7 @@ function operation({ config, schema }: RouteOptions, method: string, path: strin
     ...parametersOf(schema?.params, 'path'),
     ...parametersOf(schema?.querystring, 'query'),
     ...parametersOf(schema?.headers, 'header'),
+    ...(method === 'POST' ? [idempotencyKey] : []),
   ];
   return {
     operationId: [method.toLowerCase(), ...path.split('/').filter((part) => part !== '')]

@@ -27,6 +27,7 @@ import type { TurnHooks } from '../../domain/session/hooks.ts';
 import { currentTenant } from '../store/current-tenant.ts';
 import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
+import { requestIdOf } from './idempotency.ts';
 import { principalOf } from './permissions.ts';
 import { resolveMessage } from './resolve-message.ts';
 import { findAgentTranscript, findIdleSession, findSession, reconcileSession } from './find-session.ts';
@@ -62,14 +63,15 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         await requireAllowed(deps, principalOf(request), named);
         const folder = await requireFolder(rest.folder);
         const session = {
-          sessionId: sessionRunId(randomUUID(), currentTenant()),
+          sessionId: sessionRunId(requestIdOf(request), currentTenant()),
           folder,
           hostId: deps.hostId,
           title: titleOf(rest.text),
           model: model ?? defaultModel,
           agent: 'build',
         };
-        const message = { ...rest, ...(model === undefined ? {} : { model }) };
+        const messageId = rest.messageId ?? requestIdOf(request);
+        const message = { ...rest, messageId, ...(model === undefined ? {} : { model }) };
         return await reply.code(201).send(await say(session, message));
       },
     );
@@ -87,7 +89,8 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         const named = { paths: [session.folder], models: [model, fallbackModel] };
         await requireAllowed(deps, principalOf(request), named);
         await requireFolder(session.folder);
-        return await say(session, request.body);
+        const messageId = request.body.messageId ?? requestIdOf(request);
+        return await say(session, { ...request.body, messageId });
       },
     );
 
@@ -135,7 +138,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       async (request) => {
         const session = await findIdleSession(deps, request.params.sessionId);
         const keepSeq = await keptSeq(session, request.body.turns);
-        const row = { key: `undo:${randomUUID()}`, kind: 'undo', body: { keepSeq } } as const;
+        const row = { key: `undo:${requestIdOf(request)}`, kind: 'undo', body: { keepSeq } } as const;
         await store.appendSessionEvents(session.sessionId, [row]);
         return sessionView(session, ui);
       },
@@ -149,7 +152,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       },
       async (request) => {
         const session = await findIdleSession(deps, request.params.sessionId);
-        const row = { key: `redo:${randomUUID()}`, kind: 'redo', body: {} } as const;
+        const row = { key: `redo:${requestIdOf(request)}`, kind: 'redo', body: {} } as const;
         await store.appendSessionEvents(session.sessionId, [row]);
         return sessionView(session, ui);
       },
@@ -168,8 +171,9 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
           dropTurns === 0
             ? ((await store.getSession(parent.sessionId))?.headSeq ?? 0)
             : await keptSeq(parent, dropTurns);
-        const sessionId = sessionRunId(randomUUID(), currentTenant());
-        await store.forkSessionRun({ sessionId: parent.sessionId, seq }, { sessionId, title });
+        const sessionId = sessionRunId(requestIdOf(request), currentTenant());
+        if ((await store.getSessionRun(sessionId)) === undefined)
+          await store.forkSessionRun({ sessionId: parent.sessionId, seq }, { sessionId, title });
         const forked = await findSession(deps, sessionId);
         return await reply.code(201).send(sessionView(forked, ui));
       },
@@ -223,7 +227,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       },
       async (request) => {
         const session = await findSession(deps, request.params.sessionId);
-        await engine.steerSession(session.sessionId, { nudgeId: randomUUID(), text: request.body.text });
+        await engine.steerSession(session.sessionId, { nudgeId: requestIdOf(request), text: request.body.text });
         return sessionView(session, ui);
       },
     );
@@ -242,7 +246,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     session: Pick<SessionRun, 'sessionId' | 'folder' | 'hostId' | 'title' | 'agent'> & {
       readonly model: string | undefined;
     },
-    request: z.output<typeof MessageRequest>,
+    request: z.output<typeof MessageRequest> & { readonly messageId: string },
   ): Promise<MessageResponse> {
     const { sessionId, folder, hostId, title } = session;
     const { fallbackModel, outputSchema } = request;
@@ -255,7 +259,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       fallbackModel === undefined ? undefined : deps.checkModel(fallbackModel),
     ]);
     const schema = outputSchema === undefined ? undefined : checkedSchema(outputSchema);
-    const messageId = request.messageId ?? randomUUID();
+    const { messageId } = request;
     const message: SessionMessage = {
       messageId,
       text: await store.putBlob(text),

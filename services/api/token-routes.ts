@@ -33,7 +33,7 @@ export function tokenRoutes({ store }: Pick<ApiDeps, 'store'>): FastifyPluginAsy
     app.post(
       '/v1/tokens',
       {
-        config: { ...config, summary: 'Make a token' },
+        config: { ...config, secretAnswer: true, summary: 'Make a token' },
         schema: { body: CreateTokenRequest, response: { 201: NewTokenView } },
       },
       async (request, reply) => {
@@ -74,7 +74,7 @@ export function tokenRoutes({ store }: Pick<ApiDeps, 'store'>): FastifyPluginAsy
     app.post(
       '/v1/tokens/:tokenId/rotate',
       {
-        config: { ...config, summary: 'A new token in the place of another' },
+        config: { ...config, secretAnswer: true, summary: 'A new token in the place of another' },
         schema: { params: TokenParams, body: RotateTokenRequest, response: { 201: NewTokenView } },
       },
       async (request, reply) => {

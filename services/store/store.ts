@@ -17,6 +17,7 @@ import { createModelCallStore } from './model-call-store.ts';
 import { connectionConfig, createPool, guardedPool } from './pool.ts';
 import type { DatabaseOptions } from './pool.ts';
 import { createEventListener } from './event-listener.ts';
+import { createRequestStore } from './request-store.ts';
 import { createRunStore } from './run-store.ts';
 import type { Database } from './schema.ts';
 import { createSessionRunStore } from './session-run-store.ts';
@@ -95,6 +96,7 @@ function storeMethods(database: Kysely<Database>): StoreMethods {
     ...createMemoryStore(database),
     ...createAccessStore(database),
     ...createStatsStore(database),
+    ...createRequestStore(database),
   };
 }
 
