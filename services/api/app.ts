@@ -12,6 +12,7 @@ import { eventRoutes } from './event-routes.ts';
 import { answerOnce } from './idempotency.ts';
 import { takeJsonBodies } from './json-bodies.ts';
 import { createLimits, defaultLimits, limitRequests } from './limits.ts';
+import { createMetrics, serveMetrics } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
 import { requirePermissions } from './permissions.ts';
 import { answerWithProblems, brokenRequest, frameworkProblem } from './problems.ts';
@@ -57,7 +58,9 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });
   const limits = createLimits(deps.limits ?? defaultLimits);
   limitRequests(app, limits);
+  const metrics = deps.metrics ?? createMetrics(deps.store.connections);
   describeRoutes(app, deps.version);
+  serveMetrics(app, metrics);
   app.addHook('onRequest', async (request) => {
     if (request.url.startsWith('/v1/')) await waitUntilPrepared(deps);
   });
@@ -74,7 +77,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(contextRoutes(deps));
   await app.register(reloadRoutes(deps));
   await app.register(statsRoutes(deps));
-  await app.register(eventRoutes(deps, { closing: closing.signal, limits }));
+  await app.register(eventRoutes(deps, { closing: closing.signal, limits, metrics }));
   return app;
 }
 

@@ -8,6 +8,7 @@ import type { Extensions } from '../../domain/session/extensions.ts';
 import type { PostgresStore } from '../store/store.ts';
 import type { RunEngine } from './engine.ts';
 import type { Limits } from './limits.ts';
+import type { Metrics } from './metrics.ts';
 import type { Authenticate } from './permissions.ts';
 import type { UiLocation } from './views.ts';
 
@@ -51,6 +52,8 @@ export interface ApiDeps {
   readonly prepared: Promise<void>;
   readonly log?: boolean;
   readonly limits?: Limits;
+  /** Of the process; absent: of this app alone. */
+  readonly metrics?: Metrics;
   /** Raised before the app is closed: it is not ready any more, and its connections end with their answers. */
   readonly draining?: AbortSignal;
   /** Told of each route as it is made. */

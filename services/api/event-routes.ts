@@ -10,6 +10,7 @@ import { runEventPages } from './event-pages.ts';
 import { findRun, reconcileRun } from './find-run.ts';
 import { findSession, reconcileSession } from './find-session.ts';
 import type { PrincipalLimits } from './limits.ts';
+import type { Metrics } from './metrics.ts';
 import { principalOf } from './permissions.ts';
 import { eventView } from './views.ts';
 
@@ -31,7 +32,7 @@ interface Encoding {
   readonly opening: string;
   /** Written when nothing has happened for a while. */
   readonly ping: string;
-  encode(runId: string, event: RunEvent): string;
+  readonly encode: (runId: string, event: RunEvent) => string;
 }
 
 const eventStream: Encoding = {
@@ -53,9 +54,10 @@ export interface StreamContext {
   /** Raised when the process goes down: streams end, and their readers come back to the next one. */
   readonly closing: AbortSignal;
   readonly limits: Pick<PrincipalLimits, 'openStream'>;
+  readonly metrics: Pick<Metrics, 'openStream' | 'noteEventLag'>;
 }
 
-export function eventRoutes(deps: ApiDeps, { closing, limits }: StreamContext): FastifyPluginAsyncZod {
+export function eventRoutes(deps: ApiDeps, { closing, limits, metrics }: StreamContext): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
       '/v1/runs/:runId/events',
@@ -101,9 +103,22 @@ export function eventRoutes(deps: ApiDeps, { closing, limits }: StreamContext): 
 
     const leave = limits.openStream(principalOf(request));
     const gone = new AbortController();
-    gone.signal.addEventListener('abort', leave, { once: true });
+    const close = metrics.openStream();
+    gone.signal.addEventListener(
+      'abort',
+      () => {
+        leave();
+        close();
+      },
+      { once: true },
+    );
     reply.raw.once('close', () => gone.abort());
     if (reply.raw.destroyed) gone.abort();
+    const from = Date.now();
+    const noteLag = ({ at }: RunEvent): void => {
+      // What is older than the stream was not waited for.
+      if (Date.parse(at) >= from) metrics.noteEventLag((Date.now() - Date.parse(at)) / 1000);
+    };
     const pages = runEventPages(deps, {
       runId,
       afterSeq,
@@ -115,7 +130,7 @@ export function eventRoutes(deps: ApiDeps, { closing, limits }: StreamContext): 
       .header('content-type', encoding.contentType)
       .header('cache-control', 'no-cache, no-transform')
       .header('x-accel-buffering', 'no')
-      .send(Readable.from(encoded(runId, pages, encoding), { objectMode: false }));
+      .send(Readable.from(encoded(runId, pages, { ...encoding, noteLag }), { objectMode: false }));
   }
 }
 
@@ -143,11 +158,12 @@ function isOverAt({ status, headSeq }: Pick<LoggedRun, 'status' | 'headSeq'>, se
 async function* encoded(
   runId: string,
   pages: AsyncIterable<readonly RunEvent[]>,
-  encoding: Encoding,
+  { opening, ping, encode, noteLag }: Encoding & { readonly noteLag: (event: RunEvent) => void },
 ): AsyncGenerator<string, void, undefined> {
-  if (encoding.opening !== '') yield encoding.opening;
+  if (opening !== '') yield opening;
   for await (const page of pages) {
-    const text = page.length === 0 ? encoding.ping : page.map((event) => encoding.encode(runId, event)).join('');
+    const text = page.length === 0 ? ping : page.map((event) => encode(runId, event)).join('');
     if (text !== '') yield text;
+    page.forEach(noteLag);
   }
 }

@@ -10,6 +10,7 @@ import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { authenticateByToken } from './authenticate.ts';
+import { createMetrics } from './metrics.ts';
 import { authenticateLocal } from './permissions.ts';
 import { createEditedPrdReader, createPreflight } from './preflight.ts';
 import { listenOnSocket } from './socket.ts';
@@ -73,6 +74,7 @@ export async function serveApi(options: {
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),
     log: true,
+    metrics: createMetrics(store.connections),
     draining: draining.signal,
     limits: { requestsPerSecond: config.requestsPerSecond, streams: config.maxStreams },
   };

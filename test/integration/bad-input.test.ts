@@ -40,7 +40,11 @@ afterAll(async () => {
 });
 
 let names = 0;
-async function ask(path: string, init: RequestInit = {}, name = `k${names++}`) {
+async function ask(
+  path: string,
+  init: Omit<RequestInit, 'headers'> & { readonly headers?: Record<string, string> } = {},
+  name = `k${names++}`,
+) {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     ...init,
     headers: { 'x-api-key': name, ...init.headers },
