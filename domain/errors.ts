@@ -84,7 +84,7 @@ export const errorCatalogue = {
     ...usage('The body is of a type that is not read here.', 'Send application/json.'),
     http: 415,
   },
-  'idempotency-key-reused': usage(
+  'idempotency-key-reused': state(
     'The Idempotency-Key came with another request before.',
     'Give each request a key of its own, and the same only to send it again as it is.',
   ),

@@ -73,7 +73,7 @@ test('a key stands for one request of one principal of one tenant', async () => 
   const fork = await post(first, '/v1/sessions', 'mine', session());
   expect(fork.statusCode).toBe(201);
   const changed = await post(first, '/v1/sessions', 'mine', { ...session(), text: 'another' });
-  expect([changed.statusCode, changed.json()]).toMatchObject([422, { code: 'idempotency-key-reused' }]);
+  expect([changed.statusCode, changed.json()]).toMatchObject([409, { code: 'idempotency-key-reused' }]);
   for (const who of ['default/key:b', 'acme/key:a']) {
     const others = await post(first, '/v1/sessions', 'mine', session(), who);
     expect([others.statusCode, others.headers['idempotency-replayed']]).toEqual([201, undefined]);
