@@ -76,6 +76,32 @@ export const errorCatalogue = {
     'Correct the named lines; docs/extensions.md shows the form.',
   ),
   'request-invalid': usage('The request does not have the documented shape.', 'Correct the named fields.'),
+  'request-too-large': {
+    ...usage('The request is larger than it may be.', 'Send less at once.'),
+    http: 413,
+  },
+  'media-type-unsupported': {
+    ...usage('The body is of a type that is not read here.', 'Send application/json.'),
+    http: 415,
+  },
+  'idempotency-key-reused': state(
+    'The Idempotency-Key came with another request before.',
+    'Give each request a key of its own, and the same only to send it again as it is.',
+  ),
+  'request-under-way': {
+    ...state('The request with this Idempotency-Key is being done.', 'Send it again after the time in Retry-After.'),
+    retryable: true,
+    exit: 75,
+  },
+  'answer-not-repeatable': state(
+    'The token was made when this request came first, and is shown only once.',
+    'Where it got lost: revoke the named one, and make another with another Idempotency-Key.',
+  ),
+  'rate-limited': {
+    ...temporary('This credential asks more than it may.', 'Ask again after the time in Retry-After.'),
+    http: 429,
+    grpc: 8,
+  },
   'not-found': {
     retryable: false,
     exit: 2,

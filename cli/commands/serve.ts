@@ -22,6 +22,10 @@ export function command(): Command {
         '  codetether serve --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem\n' +
         '  codetether token create --name laptop --role operator        a token for it\n' +
         '  CODETETHER_SERVER=https://build-1:4096 CODETETHER_TOKEN=ct_… codetether ralph list\n' +
+        '\nSettings (environment):\n' +
+        '  CODETETHER_REQUESTS_PER_SECOND   of one credential, on average (100)\n' +
+        '  CODETETHER_MAX_STREAMS           event streams of one credential (500)\n' +
+        '  CODETETHER_DRAIN_SECS            not ready for so long before it ends (1)\n' +
         '\nExit codes: 0 ended, 1 error, 2 the command line is not right, 75 temporary failure.\n\nMore: docs/serving.md',
     )
     .action(async (options: ServeOptions) => {

@@ -24,7 +24,8 @@ export const CreateTokenRequest = z
   .refine(({ role, permissions: named }) => (role === undefined) !== (named === undefined), {
     error: 'expected either role or permissions',
     path: ['role'],
-  });
+  })
+  .meta({ oneOf: [{ required: ['role'] }, { required: ['permissions'] }] });
 export type CreateTokenRequest = z.input<typeof CreateTokenRequest>;
 
 /** POST /v1/tokens/:tokenId/rotate */
@@ -64,8 +65,8 @@ export type TokenListView = z.infer<typeof TokenListView>;
 /** POST /v1/workspaces */
 export const NameWorkspaceRequest = z.strictObject({
   name: z.string().regex(/^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/, 'expected small letters, digits, dots and dashes'),
-  /** Absolute, on the API's host. */
-  folder: z.string().min(1),
+  /** On the API's host. */
+  folder: z.string().regex(/^\//, 'expected an absolute path'),
 });
 export type NameWorkspaceRequest = z.input<typeof NameWorkspaceRequest>;
 

@@ -384,7 +384,7 @@ export const HealthView = z.object({
 });
 export type HealthView = z.infer<typeof HealthView>;
 
-/** GET /ready: 200 when database, engine and a worker answer, else 503 with the same body. */
+/** GET /ready: 200 when database, engine and a worker answer, else 503 with the same body; 503 also of a process that is about to end. */
 export const ReadyView = z.object({
   ready: z.boolean(),
   database: z.boolean(),

@@ -48,7 +48,8 @@ export type TurnView = z.infer<typeof TurnView>;
 /** POST …/context/pin: a turn, or the step that a row belongs to, is always sent, or not any more. */
 export const PinRequest = z
   .strictObject({ turn: positive.optional(), row: positive.optional(), pinned: z.boolean() })
-  .refine(({ turn, row }) => (turn === undefined) !== (row === undefined), 'expected a turn or a row');
+  .refine(({ turn, row }) => (turn === undefined) !== (row === undefined), 'expected a turn or a row')
+  .meta({ oneOf: [{ required: ['turn'] }, { required: ['row'] }] });
 export type PinRequest = z.infer<typeof PinRequest>;
 export const PinResponse = z.object({ fromSeq: z.number(), toSeq: z.number(), pinnedTokens: z.number() });
 export type PinResponse = z.infer<typeof PinResponse>;

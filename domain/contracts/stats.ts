@@ -9,7 +9,11 @@ export const StatsQuery = z.strictObject({
   /** Absolute; only runs and sessions that work in it or below it. Given several times: in any of them. */
   folder: z.union([text.transform((folder) => [folder]), z.array(text).max(10)]).optional(),
   /** RFC 3339; only what happened since. */
-  since: z.iso.datetime({ offset: true }).optional(),
+  since: z.iso
+    .datetime({ offset: true })
+    // Nothing is older than that, and not every year and offset is one that PostgreSQL knows.
+    .transform((since) => new Date(Math.max(0, Date.parse(since))).toISOString())
+    .optional(),
   /** Only calls of this tool, and files that it changed. */
   tool: text.optional(),
   /** Only this file, or those below this folder: absolute, or the end of a path. */

@@ -684,7 +684,38 @@ export interface AccessStore {
   verifyAudit(): Promise<number | undefined>;
 }
 
+/** A request that its sender has given a key. */
+export interface RequestKey {
+  readonly principal: string;
+  readonly key: string;
+}
+
+export interface StoredAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Requests with a key, each kept for 24 hours. */
+export interface RequestStore {
+  /**
+   * `begun`: it is the caller's to do, for `holdMs`, under an id that stays the same when it has to be done again; `another`: the key
+   * came with another request before.
+   */
+  beginRequest(
+    request: RequestKey & { readonly requestHash: Uint8Array; readonly holdMs: number },
+  ): Promise<
+    | { readonly kind: 'begun'; readonly requestId: string }
+    | { readonly kind: 'under-way' | 'another' }
+    | { readonly kind: 'answered'; readonly answer: StoredAnswer }
+  >;
+  /** For `holdMs` from now on; 0: whoever sends it again may do it. */
+  holdRequest(request: RequestKey, holdMs: number): Promise<void>;
+  answerRequest(request: RequestKey, answer: StoredAnswer): Promise<void>;
+}
+
 export type Store = AccessStore &
+  RequestStore &
   StatsStore &
   ApprovalStore &
   RunStore &

@@ -7,10 +7,16 @@ import { approvalRoutes } from './approval-routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { contextRoutes } from './context-routes.ts';
 import { rollbackRoutes } from './rollback-routes.ts';
+import { drainConnections } from './drain.ts';
 import { eventRoutes } from './event-routes.ts';
+import { answerOnce } from './idempotency.ts';
+import { takeJsonBodies } from './json-bodies.ts';
+import { createLimits, defaultLimits, limitRequests } from './limits.ts';
 import { mcpRoutes } from './mcp-routes.ts';
+import { createMetrics, serveMetrics } from './metrics.ts';
+import { describeRoutes } from './openapi.ts';
 import { requirePermissions } from './permissions.ts';
-import { answerWithProblems } from './problems.ts';
+import { answerWithProblems, brokenRequest, frameworkProblem } from './problems.ts';
 import { challenge, serveResourceMetadata } from './protected-resource.ts';
 import { reloadRoutes } from './reload-routes.ts';
 import { runRoutes } from './run-routes.ts';
@@ -25,12 +31,22 @@ import { systemRoutes } from './system-routes.ts';
 /** How long a request waits for a database that is being prepared. */
 const preparedMs = 10_000;
 const longestParameter = 500;
+/** Of all headers and the address; addresses may name ten folders. */
+const headerBytes = 64 * 1024;
+/** For a whole request to come in. */
+const requestMs = 60_000;
 
 /** The whole API without a listener. Closing it ends its event streams first. */
 export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app = fastify({
     // Null is http.
-    https: deps.tls === undefined ? null : { ...deps.tls, minVersion: 'TLSv1.2' },
+    https: deps.tls === undefined ? null : { ...deps.tls, minVersion: 'TLSv1.2', maxHeaderSize: headerBytes },
+    ...(deps.tls === undefined ? { http: { maxHeaderSize: headerBytes } } : {}),
+    // What comes on a connection that is still there is answered, not turned away.
+    return503OnClosing: false,
+    requestTimeout: requestMs,
+    frameworkErrors: frameworkProblem,
+    clientErrorHandler: brokenRequest,
     logger: deps.log === true ? { level: 'info' } : false,
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { maxParamLength: longestParameter },
@@ -39,11 +55,19 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerWithProblems(app, (request) => challenge(request, deps));
+  takeJsonBodies(app);
+  drainConnections(app, deps.draining);
   if (deps.onRoute !== undefined) app.addHook('onRoute', deps.onRoute);
   requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });
+  const limits = createLimits(deps.limits ?? defaultLimits);
+  limitRequests(app, limits);
+  const metrics = deps.metrics ?? createMetrics(deps.store.connections);
+  describeRoutes(app, deps.version);
+  serveMetrics(app, metrics);
   app.addHook('onRequest', async (request) => {
     if (request.url.startsWith('/v1/')) await waitUntilPrepared(deps);
   });
+  answerOnce(app, deps.store);
   app.addHook('preClose', async () => closing.abort());
   await app.register(systemRoutes(deps));
   await app.register(runRoutes(deps));
@@ -57,7 +81,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(contextRoutes(deps));
   await app.register(reloadRoutes(deps));
   await app.register(statsRoutes(deps));
-  await app.register(eventRoutes(deps, closing.signal));
+  await app.register(eventRoutes(deps, { closing: closing.signal, limits, metrics }));
   await app.register(mcpRoutes(deps, closing.signal));
   serveResourceMetadata(app, deps);
   return app;

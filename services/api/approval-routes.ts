@@ -14,14 +14,17 @@ export function approvalRoutes({ store, engine, authenticate }: ApiDeps): Fastif
   return async (app) => {
     app.get(
       '/v1/approvals',
-      { config: { permission: 'approvals:read' }, schema: { response: { 200: ApprovalListView } } },
+      {
+        config: { permission: 'approvals:read', summary: 'What people are asked now, oldest first' },
+        schema: { response: { 200: ApprovalListView } },
+      },
       async () => ({ approvals: (await store.listPendingApprovals()).map(approvalView) }),
     );
 
     app.post(
       '/v1/approvals/:id',
       {
-        config: { permission: 'approvals:answer' },
+        config: { permission: 'approvals:answer', summary: 'Answer what is asked' },
         schema: { params: ApprovalParams, body: AnswerApprovalRequest, response: { 200: ApprovalView } },
       },
       async (request) => {

@@ -37,13 +37,19 @@ export function contextRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
       '/v1/sessions/:sessionId/context',
-      { config: { permission: 'runs:read' }, schema: { params: SessionParams, response: { 200: ContextView } } },
+      {
+        config: { permission: 'runs:read', summary: 'What the next model call of a session is sent' },
+        schema: { params: SessionParams, response: { 200: ContextView } },
+      },
       async (request) => await contextView(deps, await findSession(deps, request.params.sessionId)),
     );
 
     app.get(
       '/v1/sessions/:sessionId/context/turns/:turn',
-      { config: { permission: 'runs:read' }, schema: { params: TurnParams, response: { 200: TurnView } } },
+      {
+        config: { permission: 'runs:read', summary: 'The rows of one turn' },
+        schema: { params: TurnParams, response: { 200: TurnView } },
+      },
       async ({ params }) => {
         const { sessionId } = await findSession(deps, params.sessionId);
         const { turns } = contextParts(await store.readSession(sessionId));
@@ -56,7 +62,7 @@ export function contextRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/sessions/:sessionId/context/pin',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Send a turn or row always, or not any more' },
         schema: { params: SessionParams, body: PinRequest, response: { 200: PinResponse } },
       },
       async ({ params, body }) => {
@@ -84,7 +90,7 @@ export function contextRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/sessions/:sessionId/context/reset',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Send nothing of what was said before any more' },
         schema: { params: SessionParams, body: ResetRequest, response: { 200: ResetResponse } },
       },
       async ({ params, body }) => {

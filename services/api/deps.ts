@@ -8,6 +8,8 @@ import type { ContextWindow } from '../../domain/session/derive-context.ts';
 import type { Extensions } from '../../domain/session/extensions.ts';
 import type { PostgresStore } from '../store/store.ts';
 import type { RunEngine } from './engine.ts';
+import type { Limits } from './limits.ts';
+import type { Metrics } from './metrics.ts';
 import type { Authenticate } from './permissions.ts';
 import type { UiLocation } from './views.ts';
 
@@ -52,6 +54,11 @@ export interface ApiDeps {
   /** Resolves when the database has its schema. Requests wait for it a few seconds. */
   readonly prepared: Promise<void>;
   readonly log?: boolean;
+  readonly limits?: Limits;
+  /** Of the process; absent: of this app alone. */
+  readonly metrics?: Metrics;
+  /** Raised before the app is closed: it is not ready any more, and its connections end with their answers. */
+  readonly draining?: AbortSignal;
   /** Told of each route as it is made. */
   readonly onRoute?: (route: RouteOptions) => void;
   /** The names that a browser may have given for this API (without ports); absent: any, whoever asks needs a token all the same. */

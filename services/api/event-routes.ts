@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { RunEvent } from '../../domain/run/events.ts';
@@ -9,6 +9,9 @@ import type { ApiDeps } from './deps.ts';
 import { runEventPages } from './event-pages.ts';
 import { findRun, reconcileRun } from './find-run.ts';
 import { findSession, reconcileSession } from './find-session.ts';
+import type { PrincipalLimits } from './limits.ts';
+import type { Metrics } from './metrics.ts';
+import { principalOf } from './permissions.ts';
 import { eventView } from './views.ts';
 
 const SessionParams = z.object({ sessionId: z.string().min(1).max(300) });
@@ -20,13 +23,16 @@ const EventHeaders = z.object({ 'last-event-id': Seq.optional(), accept: z.strin
 const defaultPingMs = 15_000;
 const reconnectMs = 500;
 
+/** No schema: neither is one document. */
+const answers = { 200: ['text/event-stream', 'application/x-ndjson'], 204: [] } as const;
+
 interface Encoding {
   readonly contentType: string;
   /** Written at once, so that the reader knows that it is connected. */
   readonly opening: string;
   /** Written when nothing has happened for a while. */
   readonly ping: string;
-  encode(runId: string, event: RunEvent): string;
+  readonly encode: (runId: string, event: RunEvent) => string;
 }
 
 const eventStream: Encoding = {
@@ -44,13 +50,19 @@ const lines: Encoding = {
   encode: (runId, event) => `${JSON.stringify(eventView(runId, event))}\n`,
 };
 
-/** @param closing is raised when the process goes down: streams end, and their readers come back to the next one */
-export function eventRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsyncZod {
+export interface StreamContext {
+  /** Raised when the process goes down: streams end, and their readers come back to the next one. */
+  readonly closing: AbortSignal;
+  readonly limits: Pick<PrincipalLimits, 'openStream'>;
+  readonly metrics: Pick<Metrics, 'openStream' | 'noteEventLag'>;
+}
+
+export function eventRoutes(deps: ApiDeps, { closing, limits, metrics }: StreamContext): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
       '/v1/runs/:runId/events',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'The event log of a run, then what comes', answers },
         exposeHeadRoute: false,
         schema: { params: RunParams, querystring: EventQuery, headers: EventHeaders },
       },
@@ -66,7 +78,7 @@ export function eventRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginA
     app.get(
       '/v1/sessions/:sessionId/events',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'The event log of a session, then what comes', answers },
         exposeHeadRoute: false,
         schema: { params: SessionParams, querystring: EventQuery, headers: EventHeaders },
       },
@@ -89,9 +101,24 @@ export function eventRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginA
     const encoding = request.headers.accept?.includes('application/x-ndjson') === true ? lines : eventStream;
     if (isOverAt({ status, headSeq }, afterSeq) && encoding === eventStream) return await reply.code(204).send();
 
+    const leave = limits.openStream(principalOf(request));
     const gone = new AbortController();
+    const close = metrics.openStream();
+    gone.signal.addEventListener(
+      'abort',
+      () => {
+        leave();
+        close();
+      },
+      { once: true },
+    );
     reply.raw.once('close', () => gone.abort());
     if (reply.raw.destroyed) gone.abort();
+    const from = Date.now();
+    const noteLag = ({ at }: RunEvent): void => {
+      // What is older than the stream was not waited for.
+      if (Date.parse(at) >= from) metrics.noteEventLag((Date.now() - Date.parse(at)) / 1000);
+    };
     const pages = runEventPages(deps, {
       runId,
       afterSeq,
@@ -103,12 +130,12 @@ export function eventRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginA
       .header('content-type', encoding.contentType)
       .header('cache-control', 'no-cache, no-transform')
       .header('x-accel-buffering', 'no')
-      .send(Readable.from(encoded(runId, pages, encoding), { objectMode: false }));
+      .send(Readable.from(encoded(runId, pages, { ...encoding, noteLag }), { objectMode: false }));
   }
 }
 
 interface Exchange {
-  readonly request: {
+  readonly request: Pick<FastifyRequest, 'principal'> & {
     readonly headers: z.output<typeof EventHeaders>;
     readonly query: z.output<typeof EventQuery>;
   };
@@ -131,11 +158,12 @@ function isOverAt({ status, headSeq }: Pick<LoggedRun, 'status' | 'headSeq'>, se
 async function* encoded(
   runId: string,
   pages: AsyncIterable<readonly RunEvent[]>,
-  encoding: Encoding,
+  { opening, ping, encode, noteLag }: Encoding & { readonly noteLag: (event: RunEvent) => void },
 ): AsyncGenerator<string, void, undefined> {
-  if (encoding.opening !== '') yield encoding.opening;
+  if (opening !== '') yield opening;
   for await (const page of pages) {
-    const text = page.length === 0 ? encoding.ping : page.map((event) => encoding.encode(runId, event)).join('');
+    const text = page.length === 0 ? ping : page.map((event) => encode(runId, event)).join('');
     if (text !== '') yield text;
+    page.forEach(noteLag);
   }
 }

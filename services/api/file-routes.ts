@@ -22,21 +22,30 @@ export function fileRoutes({ store, hostId, git }: Pick<ApiDeps, 'store' | 'host
     throw new CodetetherError('not-found', `the workspace ${name} is on another host, ${found.hostId}`);
   };
   const files = async () => await import('./workspace-files.ts');
-  const config = { permission: 'files:read' } as const;
+  const config = (summary: string) => ({ permission: 'files:read', summary }) as const;
   return async (app) => {
     app.get(
       '/v1/workspaces/:name/files',
-      { config, schema: { params, querystring: ListFilesQuery, response: { 200: FileListView } } },
+      {
+        config: config('The files of a workspace'),
+        schema: { params, querystring: ListFilesQuery, response: { 200: FileListView } },
+      },
       async ({ params: { name }, query }) => await (await files()).listWorkspaceFiles(await folderOf(name), query),
     );
     app.get(
       '/v1/workspaces/:name/file',
-      { config, schema: { params, querystring: ReadFileQuery, response: { 200: FileView } } },
+      {
+        config: config('A text file of a workspace'),
+        schema: { params, querystring: ReadFileQuery, response: { 200: FileView } },
+      },
       async ({ params: { name }, query }) => await (await files()).readWorkspaceFile(await folderOf(name), query),
     );
     app.get(
       '/v1/workspaces/:name/search',
-      { config, schema: { params, querystring: SearchFilesQuery, response: { 200: FileSearchView } } },
+      {
+        config: config('Lines of a workspace that contain a text'),
+        schema: { params, querystring: SearchFilesQuery, response: { 200: FileSearchView } },
+      },
       async ({ params: { name }, query }, reply) => {
         const gone = new AbortController();
         reply.raw.once('close', () => gone.abort());

@@ -14,6 +14,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a principal needs for this route. A route without it does not start, except the public ones. */
     readonly permission?: Permission;
+    /** One line about it in the OpenAPI document. */
+    readonly summary?: string;
+    /** Content types of answers that are no JSON document, by status. */
+    readonly answers?: { readonly [status: number]: readonly string[] };
   }
   interface FastifyRequest {
     /** Null on a public route. */
@@ -21,7 +25,7 @@ declare module 'fastify' {
   }
 }
 
-const publicRoutes: ReadonlySet<string> = new Set(['/health', '/ready', ...metadataPaths]);
+const publicRoutes: ReadonlySet<string> = new Set(['/health', '/ready', '/openapi.json', ...metadataPaths]);
 
 /** Names whose rows the local user asks for. */
 const tenantHeader = 'x-codetether-tenant';
@@ -42,7 +46,7 @@ export const authenticateLocal: Authenticate = async ({ headers }) => {
 };
 
 /** Of a request to a route that declares a permission. */
-export function principalOf({ principal }: FastifyRequest): Principal {
+export function principalOf({ principal }: Pick<FastifyRequest, 'principal'>): Principal {
   if (principal === null) throw new CodetetherError('unauthenticated');
   return principal;
 }

@@ -1,6 +1,6 @@
 import { serveApi } from './serve.ts';
 
-/** Below the time that the local stack gives. */
+/** Besides the time in which it is not ready; below what the local stack gives. */
 const closeMs = 4_000;
 
 /**
@@ -14,7 +14,7 @@ export async function serveUntilTold(
   const server = await serveApi(options);
   const closed = new Promise<void>((resolve, reject) => {
     const stop = (): void => {
-      setTimeout(() => process.exit(1), closeMs).unref();
+      setTimeout(() => process.exit(1), closeMs + options.config.drainSecs * 1000).unref();
       server.close().then(resolve, reject);
     };
     process.once('SIGTERM', stop);

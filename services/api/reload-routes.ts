@@ -19,7 +19,7 @@ export function reloadRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/runs/:runId/reload',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Let a run follow its PRD file as it is now' },
         schema: {
           params: RunParams,
           body: ReloadRunRequest.nullish(),

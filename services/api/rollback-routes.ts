@@ -21,7 +21,7 @@ export function rollbackRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/runs/:runId/story/:storyId/rollback',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Take a story that has passed off the run branch' },
         schema: { params: StoryParams, body: RollbackStoryRequest, response: { 200: RollbackResponse } },
       },
       async (request) => {

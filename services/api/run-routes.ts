@@ -31,6 +31,12 @@ const StoryParams = RunParams.extend({ storyId: z.string().min(1).max(100) });
 const LogParams = StoryParams.extend({ hash: z.string().regex(/^[0-9a-f]{64}$/) });
 const ListQuery = z.strictObject({ limit: z.coerce.number().int().positive().max(500).default(50) });
 
+const steerSummaries = {
+  pause: 'Let a run begin nothing new',
+  stop: 'End a run when its running stories have ended',
+  cancel: 'End a run at once',
+} as const;
+
 /** How much of what a red check wrote is shown. */
 const outputCharacters = 16_384;
 
@@ -40,7 +46,7 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/runs',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Start a run, or attach to it' },
         schema: { body: StartRunRequest, response: { 200: StartRunResponse, 201: StartRunResponse } },
       },
       async (request, reply) => {
@@ -55,7 +61,7 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.get(
       '/v1/runs',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'Runs, newest start first' },
         schema: { querystring: ListQuery, response: { 200: RunListView } },
       },
       async (request) => {
@@ -68,7 +74,7 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.get(
       '/v1/runs/:runId',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'One run with its stories' },
         schema: { params: RunParams, response: { 200: RunDetailView } },
       },
       async (request) => {
@@ -89,7 +95,7 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.get(
       '/v1/runs/:runId/prd',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'The PRD of a run, as it is worked on' },
         schema: { params: RunParams, response: { 200: RunPrdView } },
       },
       async (request) => {
@@ -102,7 +108,7 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.get(
       '/v1/runs/:runId/story/:storyId',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'One story with its attempts and checks' },
         schema: { params: StoryParams, response: { 200: StoryDetailView } },
       },
       async (request) => {
@@ -121,7 +127,7 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.get(
       '/v1/runs/:runId/story/:storyId/logs/:hash',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'All that a check of a story wrote' },
         schema: { params: LogParams, response: { 200: CheckLogView } },
       },
       async (request) => {
@@ -137,7 +143,7 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/runs/:runId/resume',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Let a run go on, with other caps if given' },
         schema: { params: RunParams, body: ResumeRequest.nullish(), response: { 200: ResumeResponse } },
       },
       async (request) => await resumeRun(deps, await findRun(deps, request.params.runId), request.body ?? {}),
@@ -148,7 +154,7 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       app.post(
         `/v1/runs/:runId/${verb}`,
         {
-          config: { permission: 'runs:write' },
+          config: { permission: 'runs:write', summary: steerSummaries[verb] },
           schema: { params: RunParams, response: { 200: SteerResponse } },
         },
         async (request) => {

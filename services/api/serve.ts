@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
@@ -9,6 +10,7 @@ import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { authenticateByToken } from './authenticate.ts';
+import { createMetrics } from './metrics.ts';
 import { loopbackNames } from './protected-resource.ts';
 import { authenticateLocal } from './permissions.ts';
 import { createEditedPrdReader, createPreflight } from './preflight.ts';
@@ -31,7 +33,7 @@ export interface ApiServer {
   readonly url: string | null;
   /** Rejects when the database's schema cannot be brought up to date; never because it does not answer yet. */
   readonly prepared: Promise<void>;
-  /** Ends event streams, answers what was asked, lets go of everything. */
+  /** Is not ready any more; then ends event streams, answers what was asked, lets go of everything. */
   close(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function serveApi(options: {
   });
   const engine = createTemporalEngine({ address, namespace });
   const stopping = new AbortController();
+  const draining = new AbortController();
   const prepared = store.prepare({ signal: stopping.signal }).catch((error: unknown) => {
     if (!stopping.signal.aborted) throw error;
   });
@@ -72,14 +75,20 @@ export async function serveApi(options: {
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),
     log: true,
+    metrics: createMetrics(store.connections),
+    draining: draining.signal,
+    limits: { requestsPerSecond: config.requestsPerSecond, streams: config.maxStreams },
   };
   const apps: FastifyInstance[] = [];
+  let url: string | null = null;
   const close = async (): Promise<void> => {
     stopping.abort();
+    draining.abort();
+    // Whatever spreads requests over several of these processes sees meanwhile that this one is not ready.
+    if (url !== null) await delay(config.drainSecs * 1000);
     await Promise.all(apps.map(async (app) => await app.close()));
     await Promise.all([store.close(), engine.close()]);
   };
-  let url: string | null = null;
   try {
     if (socket !== undefined) {
       const app = await createApp({ ...deps, authenticate: authenticateLocal });

@@ -27,6 +27,7 @@ import type { TurnHooks } from '../../domain/session/hooks.ts';
 import { currentTenant } from '../store/current-tenant.ts';
 import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
+import { requestIdOf } from './idempotency.ts';
 import { principalOf } from './permissions.ts';
 import { resolveMessage } from './resolve-message.ts';
 import { findAgentTranscript, findIdleSession, findSession, reconcileSession } from './find-session.ts';
@@ -53,7 +54,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       '/v1/sessions',
       {
         bodyLimit,
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'A new session with its first message' },
         schema: { body: StartSessionRequest, response: { 201: MessageResponse } },
       },
       async (request, reply) => {
@@ -62,14 +63,15 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         await requireAllowed(deps, principalOf(request), named);
         const folder = await requireFolder(rest.folder);
         const session = {
-          sessionId: sessionRunId(randomUUID(), currentTenant()),
+          sessionId: sessionRunId(requestIdOf(request), currentTenant()),
           folder,
           hostId: deps.hostId,
           title: titleOf(rest.text),
           model: model ?? defaultModel,
           agent: 'build',
         };
-        const message = { ...rest, ...(model === undefined ? {} : { model }) };
+        const messageId = rest.messageId ?? requestIdOf(request);
+        const message = { ...rest, messageId, ...(model === undefined ? {} : { model }) };
         return await reply.code(201).send(await say(session, message));
       },
     );
@@ -78,7 +80,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       '/v1/sessions/:sessionId/messages',
       {
         bodyLimit,
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'A further message to a session' },
         schema: { params: SessionParams, body: MessageRequest, response: { 200: MessageResponse } },
       },
       async (request) => {
@@ -87,13 +89,17 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         const named = { paths: [session.folder], models: [model, fallbackModel] };
         await requireAllowed(deps, principalOf(request), named);
         await requireFolder(session.folder);
-        return await say(session, request.body);
+        const messageId = request.body.messageId ?? requestIdOf(request);
+        return await say(session, { ...request.body, messageId });
       },
     );
 
     app.get(
       '/v1/sessions',
-      { config: { permission: 'runs:read' }, schema: { querystring: ListQuery, response: { 200: SessionListView } } },
+      {
+        config: { permission: 'runs:read', summary: 'Sessions, the one that was used last first' },
+        schema: { querystring: ListQuery, response: { 200: SessionListView } },
+      },
       async ({ query: { limit, folder } }) => {
         const found = await store.listSessionRuns({ limit, ...(folder === undefined ? {} : { folder }) });
         const current = await Promise.all(found.map(async (session) => await reconcileSession(deps, session)));
@@ -103,14 +109,17 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.get(
       '/v1/sessions/:sessionId',
-      { config: { permission: 'runs:read' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      {
+        config: { permission: 'runs:read', summary: 'One session' },
+        schema: { params: SessionParams, response: { 200: SessionView } },
+      },
       async (request) => sessionView(await findSession(deps, request.params.sessionId), ui),
     );
 
     app.get(
       '/v1/sessions/:sessionId/transcript',
       {
-        config: { permission: 'runs:read' },
+        config: { permission: 'runs:read', summary: 'All that was said and done in a session' },
         schema: { params: SessionParams, querystring: TranscriptQuery, response: { 200: TranscriptView } },
       },
       async ({ params, query: { agent } }) => {
@@ -123,13 +132,13 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/sessions/:sessionId/undo',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Let the last turns not count any more' },
         schema: { params: SessionParams, body: UndoRequest, response: { 200: SessionView } },
       },
       async (request) => {
         const session = await findIdleSession(deps, request.params.sessionId);
         const keepSeq = await keptSeq(session, request.body.turns);
-        const row = { key: `undo:${randomUUID()}`, kind: 'undo', body: { keepSeq } } as const;
+        const row = { key: `undo:${requestIdOf(request)}`, kind: 'undo', body: { keepSeq } } as const;
         await store.appendSessionEvents(session.sessionId, [row]);
         return sessionView(session, ui);
       },
@@ -137,10 +146,13 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.post(
       '/v1/sessions/:sessionId/redo',
-      { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      {
+        config: { permission: 'runs:write', summary: 'Take the last undo back' },
+        schema: { params: SessionParams, response: { 200: SessionView } },
+      },
       async (request) => {
         const session = await findIdleSession(deps, request.params.sessionId);
-        const row = { key: `redo:${randomUUID()}`, kind: 'redo', body: {} } as const;
+        const row = { key: `redo:${requestIdOf(request)}`, kind: 'redo', body: {} } as const;
         await store.appendSessionEvents(session.sessionId, [row]);
         return sessionView(session, ui);
       },
@@ -149,7 +161,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/sessions/:sessionId/fork',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'A further session with what was said' },
         schema: { params: SessionParams, body: ForkRequest, response: { 201: SessionView } },
       },
       async (request, reply) => {
@@ -159,8 +171,9 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
           dropTurns === 0
             ? ((await store.getSession(parent.sessionId))?.headSeq ?? 0)
             : await keptSeq(parent, dropTurns);
-        const sessionId = sessionRunId(randomUUID(), currentTenant());
-        await store.forkSessionRun({ sessionId: parent.sessionId, seq }, { sessionId, title });
+        const sessionId = sessionRunId(requestIdOf(request), currentTenant());
+        if ((await store.getSessionRun(sessionId)) === undefined)
+          await store.forkSessionRun({ sessionId: parent.sessionId, seq }, { sessionId, title });
         const forked = await findSession(deps, sessionId);
         return await reply.code(201).send(sessionView(forked, ui));
       },
@@ -169,7 +182,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.patch(
       '/v1/sessions/:sessionId',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Give a session another title' },
         schema: { params: SessionParams, body: RenameSessionRequest, response: { 200: SessionView } },
       },
       async (request) => {
@@ -182,7 +195,10 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.delete(
       '/v1/sessions/:sessionId',
-      { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      {
+        config: { permission: 'runs:write', summary: 'List a session no more' },
+        schema: { params: SessionParams, response: { 200: SessionView } },
+      },
       async (request) => {
         const session = await findIdleSession(deps, request.params.sessionId);
         await store.deleteSession(session.sessionId);
@@ -192,7 +208,10 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.post(
       '/v1/sessions/:sessionId/interrupt',
-      { config: { permission: 'runs:write' }, schema: { params: SessionParams, response: { 200: SessionView } } },
+      {
+        config: { permission: 'runs:write', summary: 'End the turn under way' },
+        schema: { params: SessionParams, response: { 200: SessionView } },
+      },
       async (request) => {
         const session = await findSession(deps, request.params.sessionId);
         await engine.interrupt(session.sessionId);
@@ -203,12 +222,12 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     app.post(
       '/v1/sessions/:sessionId/steer',
       {
-        config: { permission: 'runs:write' },
+        config: { permission: 'runs:write', summary: 'Tell the agent at work something before its next step' },
         schema: { params: SessionParams, body: SteerSessionRequest, response: { 200: SessionView } },
       },
       async (request) => {
         const session = await findSession(deps, request.params.sessionId);
-        await engine.steerSession(session.sessionId, { nudgeId: randomUUID(), text: request.body.text });
+        await engine.steerSession(session.sessionId, { nudgeId: requestIdOf(request), text: request.body.text });
         return sessionView(session, ui);
       },
     );
@@ -227,7 +246,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     session: Pick<SessionRun, 'sessionId' | 'folder' | 'hostId' | 'title' | 'agent'> & {
       readonly model: string | undefined;
     },
-    request: z.output<typeof MessageRequest>,
+    request: z.output<typeof MessageRequest> & { readonly messageId: string },
   ): Promise<MessageResponse> {
     const { sessionId, folder, hostId, title } = session;
     const { fallbackModel, outputSchema } = request;
@@ -240,7 +259,7 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       fallbackModel === undefined ? undefined : deps.checkModel(fallbackModel),
     ]);
     const schema = outputSchema === undefined ? undefined : checkedSchema(outputSchema);
-    const messageId = request.messageId ?? randomUUID();
+    const { messageId } = request;
     const message: SessionMessage = {
       messageId,
       text: await store.putBlob(text),

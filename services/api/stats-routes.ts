@@ -7,7 +7,10 @@ export function statsRoutes({ store }: ApiDeps): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
       '/v1/stats',
-      { config: { permission: 'runs:read' }, schema: { querystring: StatsQuery, response: { 200: StatsView } } },
+      {
+        config: { permission: 'runs:read', summary: 'What models, tools and files came to' },
+        schema: { querystring: StatsQuery, response: { 200: StatsView } },
+      },
       async ({ query }) => await store.readStats(query),
     );
   };

@@ -11,6 +11,11 @@ import { runView } from './views.ts';
 
 const StoryParams = z.object({ runId: z.string().min(1).max(300), storyId: z.string().min(1).max(100) });
 
+const summaries = {
+  nudge: "Tell a story's agent something",
+  retry: 'Open a failed story again, with a hint',
+} as const;
+
 /** While the run goes on, only a story that has failed; once it has ended, also one that it did not finish. */
 function requireRetriable({ status: runStatus }: RunRecord, { story, status }: StoryRecord): void {
   if (status === 'failed' || (status === 'open' && !isActive(runStatus))) return;
@@ -32,7 +37,7 @@ export function storyRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       app.post(
         `/v1/runs/:runId/story/:storyId/${verb}`,
         {
-          config: { permission: 'runs:write' },
+          config: { permission: 'runs:write', summary: summaries[verb] },
           schema: { params: StoryParams, body: TellStoryRequest, response: { 200: ResumeResponse } },
         },
         async (request) => {

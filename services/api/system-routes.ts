@@ -22,23 +22,37 @@ export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     // It stays unprepared; whoever prepares it says why.
   });
   return async (app) => {
-    app.get('/health', { schema: { response: { 200: HealthView } } }, (): HealthView => {
-      return { status: 'ok', version: deps.version, apiVersion, pid: process.pid };
-    });
+    app.get(
+      '/health',
+      { config: { summary: 'Whether the process serves' }, schema: { response: { 200: HealthView } } },
+      (): HealthView => {
+        return { status: 'ok', version: deps.version, apiVersion, pid: process.pid };
+      },
+    );
 
-    app.get('/ready', { schema: { response: { 200: ReadyView, 503: ReadyView } } }, async (_request, reply) => {
-      const [database, engine, worker] = await Promise.all([
-        isPrepared ? succeeds(deps.store.ping()) : false,
-        succeeds(deps.engine.ping()),
-        isPrepared ? succeeds(inTenant(defaultTenant, async () => await aliveHost(deps))) : false,
-      ]);
-      const ready = database && engine && worker;
-      return await reply.code(ready ? 200 : 503).send({ ready, database, engine, worker });
-    });
+    app.get(
+      '/ready',
+      {
+        config: { summary: 'Whether database, engine and a worker answer' },
+        schema: { response: { 200: ReadyView, 503: ReadyView } },
+      },
+      async (_request, reply) => {
+        const [database, engine, worker] = await Promise.all([
+          isPrepared ? succeeds(deps.store.ping()) : false,
+          succeeds(deps.engine.ping()),
+          isPrepared ? succeeds(inTenant(defaultTenant, async () => await aliveHost(deps))) : false,
+        ]);
+        const ready = database && engine && worker && deps.draining?.aborted !== true;
+        return await reply.code(ready ? 200 : 503).send({ ready, database, engine, worker });
+      },
+    );
 
     app.get(
       '/v1/hosts',
-      { config: { permission: 'hosts:read' }, schema: { response: { 200: HostListView } } },
+      {
+        config: { permission: 'hosts:read', summary: 'Hosts and whether they are alive' },
+        schema: { response: { 200: HostListView } },
+      },
       async () => {
         const now = Date.now();
         return { hosts: (await deps.store.listHosts()).map((host) => hostView(host, now)) };
@@ -47,13 +61,19 @@ export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
 
     app.get(
       '/v1/cleanup',
-      { config: { permission: 'hosts:read' }, schema: { querystring: CleanupQuery, response: { 200: CleanupView } } },
+      {
+        config: { permission: 'hosts:read', summary: 'What runs that are over have left on hosts' },
+        schema: { querystring: CleanupQuery, response: { 200: CleanupView } },
+      },
       async ({ query }) => await cleanUp(deps, { apply: false, ...query }),
     );
 
     app.post(
       '/v1/cleanup',
-      { config: { permission: 'runs:write' }, schema: { querystring: CleanupQuery, response: { 200: CleanupView } } },
+      {
+        config: { permission: 'runs:write', summary: 'Remove what runs that are over have left on hosts' },
+        schema: { querystring: CleanupQuery, response: { 200: CleanupView } },
+      },
       async ({ query }) => await cleanUp(deps, { apply: true, ...query }),
     );
   };

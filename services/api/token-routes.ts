@@ -32,7 +32,10 @@ export function tokenRoutes({ store }: Pick<ApiDeps, 'store'>): FastifyPluginAsy
 
     app.post(
       '/v1/tokens',
-      { config, schema: { body: CreateTokenRequest, response: { 201: NewTokenView } } },
+      {
+        config: { ...config, secretAnswer: true, summary: 'Make a token' },
+        schema: { body: CreateTokenRequest, response: { 201: NewTokenView } },
+      },
       async (request, reply) => {
         const principal = principalOf(request);
         const { name, role, permissions = [], expiresInMs } = request.body;
@@ -45,14 +48,21 @@ export function tokenRoutes({ store }: Pick<ApiDeps, 'store'>): FastifyPluginAsy
       },
     );
 
-    app.get('/v1/tokens', { config, schema: { response: { 200: TokenListView } } }, async (request) => {
-      const { tenant } = principalOf(request);
-      return { tokens: (await store.listApiKeys()).map((key) => tokenView(tenant, key)) };
-    });
+    app.get(
+      '/v1/tokens',
+      { config: { ...config, summary: 'Tokens, newest first' }, schema: { response: { 200: TokenListView } } },
+      async (request) => {
+        const { tenant } = principalOf(request);
+        return { tokens: (await store.listApiKeys()).map((key) => tokenView(tenant, key)) };
+      },
+    );
 
     app.delete(
       '/v1/tokens/:tokenId',
-      { config, schema: { params: TokenParams, response: { 200: TokenView } } },
+      {
+        config: { ...config, summary: 'Revoke a token' },
+        schema: { params: TokenParams, response: { 200: TokenView } },
+      },
       async (request) => {
         const principal = principalOf(request);
         const revoked = await store.revokeApiKey(request.params.tokenId, new Date());
@@ -63,7 +73,10 @@ export function tokenRoutes({ store }: Pick<ApiDeps, 'store'>): FastifyPluginAsy
 
     app.post(
       '/v1/tokens/:tokenId/rotate',
-      { config, schema: { params: TokenParams, body: RotateTokenRequest, response: { 201: NewTokenView } } },
+      {
+        config: { ...config, secretAnswer: true, summary: 'A new token in the place of another' },
+        schema: { params: TokenParams, body: RotateTokenRequest, response: { 201: NewTokenView } },
+      },
       async (request, reply) => {
         const principal = principalOf(request);
         const { tokenId } = request.params;
@@ -83,7 +96,10 @@ export function tokenRoutes({ store }: Pick<ApiDeps, 'store'>): FastifyPluginAsy
 
     app.get(
       '/v1/audit',
-      { config: { permission: 'audit:read' }, schema: { querystring: AuditQuery, response: { 200: AuditView } } },
+      {
+        config: { permission: 'audit:read', summary: 'What was done and denied, newest first' },
+        schema: { querystring: AuditQuery, response: { 200: AuditView } },
+      },
       async ({ query }) => {
         const entries = await store.readAudit(query);
         const last = entries.at(-1);
@@ -96,7 +112,10 @@ export function tokenRoutes({ store }: Pick<ApiDeps, 'store'>): FastifyPluginAsy
 
     app.get(
       '/v1/audit/check',
-      { config: { permission: 'audit:read' }, schema: { response: { 200: AuditCheckView } } },
+      {
+        config: { permission: 'audit:read', summary: 'The first audit entry that was changed' },
+        schema: { response: { 200: AuditCheckView } },
+      },
       async () => ({ broken: (await store.verifyAudit()) ?? null }),
     );
   };

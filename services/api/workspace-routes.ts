@@ -1,5 +1,4 @@
 import { realpath, stat } from 'node:fs/promises';
-import { isAbsolute } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { NameWorkspaceRequest, WorkspaceListView, WorkspaceView } from '../../domain/contracts/access-api.ts';
@@ -16,7 +15,7 @@ export function workspaceRoutes({ store, hostId }: Pick<ApiDeps, 'store' | 'host
     app.post(
       '/v1/workspaces',
       {
-        config: { permission: 'workspaces:write' },
+        config: { permission: 'workspaces:write', summary: 'Name a folder for those who ask from elsewhere' },
         schema: { body: NameWorkspaceRequest, response: { 201: WorkspaceView } },
       },
       async (request, reply) => {
@@ -36,14 +35,17 @@ export function workspaceRoutes({ store, hostId }: Pick<ApiDeps, 'store' | 'host
 
     app.get(
       '/v1/workspaces',
-      { config: { permission: 'workspaces:read' }, schema: { response: { 200: WorkspaceListView } } },
+      {
+        config: { permission: 'workspaces:read', summary: 'The named folders, by name' },
+        schema: { response: { 200: WorkspaceListView } },
+      },
       async () => ({ workspaces: (await store.listNamedWorkspaces()).map(workspaceView) }),
     );
 
     app.delete(
       '/v1/workspaces/:name',
       {
-        config: { permission: 'workspaces:write' },
+        config: { permission: 'workspaces:write', summary: 'Forget a named folder' },
         schema: { params: WorkspaceParams, response: { 200: WorkspaceView } },
       },
       async (request) => {
@@ -59,10 +61,9 @@ export function workspaceRoutes({ store, hostId }: Pick<ApiDeps, 'store' | 'host
 }
 
 async function realFolder(folder: string): Promise<string> {
-  if (!isAbsolute(folder)) throw new CodetetherError('request-invalid', `folder: ${folder} is not an absolute path`);
   const real = await realpath(folder).catch(() => undefined);
   if (real !== undefined && (await stat(real)).isDirectory()) return real;
-  throw new CodetetherError('request-invalid', `folder: ${folder} is no folder on this host`);
+  throw new CodetetherError('not-found', `${folder} is no folder on this host`, { next: 'Name one that is there.' });
 }
 
 function workspaceView({ name, folder, hostId, createdBy, createdAt }: NamedWorkspace): WorkspaceView {

@@ -28,6 +28,10 @@ const count = z.coerce
   .int('expected a whole number, 1 to 1024')
   .min(1, 'expected a whole number, 1 to 1024')
   .max(1024, 'expected a whole number, 1 to 1024');
+const limit = (most: number) => {
+  const expected = `expected a whole number, 1 to ${most}`;
+  return z.coerce.number(expected).int(expected).min(1, expected).max(most, expected);
+};
 const seconds = (most: number) => {
   const expected = `expected a number of seconds, 1 to ${most}`;
   return z.coerce.number(expected).int(expected).min(1, expected).max(most, expected);
@@ -89,6 +93,16 @@ const Config = z.strictObject({
   oidcAudience: text.optional(),
   /** Claim that names the tenant; default: everybody is of the local stack's. */
   oidcTenantClaim: text.optional(),
+  /** What one credential may ask of one process that serves, on average; ten seconds' worth of it at once. */
+  requestsPerSecond: limit(100_000).default(100),
+  /** Event streams that one credential may have open at one process. */
+  maxStreams: limit(100_000).default(500),
+  /** A process that serves an address and is told to end is not ready for so long before it ends. */
+  drainSecs: z.coerce
+    .number('expected a number of seconds, 0 to 60')
+    .min(0, 'expected a number of seconds, 0 to 60')
+    .max(60, 'expected a number of seconds, 0 to 60')
+    .default(1),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
   /** Models that cannot be given tools: they are told of them in the system prompt, and call them in their answers' texts. */
@@ -139,6 +153,9 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   oidcIssuer: ['CODETETHER_OIDC_ISSUER'],
   oidcAudience: ['CODETETHER_OIDC_AUDIENCE'],
   oidcTenantClaim: ['CODETETHER_OIDC_TENANT_CLAIM'],
+  requestsPerSecond: ['CODETETHER_REQUESTS_PER_SECOND'],
+  maxStreams: ['CODETETHER_MAX_STREAMS'],
+  drainSecs: ['CODETETHER_DRAIN_SECS'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   textToolModels: ['CODETETHER_TEXT_TOOL_MODELS'],
   stepTimeoutSecs: ['CODETETHER_STEP_TIMEOUT_SECS'],

@@ -25,6 +25,7 @@ export interface Database {
   api_key: ApiKeyTable;
   named_workspace: NamedWorkspaceTable;
   audit: AuditTable;
+  idempotent_request: IdempotentRequestTable;
 }
 
 /** JSON goes in as text (see `json.ts`) and comes out as unknown: whoever reads it parses it. */
@@ -272,4 +273,17 @@ export interface AuditTable {
   outcome: 'done' | 'denied';
   detail: Json;
   hash: Buffer;
+}
+
+interface IdempotentRequestTable {
+  principal: string;
+  key: string;
+  request_hash: Buffer;
+  request_id: Generated<string>;
+  begun_at: Time;
+  held_until: Date;
+  /** Null until it is answered. */
+  status: number | null;
+  content_type: string | null;
+  answer: string | null;
 }

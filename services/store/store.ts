@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
+import type { Pool } from 'pg';
 import type { Lease } from '../../domain/contracts/activities.ts';
 import type { Store } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
@@ -17,6 +18,7 @@ import { createModelCallStore } from './model-call-store.ts';
 import { connectionConfig, createPool, guardedPool } from './pool.ts';
 import type { DatabaseOptions } from './pool.ts';
 import { createEventListener } from './event-listener.ts';
+import { createRequestStore } from './request-store.ts';
 import { createRunStore } from './run-store.ts';
 import type { Database } from './schema.ts';
 import { createSessionRunStore } from './session-run-store.ts';
@@ -31,6 +33,13 @@ const retryDelayMs = 200;
 
 /** Without those that hold a connection of their own. */
 export type StoreMethods = Omit<Store, 'watchRunEvents' | 'watchSessions'>;
+
+export interface PoolConnections {
+  readonly open: number;
+  readonly idle: number;
+  /** Who waits for one. */
+  readonly waiting: number;
+}
 
 export interface PostgresStore extends Store {
   /**
@@ -50,13 +59,16 @@ export interface PostgresStore extends Store {
   underLease<T>(lease: Lease, work: (store: StoreMethods) => Promise<T>): Promise<T>;
   /** Throws `database-unreachable` when the database does not answer. */
   ping(): Promise<void>;
+  /** As they are now. */
+  connections(): PoolConnections;
   /** Ends all connections; nothing may be called after it. */
   close(): Promise<void>;
 }
 
 /** The one implementation of the store, on PostgreSQL. Connects on first use and again after every restart of the database. */
 export function createStore(options: DatabaseOptions): PostgresStore {
-  const database = openDatabase(options);
+  const pool = createPool(options);
+  const database = databaseOf(pool, options);
   const runEvents = createEventListener('run_event', connectionConfig(options));
   const sessionEvents = createEventListener('session_event', connectionConfig(options));
   return {
@@ -73,6 +85,7 @@ export function createStore(options: DatabaseOptions): PostgresStore {
     ping: async () => {
       await sql`SELECT 1`.execute(database);
     },
+    connections: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: async () => {
       await Promise.all([runEvents.close(), sessionEvents.close(), database.destroy()]);
     },
@@ -95,12 +108,17 @@ function storeMethods(database: Kysely<Database>): StoreMethods {
     ...createMemoryStore(database),
     ...createAccessStore(database),
     ...createStatsStore(database),
+    ...createRequestStore(database),
   };
 }
 
 /** The typed connection pool alone, for tools that look behind the store. */
 export function openDatabase(options: DatabaseOptions): Kysely<Database> {
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: guardedPool(createPool(options), options) }) });
+  return databaseOf(createPool(options), options);
+}
+
+function databaseOf(pool: Pool, options: DatabaseOptions): Kysely<Database> {
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: guardedPool(pool, options) }) });
 }
 
 /** As the owner of the tables, on a connection that ends with it. */

@@ -9,6 +9,7 @@ import { leases } from './0007-leases.ts';
 import { sessions } from './0008-sessions.ts';
 import { sessionFolders } from './0009-session-folders.ts';
 import { access } from './0011-access.ts';
+import { requests } from './0012-requests.ts';
 import { memories } from './0010-memories.ts';
 
 export interface Migration {
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   sessionFolders,
   memories,
   access,
+  requests,
 ];

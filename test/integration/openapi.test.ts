@@ -1,0 +1,103 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { createApp } from '../../services/api/app.ts';
+import { createStore } from '../../services/store/store.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import type { TestDatabase } from '../support/postgres.ts';
+import { apiDeps } from './api-fixtures.ts';
+
+const Operation = z.looseObject({
+  operationId: z.string(),
+  summary: z.string(),
+  security: z.array(z.unknown()),
+  'x-permission': z.string().optional(),
+  parameters: z.array(z.looseObject({ name: z.string(), in: z.string(), required: z.boolean() })).default([]),
+  requestBody: z.unknown().optional(),
+  responses: z.record(z.string(), z.unknown()),
+});
+const Document = z.looseObject({
+  openapi: z.string(),
+  info: z.looseObject({ version: z.string() }),
+  paths: z.record(z.string(), z.record(z.string(), Operation)),
+});
+type Document = z.infer<typeof Document>;
+
+let database: TestDatabase;
+let store: PostgresStore;
+let app: Awaited<ReturnType<typeof createApp>>;
+let text: string;
+let document: Document;
+const routes: { method: string; url: string; permission: string | undefined }[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = createStore({ databaseUrl: database.url });
+  app = await createApp({
+    ...apiDeps(store),
+    onRoute: ({ method, url, config }) => {
+      for (const each of [method].flat()) {
+        if (each !== 'HEAD') routes.push({ method: each, url, permission: config?.permission });
+      }
+    },
+  });
+  const response = await app.inject({ url: '/openapi.json' });
+  expect([response.statusCode, response.headers['content-type']]).toEqual([200, 'application/json; charset=utf-8']);
+  text = response.body;
+  document = Document.parse(JSON.parse(text));
+});
+afterAll(async () => {
+  await app.close();
+  await store.close();
+  await database.drop();
+});
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  );
+
+test('the document is valid OpenAPI 3.1', async () => {
+  const result = await new Validator().validate(JSON.parse(text));
+  expect(result.errors ?? []).toEqual([]);
+  expect(result.valid).toBe(true);
+  expect([document.openapi, document.info.version]).toEqual(['3.1.1', '1.2.3']);
+});
+
+test('each route of ours is in it once, with its permission, a summary, parameters and answers', () => {
+  const expected = routes
+    .filter(({ url }) => url.startsWith('/v1/') || !url.slice(1).includes('/'))
+    .map(({ method, url, permission }) => [method, url.replaceAll(/:(\w+)/g, '{$1}'), permission]);
+  const found = operations().map(({ method, path, operation }) => [method, path, operation['x-permission']]);
+  expect(found).toEqual(expect.arrayContaining(expected));
+  expect(found).toHaveLength(expected.length);
+  expect(new Set(operations().map(({ operation }) => operation.operationId)).size).toBe(found.length);
+  for (const { method, path, operation } of operations()) {
+    expect(operation.summary, `${method} ${path} has no summary`).not.toBe('');
+    const good = Object.keys(operation.responses).filter((status) => status.startsWith('2'));
+    expect(good, `${method} ${path} has no answer`).not.toEqual([]);
+    expect(operation.security.length > 0).toBe(operation['x-permission'] !== undefined);
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    expect(operation.parameters.flatMap((each) => (each.in === 'path' ? [each.name] : []))).toEqual(inPath);
+  }
+});
+
+test('what a body and a query may hold is said as it is checked', () => {
+  const start = document.paths['/v1/runs']?.['post'];
+  expect(start?.requestBody).toMatchObject({
+    required: true,
+    content: {
+      'application/json': {
+        schema: {
+          required: ['kind', 'prdPath', 'model'],
+          additionalProperties: false,
+          properties: { maxConcurrent: { type: 'integer', maximum: 64 } },
+        },
+      },
+    },
+  });
+  const limit = document.paths['/v1/runs']?.['get']?.parameters.find(({ name }) => name === 'limit');
+  expect(limit).toMatchObject({ in: 'query', required: false, schema: { maximum: 500, default: 50 } });
+  expect(document.paths['/v1/runs/{runId}/resume']?.['post']?.requestBody).toMatchObject({ required: false });
+});
