@@ -35,6 +35,7 @@ import type {
 } from './activities.ts';
 import type { RalphOptions, ReloadResult } from './ralph.ts';
 import type { StatsStore } from './stats.ts';
+import type { TaskStore } from './task-store.ts';
 
 export interface RunRecord {
   readonly runId: string;
@@ -686,6 +687,7 @@ export interface AccessStore {
 
 export type Store = AccessStore &
   StatsStore &
+  TaskStore &
   ApprovalStore &
   RunStore &
   SessionRunStore &

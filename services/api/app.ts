@@ -3,6 +3,7 @@ import { LogController, fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { CodetetherError } from '../../domain/errors.ts';
+import { a2aRoutes } from './a2a/a2a-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { contextRoutes } from './context-routes.ts';
@@ -39,7 +40,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   if (deps.onRoute !== undefined) app.addHook('onRoute', deps.onRoute);
   requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });
   app.addHook('onRequest', async (request) => {
-    if (request.url.startsWith('/v1/')) await waitUntilPrepared(deps);
+    if (request.routeOptions.config.permission !== undefined) await waitUntilPrepared(deps);
   });
   app.addHook('preClose', async () => closing.abort());
   await app.register(systemRoutes(deps));
@@ -54,6 +55,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(reloadRoutes(deps));
   await app.register(statsRoutes(deps));
   await app.register(eventRoutes(deps, closing.signal));
+  await app.register(a2aRoutes(deps, closing.signal));
   return app;
 }
 

@@ -38,7 +38,7 @@ export async function migrate(
   });
 }
 
-const appendOnly = ['audit', 'run_event', 'session_event'];
+const appendOnly = ['a2a_task_event', 'audit', 'run_event', 'session_event'];
 
 async function admit(database: Kysely<Database>, application: string): Promise<void> {
   const { rows } = await sql<{ isOwner: boolean }>`SELECT current_user = ${application} AS "isOwner"`.execute(database);

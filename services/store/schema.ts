@@ -25,6 +25,9 @@ export interface Database {
   api_key: ApiKeyTable;
   named_workspace: NamedWorkspaceTable;
   audit: AuditTable;
+  a2a_task: TaskTable;
+  a2a_task_event: TaskEventTable;
+  a2a_message: TaskMessageTable;
 }
 
 /** JSON goes in as text (see `json.ts`) and comes out as unknown: whoever reads it parses it. */
@@ -272,4 +275,33 @@ export interface AuditTable {
   outcome: 'done' | 'denied';
   detail: Json;
   hash: Buffer;
+}
+
+/** `state`, `status_at` and `head_seq` are written by `append_a2a_task_events` only. */
+export interface TaskTable {
+  task_id: string;
+  context_id: string;
+  principal: string;
+  executor: string;
+  session_id: string;
+  turn: Json;
+  state: Generated<string>;
+  status_at: Time;
+  head_seq: Generated<number>;
+  created_at: Time;
+}
+
+export interface TaskEventTable {
+  task_id: string;
+  seq: number;
+  key: string;
+  kind: string;
+  body: Json;
+  at: Date;
+}
+
+export interface TaskMessageTable {
+  principal: string;
+  message_id: string;
+  task_id: string;
 }

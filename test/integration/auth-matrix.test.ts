@@ -71,12 +71,14 @@ async function answers(credential: (route: Route) => Promise<string | undefined>
   );
 }
 
-test('there are routes, and all but health and readiness need a permission', () => {
+test('there are routes, and all but health, readiness and the agent card need a permission', () => {
   expect(routes.length).toBeGreaterThan(30);
-  expect(routes.filter(({ permission }) => permission === undefined).map(({ url }) => url)).toEqual(
-    expect.arrayContaining(['/health', '/ready']),
-  );
-  expect(routes.filter(({ permission }) => permission === undefined)).toHaveLength(2);
+  expect(
+    routes
+      .filter(({ permission }) => permission === undefined)
+      .map(({ url }) => url)
+      .toSorted(),
+  ).toEqual(['/.well-known/agent-card.json', '/.well-known/agent.json', '/health', '/ready']);
 });
 
 test('no route answers without a credential, with a wrong one, or with one that ended', async () => {

@@ -10,6 +10,7 @@ import { sessions } from './0008-sessions.ts';
 import { sessionFolders } from './0009-session-folders.ts';
 import { access } from './0011-access.ts';
 import { memories } from './0010-memories.ts';
+import { tasks } from './0012-tasks.ts';
 
 export interface Migration {
   /** From 1, without gaps. A migration that was released is never edited. */
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   sessionFolders,
   memories,
   access,
+  tasks,
 ];
