@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTaskActivities } from '../../activities/a2a/task-activities.ts';
 import type { TaskEngine } from '../../activities/a2a/agent-executor.ts';
@@ -367,3 +368,50 @@ test('the card says who is there in both versions, to anybody, and does not come
   const extended = await call('GetExtendedAgentCard', {});
   expect(JSON.stringify(extended.result)).toContain('one of the workspaces work');
 });
+
+test('all who follow a task on two replicas see the same, in order, and leave nothing behind', async () => {
+  const other = createStore({ databaseUrl: database.url, tenant: currentTenant });
+  const replicas = await Promise.all(
+    [store, other].map(async (own) => {
+      const options = { ...apiDeps(own), pingMs: 50, authenticate: async () => somebody('key:one') };
+      const replica = await createApp(options);
+      return { replica, url: await replica.listen({ host: '127.0.0.1', port: 0 }) };
+    }),
+  );
+  const { id } = await sent();
+  const follow = async (url: string) =>
+    await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'a2a-version': '1.0' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'SubscribeToTask', params: { id } }),
+    });
+  const urls = Array.from({ length: 20 }, (_, index) => replicas[index % 2]?.url ?? '');
+  const readers = await Promise.all(urls.map(async (url) => await follow(url)));
+  const append = async (key: string, state: 'working' | 'completed') =>
+    await inTenant('default', async () => {
+      await store.appendTaskEvents(id, [{ key, kind: 'status', body: { state } }]);
+    });
+  for (let count = 0; count < 30; count++) await append(`step ${count}`, 'working');
+  await append('end', 'completed');
+  const told = await Promise.all(readers.map(async (reader) => await reader.text()));
+  const events = told.map((text) => text.split('\n\n').filter((part) => part.startsWith('data: ')));
+  for (const each of events) expect(each.length === 32 && each.at(-1)?.includes('TASK_STATE_COMPLETED')).toBe(true);
+  for (const each of events) expect(each.slice(1)).toEqual(events[0]?.slice(1));
+  await expect.poll(async () => await listeners()).toBe(0);
+  await Promise.all(replicas.map(async ({ replica }) => await replica.close()));
+  await other.close();
+});
+
+async function listeners(): Promise<number> {
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ count: number }>(
+      `SELECT count(*)::integer AS count FROM pg_stat_activity
+       WHERE datname = current_database() AND query IN ('LISTEN a2a_task_event', 'SELECT 1')`,
+    );
+    return rows[0]?.count ?? 0;
+  } finally {
+    await client.end();
+  }
+}
