@@ -15,7 +15,13 @@ import type { AttemptRef, RunHooksResult } from '../domain/contracts/activities.
 import { stateQuery } from '../domain/contracts/ralph.ts';
 import type { Nudge } from '../domain/contracts/ralph.ts';
 import { sessionUpdates } from '../domain/contracts/session.ts';
-import type { AgentSessionInput, AgentSessionState, SessionMessage, TurnState } from '../domain/contracts/session.ts';
+import type {
+  AgentSessionInput,
+  AgentSessionState,
+  Interruption,
+  SessionMessage,
+  TurnState,
+} from '../domain/contracts/session.ts';
 import { noUsage } from '../domain/run/budget.ts';
 import type { RunOutcome } from '../domain/run/events.ts';
 import { sessionAgentId } from '../domain/run/ids.ts';
@@ -59,6 +65,8 @@ class AgentSession {
   readonly #approver: Approver;
   #queue: SessionMessage[];
   #turn: TurnState | undefined;
+  /** The message at the head of the queue whose turn is being opened. */
+  #opening: string | undefined;
   /** Of the turn under way. */
   #scope: CancellationScope | undefined;
   #timeIsUp = false;
@@ -118,12 +126,33 @@ class AgentSession {
     setHandler(defineUpdate<void, [Nudge]>(sessionUpdates.steer), steer, {
       validator: (_nudge: Nudge) => requireTurn(),
     });
-    setHandler(defineUpdate<void>(sessionUpdates.interrupt), () => this.#scope?.cancel(), { validator: requireTurn });
+    setHandler(
+      defineUpdate<void, [Interruption?]>(sessionUpdates.interrupt),
+      async (about?: Interruption) => {
+        if (about === undefined || this.#turn?.message.messageId === about.messageId) return this.#scope?.cancel();
+        // Its turn is being opened: it cannot be taken out any more.
+        await condition(() => this.#opening !== about.messageId);
+        if (this.#turn?.message.messageId === about.messageId) await this.#cancelOnceAtWork();
+        else this.#queue = this.#queue.filter(({ messageId }) => messageId !== about.messageId);
+      },
+      {
+        validator: (about?: Interruption) => {
+          if (about === undefined) return requireTurn();
+          if (this.#placeOf(about) === undefined) throw new Error(`${about.messageId} is not there`);
+        },
+      },
+    );
     setHandler(defineQuery<AgentSessionState>(stateQuery), () => this.#state());
   }
 
+  async #cancelOnceAtWork(): Promise<void> {
+    const turn = this.#turn?.turn;
+    await condition(() => this.#scope !== undefined || this.#turn?.turn !== turn);
+    if (this.#turn?.turn === turn) this.#scope?.cancel();
+  }
+
   /** How many messages are before one that has come already; 0 for the one that is worked on. */
-  #placeOf({ messageId }: SessionMessage): number | undefined {
+  #placeOf({ messageId }: Pick<SessionMessage, 'messageId'>): number | undefined {
     if (this.#turn?.message.messageId === messageId) return 0;
     const index = this.#queue.findIndex((queued) => queued.messageId === messageId);
     return index < 0 ? undefined : index + (this.#turn === undefined ? 0 : 1);
@@ -135,9 +164,11 @@ class AgentSession {
     if (!(await condition(() => this.#queue.length > 0, idleMs))) return false;
     const message = this.#queue[0];
     if (message === undefined) return false;
+    this.#opening = message.messageId;
     const opened = await this.#open(message);
     this.#queue.shift();
     if (opened !== undefined) this.#turn = opened;
+    this.#opening = undefined;
     return true;
   }
 

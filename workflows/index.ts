@@ -1,4 +1,5 @@
 /** Entry of the workflow bundle: every exported function is a workflow type of the same name. */
+export { a2aTask } from './a2a-task.ts';
 export { agentSession } from './agent-session.ts';
 export { cleanUp } from './clean-up.ts';
 export { ralphRollback } from './ralph-rollback.ts';

@@ -1,12 +1,16 @@
 import type { EndTurnInput, SessionActivities } from '../../domain/contracts/activities.ts';
 import type { BlobStore, SessionRunStore } from '../../domain/contracts/store.ts';
+import type { TaskStore } from '../../domain/contracts/task-store.ts';
 import { changesOf, toTurnFacts } from '../../domain/session/turn-facts.ts';
 import type { FileChange, ToolDeeds, TurnFacts } from '../../domain/session/turn-facts.ts';
 import type { Git } from '../workspace/git.ts';
+import { diffSince } from './diff-since.ts';
 import { changesSince, FolderState, ignoredAmong } from './folder-state.ts';
 
 export interface EndTurnDeps {
-  readonly store: Pick<SessionRunStore, 'getSessionRun' | 'turnDeeds' | 'endTurn'> & Pick<BlobStore, 'getBlob'>;
+  readonly store: Pick<SessionRunStore, 'getSessionRun' | 'turnDeeds' | 'endTurn'> &
+    Pick<BlobStore, 'getBlob' | 'putBlob'> &
+    Pick<TaskStore, 'openTasksOf'>;
   readonly git: Git;
 }
 
@@ -24,11 +28,12 @@ export function createEndTurn({ store, git }: EndTurnDeps): SessionActivities['e
       store.getSessionRun(sessionId),
       before === undefined ? undefined : store.getBlob(before),
     ]);
-    const changes =
-      session === undefined || state === undefined
-        ? changesOf(deeds)
-        : await changesIn(session.folder, FolderState.parse(JSON.parse(state)), deeds);
-    return toTurnFacts(changes, deeds);
+    if (session === undefined || state === undefined) return toTurnFacts(changesOf(deeds), deeds);
+    const then = FolderState.parse(JSON.parse(state));
+    const changes = await changesIn(session.folder, then, deeds);
+    const isTold = (await store.openTasksOf(sessionId)).length > 0;
+    const diff = isTold ? await diffSince(git, session.folder, then, changes) : '';
+    return { ...toTurnFacts(changes, deeds), ...(diff === '' ? {} : { diff: await store.putBlob(diff) }) };
   }
 
   /** What git sees, which knows what shell commands have done; of what it does not look at, what the tools say. */

@@ -25,7 +25,7 @@ export type FolderState = z.infer<typeof FolderState>;
 /** With more files that are not as in the commit, git is not asked: most of them are nobody's work. */
 const mostFiles = 5_000;
 /** Of a repository without commits. */
-const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
+export const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
 
 /** Undefined where the folder is in no repository, or in one that cannot be looked at. */
 export async function readFolderState(git: Git, folder: string): Promise<FolderState | undefined> {

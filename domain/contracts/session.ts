@@ -133,8 +133,15 @@ export const sessionUpdates = {
   message: 'message',
   /** Argument: a `Nudge`; told to the agent at work before its next step; rejected when no turn is under way. */
   steer: 'steer',
-  /** Ends the turn under way, with what it is doing; rejected when there is none. */
+  /**
+   * Ends the turn under way, with what it is doing; rejected when there is none. Argument: absent, or an {@link Interruption}, which
+   * is about the turn of one message, and takes the message out where it still waits.
+   */
   interrupt: 'interrupt',
 } as const;
+
+export interface Interruption {
+  readonly messageId: string;
+}
 
 export const agentSessionType = 'agentSession';

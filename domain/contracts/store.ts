@@ -35,6 +35,7 @@ import type {
 } from './activities.ts';
 import type { RalphOptions, ReloadResult } from './ralph.ts';
 import type { StatsStore } from './stats.ts';
+import type { TaskStore } from './task-store.ts';
 
 export interface RunRecord {
   readonly runId: string;
@@ -717,6 +718,7 @@ export interface RequestStore {
 export type Store = AccessStore &
   RequestStore &
   StatsStore &
+  TaskStore &
   ApprovalStore &
   RunStore &
   SessionRunStore &

@@ -51,9 +51,19 @@ export function sessionRunId(id: string, tenant = defaultTenant): string {
   return `${idPrefix('session', tenant)}${id}`;
 }
 
-/** The run that a workflow works for: `ralph:<repository>:<prd>`, `session:<id>`. */
+/** Id of the workflow of an A2A task. */
+export function taskWorkflowId(taskId: string, tenant = defaultTenant): string {
+  return `${idPrefix('task', tenant)}${taskId}`;
+}
+
+/** It works for a task, which is no run: what the task does is in a run of its own. */
+export function isTaskWorkflowId(workflowId: string): boolean {
+  return workflowId.startsWith('task:');
+}
+
+/** The run that a workflow works for: `ralph:<repository>:<prd>`, `session:<id>`; of a task's, its own id. */
 export function runIdOf(workflowId: string): string {
-  const own = isSessionRunId(workflowId) ? 2 : 3;
+  const own = isSessionRunId(workflowId) || isTaskWorkflowId(workflowId) ? 2 : 3;
   const parts = tenantOf(workflowId) === defaultTenant ? own : own + 1;
   return workflowId.split(':').slice(0, parts).join(':');
 }

@@ -25,6 +25,8 @@ export const TurnFacts = z.object({
   changes: z.object({ total: z.number().int().nonnegative(), files: z.array(FileChange) }).exactOptional(),
   /** The last ones, each command once, with its last exit code. */
   commands: z.array(EndedCommand).exactOptional(),
+  /** Blob with the changes as a patch, where the turn does the work of a task. */
+  diff: z.string().exactOptional(),
 });
 export type TurnFacts = z.infer<typeof TurnFacts>;
 

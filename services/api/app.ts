@@ -3,6 +3,7 @@ import { LogController, fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { CodetetherError } from '../../domain/errors.ts';
+import { a2aRoutes } from './a2a/a2a-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { contextRoutes } from './context-routes.ts';
@@ -65,7 +66,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   describeRoutes(app, deps.version);
   serveMetrics(app, metrics);
   app.addHook('onRequest', async (request) => {
-    if (request.url.startsWith('/v1/')) await waitUntilPrepared(deps);
+    if (request.routeOptions.config.permission !== undefined) await waitUntilPrepared(deps);
   });
   answerOnce(app, deps.store);
   app.addHook('preClose', async () => closing.abort());
@@ -83,6 +84,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(statsRoutes(deps));
   await app.register(eventRoutes(deps, { closing: closing.signal, limits, metrics }));
   await app.register(mcpRoutes(deps, closing.signal));
+  await app.register(a2aRoutes(deps, closing.signal));
   serveResourceMetadata(app, deps);
   return app;
 }

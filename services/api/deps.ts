@@ -33,6 +33,8 @@ export interface ApiDeps {
   readonly engine: RunEngine;
   /** Checks all that can be checked before a run starts; changes nothing. */
   readonly preflight: (request: CheckedStartRequest) => Promise<Preflight>;
+  /** Of tasks that name none. */
+  readonly defaultModel?: string | undefined;
   /** Throws `model-unknown`, `provider-key-missing`, `script-invalid`. */
   readonly checkModel: (model: string) => Promise<void>;
   /** The window that the session's model has, without asking it. */

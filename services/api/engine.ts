@@ -64,8 +64,13 @@ export interface RunEngine {
    * @throws `session-busy`, `worker-lost` when nobody works on it now
    */
   send(input: AgentSessionInput, message: SessionMessage): Promise<number>;
-  /** Ends the turn under way. @throws `session-idle` when there is none, `worker-lost` */
-  interrupt(sessionId: string): Promise<void>;
+  /**
+   * Ends the turn under way. @throws `session-idle` when there is none, `worker-lost`
+   * @param messageId the turn of that message, or the message itself where it still waits
+   */
+  interrupt(sessionId: string, messageId?: string): Promise<void>;
+  /** Has a task's workflow look at it, or end its work; it is started where it is not running. */
+  tellTask(taskId: string, what: 'look' | 'cancel', tenant: string): Promise<void>;
   /** Tells the agent at work. @throws like `interrupt` */
   steerSession(sessionId: string, nudge: Nudge): Promise<void>;
   /** Looks on a host for what runs that are over have left, and removes it if told to. */

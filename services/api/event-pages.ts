@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { RunEvent } from '../../domain/run/events.ts';
-import { CodetetherError } from '../../domain/errors.ts';
+import { createBell, whenReachable } from './bell.ts';
 import type { ApiDeps } from './deps.ts';
 
 export interface EventPagesOptions {
@@ -15,7 +14,6 @@ export interface EventPagesOptions {
 }
 
 const pageSize = 200;
-const retryDelayMs = 500;
 
 /**
  * A run's events after `afterSeq`, in order and without gaps: what is in the log, then what comes, until it
@@ -54,51 +52,4 @@ export async function* runEventPages(
   } finally {
     await leave();
   }
-}
-
-/** Undefined only when `signal` was raised meanwhile. */
-async function whenReachable<T>(signal: AbortSignal, read: () => Promise<T>): Promise<T | undefined> {
-  while (!signal.aborted) {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof CodetetherError) || !error.entry.retryable) throw error;
-    }
-    await delay(retryDelayMs, undefined, { signal }).catch(() => undefined);
-  }
-  return undefined;
-}
-
-interface Bell {
-  ring(): void;
-  silence(): void;
-  /** True when it rings within `withinMs` or has rung since it was silenced; false otherwise, or when nobody listens any more. */
-  heard(withinMs: number): Promise<boolean>;
-}
-
-function createBell(signal: AbortSignal): Bell {
-  let rung = false;
-  let wake: (() => void) | undefined;
-  const ring = (): void => {
-    rung = true;
-    wake?.();
-  };
-  signal.addEventListener('abort', () => wake?.(), { once: true });
-  return {
-    ring,
-    silence: () => {
-      rung = false;
-    },
-    heard: async (withinMs) => {
-      if (!rung && !signal.aborted) {
-        const woken = Promise.withResolvers<void>();
-        const timer = setTimeout(woken.resolve, withinMs);
-        wake = woken.resolve;
-        await woken.promise;
-        wake = undefined;
-        clearTimeout(timer);
-      }
-      return rung;
-    },
-  };
 }

@@ -96,7 +96,8 @@ export function requestIdOf({ once }: FastifyRequest): string {
 }
 
 function isOurs({ routeOptions }: FastifyRequest): boolean {
-  return routeOptions.url?.startsWith('/v1/') === true;
+  // A2A has message ids of its own for that.
+  return /^\/v1\/(?!a2a)/.test(routeOptions.url ?? '');
 }
 
 function hashOf({ method, url, body }: FastifyRequest): Buffer {

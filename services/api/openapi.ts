@@ -7,8 +7,8 @@ type JsonObject = { readonly [key: string]: Json };
 /** Of a route's place in the request; `header`: of those that it reads. */
 type Place = 'path' | 'query' | 'header';
 
-/** What this document is about; protocols beside it have documents of their own. */
-const described = /^\/(?:v1\/|health$|ready$|metrics$|openapi\.json$)/;
+/** What this document is about; what speaks a protocol of its own (A2A, MCP) is described there. */
+const described = /^\/(?:v1\/(?!a2a)|health$|ready$|metrics$|openapi\.json$)/;
 const bearer = 'token';
 const apiKey = 'apiKey';
 const problemReference = { $ref: '#/components/schemas/Problem' };

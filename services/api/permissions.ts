@@ -25,7 +25,16 @@ declare module 'fastify' {
   }
 }
 
-const publicRoutes: ReadonlySet<string> = new Set(['/health', '/ready', '/openapi.json', ...metadataPaths]);
+/** Where other agents read what this one is. */
+export const cardPaths = ['/.well-known/agent-card.json', '/.well-known/agent.json'] as const;
+
+const publicRoutes: ReadonlySet<string> = new Set([
+  '/health',
+  '/ready',
+  '/openapi.json',
+  ...cardPaths,
+  ...metadataPaths,
+]);
 
 /** Names whose rows the local user asks for. */
 const tenantHeader = 'x-codetether-tenant';
@@ -73,15 +82,24 @@ export function requirePermissions(
     if (permission === undefined) return;
     const principal = await options.authenticate(request);
     request.principal = principal;
-    if (principal.permissions.has(permission)) return;
     const action = `${request.method} ${request.routeOptions.url ?? ''}`;
-    const entry = { principal: principal.id, action, outcome: 'denied', detail: { needs: permission } } as const;
-    await inTenant(principal.tenant, async () => await options.appendAudit(entry));
-    throw new CodetetherError('permission-denied', `${principal.id} may not do that: it needs ${permission}`);
+    await requirePermission(principal, permission, { action, appendAudit: options.appendAudit });
   });
   // The last hook before the handler, so that no reading of a body comes in between.
   app.addHook('preHandler', (request, _reply, done) => {
     if (request.principal === null) done();
     else inTenant(request.principal.tenant, done);
   });
+}
+
+/** Denials stand in the audit. @throws `permission-denied` */
+export async function requirePermission(
+  principal: Principal,
+  permission: Permission,
+  { action, appendAudit }: { readonly action: string; readonly appendAudit: (entry: AuditEntry) => Promise<void> },
+): Promise<void> {
+  if (principal.permissions.has(permission)) return;
+  const entry = { principal: principal.id, action, outcome: 'denied', detail: { needs: permission } } as const;
+  await inTenant(principal.tenant, async () => await appendAudit(entry));
+  throw new CodetetherError('permission-denied', `${principal.id} may not do that: it needs ${permission}`);
 }

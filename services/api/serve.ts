@@ -71,6 +71,7 @@ export async function serveApi(options: {
     engine,
     prepared,
     ...createPreflight({ config, environment, hostId }),
+    defaultModel: config.defaultModel,
     readEditedPrd: createEditedPrdReader(environment),
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),

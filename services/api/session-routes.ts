@@ -15,21 +15,17 @@ import {
   TranscriptView,
   UndoRequest,
 } from '../../domain/contracts/api.ts';
-import type { SessionMessage } from '../../domain/contracts/session.ts';
 import type { SessionRun } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { defaultAskTimeoutMs } from '../../domain/run/approval.ts';
 import { sessionRunId } from '../../domain/run/ids.ts';
 import { effectiveTranscript } from '../../domain/session/transcript.ts';
 import { blocksOf, keepBefore, turnsOf } from '../../domain/session/turns.ts';
-import { hookPoints } from '../../domain/session/hooks.ts';
-import type { TurnHooks } from '../../domain/session/hooks.ts';
 import { currentTenant } from '../store/current-tenant.ts';
 import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
 import { requestIdOf } from './idempotency.ts';
 import { principalOf } from './permissions.ts';
-import { resolveMessage } from './resolve-message.ts';
+import { prepareTurn } from './prepare-turn.ts';
 import { findAgentTranscript, findIdleSession, findSession, reconcileSession } from './find-session.ts';
 import { runUiUrl } from './views.ts';
 import type { UiLocation } from './views.ts';
@@ -42,7 +38,6 @@ const ListQuery = z.strictObject({
   folder: z.string().min(1).optional(),
 });
 const titleCharacters = 100;
-const mostWarnings = 20;
 /** A message and what is around it, as JSON with escapes. */
 const bodyLimit = 8 * 1024 * 1024;
 
@@ -248,50 +243,10 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     },
     request: z.output<typeof MessageRequest> & { readonly messageId: string },
   ): Promise<MessageResponse> {
-    const { sessionId, folder, hostId, title } = session;
-    const { fallbackModel, outputSchema } = request;
-    const extensions = await deps.extensions(folder);
-    const { text, agent, model, rules, maxSteps, prompt } = resolveMessage(extensions, { session, request });
-    const points = hookPoints(extensions.hooks);
-    const hooks: TurnHooks = { folder: extensions.project, hooks: extensions.hooks };
-    await Promise.all([
-      deps.checkModel(model),
-      fallbackModel === undefined ? undefined : deps.checkModel(fallbackModel),
-    ]);
-    const schema = outputSchema === undefined ? undefined : checkedSchema(outputSchema);
-    const { messageId } = request;
-    const message: SessionMessage = {
-      messageId,
-      text: await store.putBlob(text),
-      ...(schema === undefined ? {} : { outputSchema: await store.putBlob(schema) }),
-      agent,
-      ...(prompt === undefined ? {} : { agentPrompt: await store.putBlob(prompt) }),
-      ...rules,
-      ...(points.length === 0 ? {} : { hooks: { settings: await store.putBlob(JSON.stringify(hooks)), points } }),
-      model,
-      ...(fallbackModel === undefined ? {} : { fallbackModel }),
-      maxSteps: request.maxSteps ?? maxSteps,
-      maxTimeMs: request.maxTimeMs ?? null,
-      onAsk: request.onAsk ?? 'deny',
-      askTimeoutMs: request.askTimeoutMs ?? defaultAskTimeoutMs,
-    };
-    const { maxCostUsd, maxTokens, maxTotalSteps } = request;
-    const caps = {
-      ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
-      ...(maxTokens === undefined ? {} : { maxTokens }),
-      ...(maxTotalSteps === undefined ? {} : { maxTotalSteps }),
-    };
-    const afterSeq = await store.openSession({
-      sessionId,
-      folder,
-      hostId,
-      title,
-      // What a command or an agent names is for its own turns.
-      model: request.model ?? session.model ?? model,
-      agent: request.agent ?? session.agent,
-      caps,
-    });
-    const ahead = await engine.send({ sessionId, hostId }, message).catch(async (error: unknown) => {
+    const { opening, message, warnings } = await prepareTurn(deps, session, request);
+    const { sessionId } = opening;
+    const afterSeq = await store.openSession(opening);
+    const ahead = await engine.send(opening, message).catch(async (error: unknown) => {
       await store.abandonTurn(sessionId, 'the message could not be handed over', { onlyIfStarting: true });
       throw error;
     });
@@ -299,15 +254,15 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     if (now === undefined) throw new CodetetherError('not-found', `there is no session ${sessionId}`);
     return {
       session: sessionView(now, ui),
-      messageId,
+      messageId: message.messageId,
       afterSeq,
       ahead,
-      warnings: extensions.problems.slice(0, mostWarnings),
+      warnings: [...warnings],
     };
   }
 }
 
-async function requireFolder(folder: string): Promise<string> {
+export async function requireFolder(folder: string): Promise<string> {
   const problem = (what: string) =>
     new CodetetherError('request-invalid', `the folder cannot be worked in: ${folder}`, {
       problems: [`folder: ${what}`],
@@ -317,23 +272,9 @@ async function requireFolder(folder: string): Promise<string> {
   return await realpath(folder);
 }
 
-function titleOf(text: string): string {
+export function titleOf(text: string): string {
   const line = text.trim().split('\n')[0] ?? '';
   return line.slice(0, titleCharacters).toWellFormed();
-}
-
-/** As text. @throws `request-invalid` when it is no JSON schema that answers can be held against */
-function checkedSchema(schema: Readonly<Record<string, unknown>>): string {
-  try {
-    z.fromJSONSchema(schema);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CodetetherError('request-invalid', 'the output schema cannot be used', {
-      problems: [`outputSchema: ${reason}`],
-      cause: error,
-    });
-  }
-  return JSON.stringify(schema);
 }
 
 function sessionView(session: SessionRun, ui: UiLocation): SessionView {

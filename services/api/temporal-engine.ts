@@ -17,10 +17,12 @@ import {
 } from '../../domain/contracts/ralph.ts';
 import type { CleanUpResult } from '../../domain/contracts/activities.ts';
 import type { CleanUpInput, RalphRollbackInput, RalphRunInput, ReloadResult } from '../../domain/contracts/ralph.ts';
+import { a2aTaskType, taskSignals } from '../../domain/contracts/a2a.ts';
+import type { A2aTaskInput } from '../../domain/contracts/a2a.ts';
 import { agentSessionType, sessionUpdates } from '../../domain/contracts/session.ts';
 import type { AgentSessionInput, SessionMessage } from '../../domain/contracts/session.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { repositoryOf, taskQueues, tenantOf } from '../../domain/run/ids.ts';
+import { repositoryOf, taskQueues, taskWorkflowId, tenantOf } from '../../domain/run/ids.ts';
 import { engineError, grpcStatus } from '../temporal/engine-errors.ts';
 import { openTemporal, probeTemporal } from '../temporal/connect.ts';
 import type { TemporalAddress } from '../temporal/connect.ts';
@@ -196,8 +198,29 @@ export function createTemporalEngine(options: TemporalAddress & { readonly updat
       await startOnce(workflowTypes.ralphRollback, input, {
         staticSummary: `rollback of ${input.storyIds.join(', ')}`.slice(0, summaryCharacters),
       }),
-    send: async (input, message) => await sendMessage(input, message),
-    interrupt: async (sessionId) => await updateSession(sessionId, sessionUpdates.interrupt),
+    send: async ({ sessionId, hostId }, message) => await sendMessage({ sessionId, hostId }, message),
+    interrupt: async (sessionId, messageId) =>
+      await updateSession(sessionId, sessionUpdates.interrupt, messageId === undefined ? undefined : { messageId }),
+    tellTask: async (taskId, what, tenant) => {
+      const workflowId = taskWorkflowId(taskId, tenant);
+      try {
+        await answered(
+          answerMs,
+          async () =>
+            await client.workflow.signalWithStart<(input: A2aTaskInput) => Promise<void>>(a2aTaskType, {
+              workflowId,
+              taskQueue: taskQueues.workflows,
+              workflowTaskTimeout,
+              args: [{ taskId }],
+              signal: taskSignals[what],
+              typedSearchAttributes: [keyword('CodetetherKind', 'task'), keyword('CodetetherTenant', tenant)],
+              staticSummary: workflowId,
+            }),
+        );
+      } catch (error) {
+        throw refusedStart(error);
+      }
+    },
     steerSession: async (sessionId, nudge) => await updateSession(sessionId, sessionUpdates.steer, nudge),
     cleanUp: async (input) =>
       await answered(

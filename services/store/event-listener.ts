@@ -21,7 +21,10 @@ export interface EventListener {
  * `idle → connecting → listening → (lost) waiting → connecting …`, back to `idle` when the last watcher leaves.
  * Each time it comes to `listening` every watcher is called with `null`, since what was said before is unknown.
  */
-export function createEventListener(channel: 'run_event' | 'session_event', config: ClientConfig): EventListener {
+export function createEventListener(
+  channel: 'run_event' | 'session_event' | 'a2a_task_event',
+  config: ClientConfig,
+): EventListener {
   const watchers = new Set<OnAppend>();
   let stop: AbortController | undefined;
   let loop = Promise.resolve();

@@ -39,7 +39,7 @@ export async function migrate(
   });
 }
 
-const appendOnly = ['audit', 'run_event', 'session_event'];
+const appendOnly = ['a2a_task_event', 'audit', 'run_event', 'session_event'];
 
 /** Also for the owner itself. */
 async function isAdmitted(database: Kysely<Database>, role: string | undefined): Promise<boolean> {

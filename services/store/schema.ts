@@ -26,6 +26,9 @@ export interface Database {
   named_workspace: NamedWorkspaceTable;
   audit: AuditTable;
   idempotent_request: IdempotentRequestTable;
+  a2a_task: TaskTable;
+  a2a_task_event: TaskEventTable;
+  a2a_message: TaskMessageTable;
 }
 
 /** JSON goes in as text (see `json.ts`) and comes out as unknown: whoever reads it parses it. */
@@ -286,4 +289,33 @@ interface IdempotentRequestTable {
   status: number | null;
   content_type: string | null;
   answer: string | null;
+}
+
+/** `state`, `status_at` and `head_seq` are written by `append_a2a_task_events` only. */
+export interface TaskTable {
+  task_id: string;
+  context_id: string;
+  principal: string;
+  executor: string;
+  session_id: string;
+  turn: Json;
+  state: Generated<string>;
+  status_at: Time;
+  head_seq: Generated<number>;
+  created_at: Time;
+}
+
+export interface TaskEventTable {
+  task_id: string;
+  seq: number;
+  key: string;
+  kind: string;
+  body: Json;
+  at: Date;
+}
+
+export interface TaskMessageTable {
+  principal: string;
+  message_id: string;
+  task_id: string;
 }

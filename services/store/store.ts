@@ -25,6 +25,7 @@ import { createSessionRunStore } from './session-run-store.ts';
 import { createSessionStore } from './session-store.ts';
 import { inTransaction } from './transaction.ts';
 import { createStatsStore } from './stats-store.ts';
+import { createTaskStore } from './task-store.ts';
 import { createWorkspaceStore } from './workspace-store.ts';
 
 export type { DatabaseOptions } from './pool.ts';
@@ -32,7 +33,7 @@ export type { DatabaseOptions } from './pool.ts';
 const retryDelayMs = 200;
 
 /** Without those that hold a connection of their own. */
-export type StoreMethods = Omit<Store, 'watchRunEvents' | 'watchSessions'>;
+export type StoreMethods = Omit<Store, 'watchRunEvents' | 'watchSessions' | 'watchTasks'>;
 
 export interface PoolConnections {
   readonly open: number;
@@ -71,10 +72,12 @@ export function createStore(options: DatabaseOptions): PostgresStore {
   const database = databaseOf(pool, options);
   const runEvents = createEventListener('run_event', connectionConfig(options));
   const sessionEvents = createEventListener('session_event', connectionConfig(options));
+  const taskEvents = createEventListener('a2a_task_event', connectionConfig(options));
   return {
     ...storeMethods(database),
     watchRunEvents: async (onAppend) => runEvents.watch(onAppend),
     watchSessions: async (onAppend) => sessionEvents.watch(onAppend),
+    watchTasks: async (onAppend) => taskEvents.watch(onAppend),
     underLease: async (lease, work) =>
       await inTransaction(database, async (transaction) => {
         await requireLease(transaction, lease);
@@ -87,7 +90,7 @@ export function createStore(options: DatabaseOptions): PostgresStore {
     },
     connections: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: async () => {
-      await Promise.all([runEvents.close(), sessionEvents.close(), database.destroy()]);
+      await Promise.all([runEvents.close(), sessionEvents.close(), taskEvents.close(), database.destroy()]);
     },
   };
 }
@@ -109,6 +112,7 @@ function storeMethods(database: Kysely<Database>): StoreMethods {
     ...createAccessStore(database),
     ...createStatsStore(database),
     ...createRequestStore(database),
+    ...createTaskStore(database),
   };
 }
 

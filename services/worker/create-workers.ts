@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import type { TaskEngine } from '../../activities/a2a/agent-executor.ts';
+import { createTaskActivities } from '../../activities/a2a/task-activities.ts';
+import { withTasksTold } from '../../activities/a2a/tasks-told.ts';
 import { withEffectLedger } from '../../activities/effects/workspace-effects.ts';
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
 import { leaveBehind, tellRemoteAway } from '../../activities/hosts/failed-work.ts';
@@ -32,7 +35,7 @@ import { createWorkspaceActivities } from '../../activities/workspace/create-wor
 import { createRepositories } from '../../activities/workspace/repository.ts';
 import { createGit } from '../../activities/workspace/git.ts';
 import type { ProjectionActivities } from '../../domain/contracts/activities.ts';
-import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
+import { defaultTenant, hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import { createClient } from '../client/client.ts';
 import type { Config } from '../config/config.ts';
 import { variable } from '../config/environment.ts';
@@ -41,6 +44,8 @@ import { createExtensionReader } from '../config/extensions.ts';
 import { createMcpCallPolicies } from '../config/mcp-servers.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
+import { currentTenant } from '../store/current-tenant.ts';
+import type { RunEngine } from '../api/engine.ts';
 import type { PostgresStore } from '../store/store.ts';
 import { interceptActivity } from './activity-interceptor.ts';
 import type { CrashPoints } from './crash-points.ts';
@@ -55,6 +60,7 @@ export interface WorkersOptions {
   readonly hostId: string;
   readonly store: PostgresStore;
   readonly connection: NativeConnection;
+  readonly engine: TaskEngine & Pick<RunEngine, 'tellTask'>;
   readonly journal: InFlightJournal;
   /** Where commands that run are noted, see `killLeftovers`. */
   readonly processDir: string;
@@ -68,8 +74,10 @@ const maxProjections = 20;
 
 /** One Temporal worker for each queue that this process serves. */
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
-  const { config, connection, crashPoints, hostId, journal } = options;
+  const { config, connection, crashPoints, engine, hostId, journal } = options;
   const store = crashPoints?.watch(options.store) ?? options.store;
+  const tellTask = async (taskId: string) => await engine.tellTask(taskId, 'look', currentTenant() ?? defaultTenant);
+  const telling = withTasksTold(store, tellTask);
   const leases = createLeaseHolder(store);
   const processes = { env: options.environment, processDir: options.processDir, launch: createLauncher().launch };
   const cancellationSignal = () => Context.current().cancellationSignal;
@@ -101,7 +109,9 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   });
 
   const ownPrices = createPriceReader(locate({ environment: options.environment }).pricesFile);
-  const hostStore = leases.fence(withHostRuns(store, { git, hostId, dataDir: config.dataDir }));
+  const hostStore = leases.fence(
+    withTasksTold(withHostRuns(store, { git, hostId, dataDir: config.dataDir }), tellTask),
+  );
 
   const skills = async (folder: string) => (await readExtensions(folder)).skills;
   const inputFolder = join(config.dataDir, 'worker', 'hooks');
@@ -122,13 +132,14 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     readyStories: (input) => store.readyStories(input),
     record: (input) => store.record(input),
     nudgeAgent: createNudgeAgent(store),
-    requestApproval: (input) => store.requestApproval(input),
-    settleApproval: (input) => store.settleApproval(input),
+    requestApproval: (input) => telling.requestApproval(input),
+    settleApproval: (input) => telling.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
     reloadPrd: (input) => store.reloadPrd(input),
     checkAnswer: createCheckAnswer(store),
     ...createAgentCalls(store),
     ...createAskCalls(store),
+    ...createTaskActivities({ store, engine }),
   };
   const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
   const host = leases.hold(

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
 import { cleanUpId, workflowTypes } from '../../domain/contracts/ralph.ts';
 import type { CleanUpInput } from '../../domain/contracts/ralph.ts';
-import { defaultTenant, hostQueue, runIdOf, taskQueues, tenantOf } from '../../domain/run/ids.ts';
+import { defaultTenant, hostQueue, isTaskWorkflowId, runIdOf, taskQueues, tenantOf } from '../../domain/run/ids.ts';
 import { toProblem } from '../../domain/errors.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
@@ -17,6 +17,7 @@ import { packageVersion } from '../config/version.ts';
 import { currentTenant, inTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import type { PostgresStore } from '../store/store.ts';
+import { createTemporalEngine } from '../api/temporal-engine.ts';
 import { openTemporal } from '../temporal/connect.ts';
 import { createCrashPoints } from './crash-points.ts';
 import { createWorkers } from './create-workers.ts';
@@ -56,12 +57,14 @@ async function main(): Promise<void> {
   ]);
   const environment = processEnvironment();
   const crashPointFile = variable(environment, 'CODETETHER_CRASH_POINT_FILE');
+  const engine = createTemporalEngine({ address: config.temporalAddress, namespace: config.temporalNamespace });
   const workers = await createWorkers({
     config,
     environment,
     hostId,
     store,
     connection,
+    engine,
     journal,
     processDir,
     crashPoints: crashPointFile === undefined ? undefined : createCrashPoints(crashPointFile),
@@ -79,6 +82,7 @@ async function main(): Promise<void> {
   for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   await Promise.allSettled([running, ...tasks]);
   await connection.close();
+  await engine.close();
   await store.close();
 }
 
@@ -99,7 +103,8 @@ async function recover(config: Config, store: PostgresStore, leftovers: readonly
   const { client, connection } = openTemporal({ address: config.temporalAddress, namespace: config.temporalNamespace });
   try {
     await recoverInFlight(client, config.temporalNamespace, leftovers);
-    const runs = Map.groupBy(leftovers, ({ workflowId }) => runIdOf(workflowId));
+    const ofRuns = leftovers.filter(({ workflowId }) => !isTaskWorkflowId(workflowId));
+    const runs = Map.groupBy(ofRuns, ({ workflowId }) => runIdOf(workflowId));
     for (const [runId, lost] of runs) {
       const key = `worker-recovered:${process.pid}:${Date.now()}`;
       const event = { key, kind: 'worker-recovered', body: { interrupted: lost.length } } as const;

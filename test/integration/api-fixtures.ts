@@ -34,6 +34,7 @@ export interface FakeEngine extends RunEngine {
   readonly sent: [string, SessionMessage][];
   readonly interrupted: string[];
   readonly nudged: [string, string][];
+  readonly tasks: [string, 'look' | 'cancel'][];
   /** `down`: nothing is answered; `deaf`: a start is taken and its answer lost. */
   mode: 'up' | 'down' | 'deaf';
   end(runId: string, how: EngineEnd): void;
@@ -54,6 +55,7 @@ export function fakeEngine(): FakeEngine {
     sent: [],
     interrupted: [],
     nudged: [],
+    tasks: [],
     reloads: [],
     mode: 'up',
     ping: async () => answer(),
@@ -102,6 +104,10 @@ export function fakeEngine(): FakeEngine {
     interrupt: async (sessionId) => {
       answer();
       engine.interrupted.push(sessionId);
+    },
+    tellTask: async (taskId, what) => {
+      answer();
+      engine.tasks.push([taskId, what]);
     },
     steerSession: async (sessionId, nudge) => {
       answer();

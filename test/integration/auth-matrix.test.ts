@@ -71,12 +71,14 @@ async function answers(credential: (route: Route) => Promise<string | undefined>
   );
 }
 
-test('there are routes, and all but health, readiness and the document need a permission', () => {
+test('there are routes, and all but health, readiness, the document and the agent card need a permission', () => {
   expect(routes.length).toBeGreaterThan(30);
-  expect(routes.filter(({ permission }) => permission === undefined).map(({ url }) => url)).toEqual(
-    expect.arrayContaining(['/health', '/ready', '/openapi.json']),
-  );
-  expect(routes.filter(({ permission }) => permission === undefined)).toHaveLength(3);
+  expect(
+    routes
+      .filter(({ permission }) => permission === undefined)
+      .map(({ url }) => url)
+      .toSorted(),
+  ).toEqual(['/.well-known/agent-card.json', '/.well-known/agent.json', '/health', '/openapi.json', '/ready']);
 });
 
 test('no route answers without a credential, with a wrong one, or with one that ended', async () => {

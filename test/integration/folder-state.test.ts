@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { diffSince } from '../../activities/session/diff-since.ts';
 import { changesSince, ignoredAmong, readFolderState } from '../../activities/session/folder-state.ts';
 import { createGit } from '../../activities/workspace/git.ts';
 import type { Git } from '../../activities/workspace/git.ts';
@@ -131,4 +132,26 @@ test('what git ignores is known', async () => {
 test('looking leaves no lock and no index behind', async () => {
   await readFolderState(git, repository.top);
   expect(existsSync(path.join(repository.top, '.git/index.lock'))).toBe(false);
+});
+
+test("the changes are told as a patch, without a person's own of before, and the index is as it was", async () => {
+  repository.write({ 'c.txt': 'mine\n' });
+  const state = await readFolderState(git, repository.top);
+  if (state === undefined) throw new Error('no state');
+  repository.write({
+    'a.txt': 'aa\n',
+    'b.txt': null,
+    'new.txt': 'n\n',
+    'c.txt': 'further\n',
+    'big.txt': 'x'.repeat(300_000),
+  });
+  const changes = (await changesSince(git, repository.top, state)) ?? [];
+  const index = repository.git(['ls-files', '--stage']);
+  const diff = await diffSince(git, repository.top, state, changes);
+  expect(diff).toContain('-a\n+aa\n');
+  expect(diff).toContain('+++ b/new.txt\n@@ -0,0 +1 @@\n+n\n');
+  expect(diff).toContain('deleted file mode 100644');
+  expect(diff).not.toMatch(/c\.txt|big\.txt/);
+  expect(repository.git(['ls-files', '--stage'])).toEqual(index);
+  expect(await diffSince(git, repository.top, state, [])).toBe('');
 });

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { a2aTaskType } from '../../domain/contracts/a2a.ts';
 import { workflowTypes } from '../../domain/contracts/ralph.ts';
 import { agentSessionType, subAgentType } from '../../domain/contracts/session.ts';
 
@@ -28,9 +29,12 @@ describe('the workflows as they are now replay what was recorded', async () => {
     await Worker.runReplayHistory({ workflowBundle, replayName: name }, history, workflowId);
   });
 
-  test.each([...Object.values(workflowTypes), agentSessionType, subAgentType])('there are histories of %s', (type) => {
-    expect(names.filter((name) => name.startsWith(`${type}-`)).length).toBeGreaterThan(0);
-  });
+  test.each([...Object.values(workflowTypes), agentSessionType, subAgentType, a2aTaskType])(
+    'there are histories of %s',
+    (type) => {
+      expect(names.filter((name) => name.startsWith(`${type}-`)).length).toBeGreaterThan(0);
+    },
+  );
 
   test('the bundle is small and holds neither clients nor schemas', () => {
     expect(workflowBundle.code.length).toBeLessThan(2_500_000);

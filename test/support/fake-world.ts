@@ -16,6 +16,7 @@ import type {
   FinishRunInput,
   ToolCallInput,
 } from '../../domain/contracts/activities.ts';
+import type { WorkOnTaskInput, WorkOnTaskResult } from '../../domain/contracts/a2a.ts';
 import type { HookEvent } from '../../domain/session/hook-points.ts';
 import type { BudgetShare } from '../../domain/run/budget.ts';
 import type { CheckVerdict } from '../../domain/run/events.ts';
@@ -77,6 +78,9 @@ export interface Behaviour {
   readonly closing?: () => Promise<void>;
   /** An agent from a file. */
   readonly agent?: (name: string) => FindAgentResult | undefined;
+  readonly turnOpens?: () => Promise<void>;
+  /** What comes of looking at a task. */
+  readonly task?: (input: WorkOnTaskInput) => WorkOnTaskResult | Promise<WorkOnTaskResult>;
   readonly reload?: (input: ReloadPrdInput, world: FakeWorld) => ReloadResult;
   /** The host of a story's work, or of what is done for the run as a whole. */
   readonly place?: (work: { storyId: string | null }) => {
@@ -278,6 +282,7 @@ export class FakeWorld {
       },
       openTurn: async ({ messageId, agent }) => {
         note(`turn ${messageId} ${agent}`);
+        await this.#behaviour.turnOpens?.();
         if (this.turnEnds.some((end) => end.messageId === messageId)) return { kind: 'answered' };
         this.#turns++;
         const problem = this.#behaviour.turnProblem?.(messageId);
@@ -288,6 +293,10 @@ export class FakeWorld {
         note(`hook ${event} ${step}${callId === undefined ? '' : ` ${callId}`}`);
         const reason = this.#behaviour.hook?.(event, { isLastRound: isLastRound === true, sessionId });
         return reason === undefined ? { kind: 'passed' } : { kind: 'denied', reason };
+      },
+      workOnTask: async (input) => {
+        note(`task${input.isCanceling ? ' canceling' : ''}${input.problem === undefined ? '' : ` ${input.problem}`}`);
+        return (await this.#behaviour.task?.(input)) ?? { isOver: true };
       },
       endTurn: async (input) => {
         note(`turn ${input.messageId} ended ${input.outcome}`);

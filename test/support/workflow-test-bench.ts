@@ -5,6 +5,7 @@ import { WithStartWorkflowOperation } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { RalphOptions, RalphRunInput, RalphRunResult, workflowTypes } from '../../domain/contracts/ralph.ts';
+import type { A2aTaskInput } from '../../domain/contracts/a2a.ts';
 import type { AgentSessionInput, SessionMessage } from '../../domain/contracts/session.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import { FakeWorld } from './fake-world.ts';
@@ -67,6 +68,12 @@ export interface WorkflowTestBench {
   ): Promise<T>;
   /** Works with one session; messages start it where it is not running, as the API does. */
   session(world: FakeWorld, work: (session: TestSession) => Promise<void>, historyName?: string): Promise<void>;
+  /** Works with one task, which is told of things as the API does it, until its workflow has ended. */
+  task(
+    world: FakeWorld,
+    work: (tell: (what: 'look' | 'cancel') => Promise<void>) => Promise<void>,
+    historyName: string,
+  ): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -158,6 +165,21 @@ export async function startWorkflowTestBench(
       });
       await handle().result();
       if (historyName !== undefined) await saveHistories(engine, sessionId, historyName);
+    },
+    task: async (world, work, historyName) => {
+      current = world.activities();
+      const taskId = randomUUID();
+      const workflowId = `task:${taskId}`;
+      await work(async (signal) => {
+        await engine.client.workflow.signalWithStart<(input: A2aTaskInput) => Promise<void>>('a2aTask', {
+          workflowId,
+          taskQueue: taskQueues.workflows,
+          args: [{ taskId }],
+          signal,
+        });
+      });
+      await engine.client.workflow.getHandle(workflowId).result();
+      await saveHistories(engine, workflowId, historyName);
     },
     stop: async () => {
       for (const worker of workers) worker.shutdown();

@@ -264,6 +264,60 @@ test('hooks at the end of a turn get one more round, three times at most', async
 });
 
 /** Rejects when the activity that calls it is cancelled. */
+test('an interruption of one message takes it out where it waits, ends its turn where it has one, and is refused otherwise', async () => {
+  const begun = Promise.withResolvers<void>();
+  const world: FakeWorld = new FakeWorld([], {
+    model: ({ attempt }) => (attempt === 1 ? answers.bash : answers.finished),
+    tool: async () => {
+      begun.resolve();
+      await cancelled();
+    },
+  });
+  await bench.session(
+    world,
+    async ({ send, handle }) => {
+      const interrupt = async (messageId: string) =>
+        await handle().executeUpdate('interrupt', { args: [{ messageId }] });
+      await send({ messageId: 'a' });
+      await begun.promise;
+      await send({ messageId: 'b' });
+      await send({ messageId: 'c' });
+      await interrupt('b');
+      await expect(interrupt('b')).rejects.toThrow();
+      await interrupt('a');
+      await ended(world, 2);
+    },
+    'message-interrupted',
+  );
+  expect(outcomes(world)).toEqual(['a cancelled', 'c completed']);
+});
+
+test('a message is interrupted whose turn is just being opened', async () => {
+  const opening = Promise.withResolvers<void>();
+  const open = Promise.withResolvers<void>();
+  const world: FakeWorld = new FakeWorld([], {
+    model: cancelled,
+    turnOpens: async () => {
+      opening.resolve();
+      await open.promise;
+    },
+  });
+  await bench.session(
+    world,
+    async ({ send, handle }) => {
+      await send({ messageId: 'a' });
+      await opening.promise;
+      const interrupted = handle().executeUpdate('interrupt', { args: [{ messageId: 'a' }] });
+      await delay(100);
+      open.resolve();
+      await interrupted;
+      await ended(world, 1);
+    },
+    'opening-interrupted',
+  );
+  expect(outcomes(world)).toEqual(['a cancelled']);
+});
+
 async function cancelled(): Promise<never> {
   const { Context } = await import('@temporalio/activity');
   const { cancelled: cancellation } = Context.current();

@@ -11,6 +11,7 @@ import { sessionFolders } from './0009-session-folders.ts';
 import { access } from './0011-access.ts';
 import { requests } from './0012-requests.ts';
 import { memories } from './0010-memories.ts';
+import { tasks } from './0013-tasks.ts';
 
 export interface Migration {
   /** From 1, without gaps. A migration that was released is never edited. */
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   memories,
   access,
   requests,
+  tasks,
 ];

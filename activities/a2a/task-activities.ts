@@ -1,0 +1,27 @@
+import type { TaskActivities } from '../../domain/contracts/a2a.ts';
+import type { TaskStore } from '../../domain/contracts/task-store.ts';
+import { isTerminal } from '../../domain/a2a/task.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { agentSays, createAgentExecutor } from './agent-executor.ts';
+import type { AgentExecutorDeps } from './agent-executor.ts';
+
+export interface TaskActivitiesDeps extends AgentExecutorDeps {
+  readonly store: AgentExecutorDeps['store'] & Pick<TaskStore, 'getTask'>;
+}
+
+/** See {@link TaskActivities}. */
+export function createTaskActivities(deps: TaskActivitiesDeps) {
+  const { store } = deps;
+  const executors = { agent: createAgentExecutor(deps) };
+  return {
+    workOnTask: async ({ taskId, isCanceling, problem }) => {
+      const task = await store.getTask(taskId);
+      if (task === undefined) throw new CodetetherError('not-found', `there is no task ${taskId}`);
+      if (isTerminal(task.state)) return { isOver: true };
+      if (problem === undefined) return await executors[task.executor](task, { isCanceling });
+      const message = agentSays(task, 'end', problem);
+      await store.appendTaskEvents(taskId, [{ key: 'end', kind: 'status', body: { state: 'failed', message } }]);
+      return { isOver: true };
+    },
+  } satisfies TaskActivities;
+}

@@ -1,0 +1,80 @@
+import type { NewTaskEvent, TaskEvent, TaskMessage, TaskState } from '../a2a/task.ts';
+import type { RunEventBody } from '../run/events.ts';
+import type { SessionMessage } from './session.ts';
+import type { SessionOpening } from './store.ts';
+
+/** What does a task's work; each has a function of its own, see `activities/a2a`. */
+export const taskExecutors = ['agent'] as const;
+export type TaskExecutor = (typeof taskExecutors)[number];
+
+/** The turn of a session that does a task's work. */
+export interface TaskTurn {
+  readonly opening: SessionOpening;
+  readonly message: SessionMessage;
+}
+
+export interface TaskPlan {
+  /** A UUID. */
+  readonly taskId: string;
+  readonly contextId: string;
+  /** Whose it is: nobody else sees it. */
+  readonly principal: string;
+  readonly executor: TaskExecutor;
+  readonly turn: TaskTurn;
+  readonly message: TaskMessage;
+}
+
+export interface TaskRecord extends Pick<TaskPlan, 'taskId' | 'contextId' | 'principal' | 'executor' | 'turn'> {
+  readonly state: TaskState;
+  /** When it came to this state. */
+  readonly statusAt: Date;
+  readonly createdAt: Date;
+  /** Of its newest event. */
+  readonly headSeq: number;
+}
+
+export interface TaskQuery {
+  readonly principal: string;
+  readonly contextId?: string;
+  readonly state?: TaskState;
+  /** Only tasks that came to their state then or later. */
+  readonly since?: Date;
+}
+
+/** A task in a list; those with the newest status come first. */
+export type TaskPlace = Pick<TaskRecord, 'taskId' | 'statusAt'>;
+
+export type TurnProgress =
+  /** Nobody has begun with it. */
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'begun' }
+  | { readonly kind: 'ended'; readonly end: RunEventBody<'turn-ended'> };
+
+/** Tasks of the A2A protocol. */
+export interface TaskStore {
+  /** A message that its sender has sent before makes no further task. @returns the message's task */
+  createTask(plan: TaskPlan): Promise<{ readonly taskId: string; readonly isNew: boolean }>;
+  /** The same for a further message to a task. */
+  noteTaskMessage(
+    note: { readonly taskId: string; readonly principal: string },
+    said: { readonly message: TaskMessage; readonly approvalId: string },
+  ): Promise<{ readonly taskId: string; readonly isNew: boolean }>;
+  /** The task of a message that was sent before. */
+  findTaskOf(message: { readonly principal: string; readonly messageId: string }): Promise<string | undefined>;
+  getTask(taskId: string): Promise<TaskRecord | undefined>;
+  /** Those with the newest status first, and how many there are in all. */
+  listTasks(
+    query: TaskQuery,
+    page: { readonly limit: number; readonly after?: TaskPlace | undefined },
+  ): Promise<{ readonly tasks: readonly TaskRecord[]; readonly total: number }>;
+  /** Ids of tasks whose work a session does and that are not over. */
+  openTasksOf(sessionId: string): Promise<readonly string[]>;
+  /** Appends in order, skipping keys that are there, and whatever comes after a terminal state; wakes readers. */
+  appendTaskEvents(taskId: string, events: readonly NewTaskEvent[]): Promise<void>;
+  /** Events with `seq > afterSeq`, in order. */
+  readTaskEvents(taskId: string, options: { readonly afterSeq: number }): Promise<readonly TaskEvent[]>;
+  /** How far the turn of a message is. */
+  turnProgress(sessionId: string, messageId: string): Promise<TurnProgress>;
+  /** As `watchRunEvents`, for tasks. */
+  watchTasks(onAppend: (taskId: string | null) => void): Promise<() => Promise<void>>;
+}

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { AgentCard } from '@a2a-js/sdk';
+
+export interface CardOptions {
+  /** Where it is served, without a slash at its end. */
+  readonly origin: string;
+  readonly version: string;
+  /** Names of the workspaces that whoever asks may use; absent on the public card. */
+  readonly workspaces?: readonly string[];
+}
+
+const jsonRpcPath = '/a2a/jsonrpc';
+
+/** What codetether is to other agents, in the form of A2A 1.0. */
+export function agentCard({ origin, version, workspaces }: CardOptions): AgentCard {
+  const url = `${origin}${jsonRpcPath}`;
+  const where =
+    workspaces === undefined
+      ? 'a named workspace of the server'
+      : `one of the workspaces ${workspaces.join(', ') || '(there is none yet)'}`;
+  return AgentCard.fromJSON({
+    name: 'codetether',
+    description: 'A durable orchestrator for AI coding agents: tasks go on over every restart.',
+    version,
+    provider: { organization: 'codetether', url: origin },
+    supportedInterfaces: ['1.0', '0.3'].map((protocolVersion) => ({
+      url,
+      protocolBinding: 'JSONRPC',
+      protocolVersion,
+    })),
+    capabilities: { streaming: true, pushNotifications: false, extendedAgentCard: true },
+    securitySchemes: {
+      bearer: { httpAuthSecurityScheme: { scheme: 'Bearer', description: 'codetether token create' } },
+    },
+    securityRequirements: [{ schemes: { bearer: { list: [] } } }],
+    defaultInputModes: ['text/plain', 'application/json'],
+    defaultOutputModes: ['text/markdown', 'application/json'],
+    skills: [
+      {
+        id: 'agent',
+        name: 'Coding agent',
+        description: `Works on a task in ${where}: reads and changes files, runs commands, and answers with what it has found and changed. Metadata of the message: workspace, model, agent.`,
+        tags: ['code', 'files', 'shell'],
+        examples: ['Fix the failing test and say what was wrong.'],
+      },
+    ],
+  });
+}
+
+/** The same with what clients of A2A 0.3 read, beside what those of 1.0 do. */
+function hybridCard(card: AgentCard): object {
+  const own = Object(AgentCard.toJSON(card)) as { readonly securitySchemes?: { readonly bearer?: object } };
+  const url = card.supportedInterfaces[0]?.url ?? '';
+  return {
+    ...own,
+    protocolVersion: '0.3.0',
+    url,
+    preferredTransport: 'JSONRPC',
+    additionalInterfaces: [{ url, transport: 'JSONRPC' }],
+    securitySchemes: { bearer: { ...own.securitySchemes?.bearer, type: 'http', scheme: 'bearer' } },
+    security: [{ bearer: [] }],
+    supportsAuthenticatedExtendedCard: true,
+  };
+}
+
+/** The card's document for a version of the protocol, and its validator. */
+export function cardDocument(card: AgentCard, version: string): { readonly text: string; readonly etag: string } {
+  const text = JSON.stringify(version === '1.0' ? AgentCard.toJSON(card) : hybridCard(card));
+  return { text, etag: `"${createHash('sha256').update(text).digest('hex').slice(0, 32)}"` };
+}

@@ -1,0 +1,73 @@
+/** What requests look like, beyond what the SDK holds them to; the shapes of both versions, where they differ in more than names. */
+import { z } from 'zod';
+
+const Id = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((id) => !id.includes('\0'), 'must not hold NUL');
+const OptionalId = z.union([z.literal(''), Id]).nullish();
+const Length = z.number().int().nonnegative().nullish();
+const kinds: readonly unknown[] = ['text', 'file', 'data'];
+
+const Part = z
+  .looseObject({})
+  .refine(
+    (part) =>
+      kinds.includes(part['kind']) || ['text', 'raw', 'url', 'data'].filter((member) => member in part).length === 1,
+    'needs one of text, raw, url and data (0.3: a kind)',
+  );
+
+const Sending = z.looseObject({
+  message: z.looseObject({
+    messageId: Id,
+    role: z.enum(['user', 'agent', 'ROLE_USER', 'ROLE_AGENT']),
+    parts: z.array(Part).min(1).max(100),
+    taskId: OptionalId,
+    contextId: OptionalId,
+  }),
+  configuration: z.looseObject({ historyLength: Length }).nullish(),
+  metadata: z.record(z.string(), z.unknown()).nullish(),
+});
+const OneTask = z.looseObject({ id: Id, historyLength: Length });
+const Listing = z.looseObject({
+  contextId: OptionalId,
+  pageSize: z.number().int().min(1).max(100).nullish(),
+  pageToken: z.string().nullish(),
+  historyLength: Length,
+  statusTimestampAfter: z.iso.datetime({ offset: true }).or(z.literal('')).nullish(),
+});
+
+const params: { readonly [method: string]: z.ZodType } = {
+  'message/send': Sending,
+  'message/stream': Sending,
+  'tasks/get': OneTask,
+  'tasks/cancel': OneTask,
+  'tasks/resubscribe': OneTask,
+  SendMessage: Sending,
+  SendStreamingMessage: Sending,
+  GetTask: OneTask,
+  CancelTask: OneTask,
+  SubscribeToTask: OneTask,
+  ListTasks: Listing,
+};
+
+/** Methods that need the permission to start and end work. */
+export const writingMethods: ReadonlySet<string> = new Set([
+  'message/send',
+  'message/stream',
+  'tasks/cancel',
+  'SendMessage',
+  'SendStreamingMessage',
+  'CancelTask',
+]);
+
+/** A request's envelope, of which the SDK checks the rest. */
+export const Envelope = z.looseObject({ jsonrpc: z.literal('2.0'), method: z.string().min(1) });
+
+/** What is wrong with the parameters of a method; undefined: nothing. */
+export function problemOf(method: string, value: unknown): string | undefined {
+  const checked = params[method]?.safeParse(value);
+  if (checked === undefined || checked.success) return undefined;
+  return checked.error.issues.map(({ path, message }) => `${path.join('.') || 'params'}: ${message}`).join('; ');
+}

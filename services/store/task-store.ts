@@ -1,0 +1,172 @@
+import type { Kysely, Selectable } from 'kysely';
+import { sql } from 'kysely';
+import { z } from 'zod';
+import { taskEventBodies, taskStates } from '../../domain/a2a/task.ts';
+import type { NewTaskEvent, TaskEvent, TaskEventKind } from '../../domain/a2a/task.ts';
+import { taskExecutors } from '../../domain/contracts/task-store.ts';
+import type { TaskQuery, TaskRecord, TaskStore, TaskTurn } from '../../domain/contracts/task-store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { runEventBodies } from '../../domain/run/events.ts';
+import { messageKey } from '../../domain/run/ids.ts';
+import { jsonText } from './json.ts';
+import type { Database, TaskTable } from './schema.ts';
+import { inTransaction } from './transaction.ts';
+import type { Queries } from './transaction.ts';
+
+const State = z.enum(taskStates);
+const Executor = z.enum(taskExecutors);
+
+export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'watchTasks'> {
+  return {
+    createTask: async ({ taskId, contextId, principal, executor, turn, message }) =>
+      await inTransaction(database, async (transaction) => {
+        const known = await noteMessage(transaction, { principal, messageId: message.messageId, taskId });
+        if (known !== undefined) return { taskId: known, isNew: false };
+        await transaction
+          .insertInto('a2a_task')
+          .values({
+            task_id: taskId,
+            context_id: contextId,
+            principal,
+            executor,
+            session_id: turn.opening.sessionId,
+            turn: jsonText(turn),
+          })
+          .execute();
+        await appendEvents(transaction, taskId, [
+          { key: `message:${message.messageId}`, kind: 'message', body: { message } },
+          { key: 'submitted', kind: 'status', body: { state: 'submitted' } },
+        ]);
+        return { taskId, isNew: true };
+      }),
+    noteTaskMessage: async ({ taskId, principal }, { message, approvalId }) =>
+      await inTransaction(database, async (transaction) => {
+        const { messageId } = message;
+        const known = await noteMessage(transaction, { principal, messageId, taskId });
+        if (known !== undefined) return { taskId: known, isNew: false };
+        await appendEvents(transaction, taskId, [
+          { key: `message:${messageId}`, kind: 'message', body: { message, approvalId } },
+        ]);
+        return { taskId, isNew: true };
+      }),
+    findTaskOf: async ({ principal, messageId }) => await taskOfMessage(database, principal, messageId),
+    getTask: async (taskId) => {
+      const row = await database.selectFrom('a2a_task').selectAll().where('task_id', '=', taskId).executeTakeFirst();
+      return row === undefined ? undefined : taskRecord(row);
+    },
+    listTasks: async (query, { limit, after }) => {
+      const [rows, { total }] = await Promise.all([
+        selectTasks(database, query)
+          .selectAll()
+          .$if(after !== undefined, (page) =>
+            page.where(sql<boolean>`(status_at, task_id) < (${after?.statusAt}, ${after?.taskId})`),
+          )
+          .orderBy('status_at', 'desc')
+          .orderBy('task_id', 'desc')
+          .limit(limit)
+          .execute(),
+        selectTasks(database, query)
+          .select(sql<number>`count(*)`.as('total'))
+          .executeTakeFirstOrThrow(),
+      ]);
+      return { tasks: rows.map(taskRecord), total };
+    },
+    openTasksOf: async (sessionId) => {
+      const rows = await database
+        .selectFrom('a2a_task')
+        .select('task_id')
+        .where('session_id', '=', sessionId)
+        .where('state', 'in', ['submitted', 'working', 'input-required', 'auth-required'])
+        .execute();
+      return rows.map((row) => row.task_id);
+    },
+    appendTaskEvents: async (taskId, events) => await appendEvents(database, taskId, events),
+    readTaskEvents: async (taskId, { afterSeq }) => {
+      const rows = await database
+        .selectFrom('a2a_task_event')
+        .select(['seq', 'kind', 'body', 'at'])
+        .where('task_id', '=', taskId)
+        .where('seq', '>', afterSeq)
+        .orderBy('seq')
+        .execute();
+      return rows.map(taskEvent);
+    },
+    turnProgress: async (sessionId, messageId) => {
+      const key = messageKey(sessionId, messageId);
+      const rows = await database
+        .selectFrom('run_event')
+        .select(['kind', 'body'])
+        .where('run_id', '=', sessionId)
+        .where('key', 'in', [`${key}:started`, `${key}:ended`])
+        .execute();
+      const ended = rows.find(({ kind }) => kind === 'turn-ended');
+      if (ended !== undefined) return { kind: 'ended', end: runEventBodies['turn-ended'].parse(ended.body) };
+      return { kind: rows.length === 0 ? 'waiting' : 'begun' };
+    },
+  };
+}
+
+function selectTasks(database: Queries, { principal, contextId, state, since }: TaskQuery) {
+  return database
+    .selectFrom('a2a_task')
+    .where('principal', '=', principal)
+    .$if(contextId !== undefined, (query) => query.where('context_id', '=', contextId ?? ''))
+    .$if(state !== undefined, (query) => query.where('state', '=', state ?? ''))
+    .$if(since !== undefined, (query) => query.where('status_at', '>=', since ?? new Date(0)));
+}
+
+/** @returns the message's task, where it has come before */
+async function noteMessage(
+  database: Queries,
+  { principal, messageId, taskId }: { readonly principal: string; readonly messageId: string; readonly taskId: string },
+): Promise<string | undefined> {
+  const { numInsertedOrUpdatedRows } = await database
+    .insertInto('a2a_message')
+    .values({ principal, message_id: messageId, task_id: taskId })
+    .onConflict((conflict) => conflict.constraint('a2a_message_pkey').doNothing())
+    .executeTakeFirstOrThrow();
+  return numInsertedOrUpdatedRows === 1n ? undefined : await taskOfMessage(database, principal, messageId);
+}
+
+async function taskOfMessage(database: Queries, principal: string, messageId: string): Promise<string | undefined> {
+  const row = await database
+    .selectFrom('a2a_message')
+    .select('task_id')
+    .where('principal', '=', principal)
+    .where('message_id', '=', messageId)
+    .executeTakeFirst();
+  return row?.task_id;
+}
+
+async function appendEvents(database: Queries, taskId: string, events: readonly NewTaskEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  await sql`SELECT append_a2a_task_events(${taskId}, ${jsonText(events)}::jsonb)`.execute(database);
+}
+
+function taskRecord(row: Selectable<TaskTable>): TaskRecord {
+  return {
+    taskId: row.task_id,
+    contextId: row.context_id,
+    principal: row.principal,
+    executor: Executor.parse(row.executor),
+    // Written by `createTask` only.
+    turn: row.turn as TaskTurn,
+    state: State.parse(row.state),
+    statusAt: row.status_at,
+    createdAt: row.created_at,
+    headSeq: row.head_seq,
+  };
+}
+
+function taskEvent(row: {
+  readonly seq: number;
+  readonly kind: string;
+  readonly body: unknown;
+  readonly at: Date;
+}): TaskEvent {
+  if (!Object.hasOwn(taskEventBodies, row.kind))
+    throw new CodetetherError('internal', `unknown event of a task: ${row.kind}`);
+  const kind = row.kind as TaskEventKind;
+  // Kind and body belong together: the body was parsed with its kind's own schema.
+  return { seq: row.seq, at: row.at, kind, body: taskEventBodies[kind].parse(row.body) } as TaskEvent;
+}

@@ -1,0 +1,417 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTaskActivities } from '../../activities/a2a/task-activities.ts';
+import type { TaskEngine } from '../../activities/a2a/agent-executor.ts';
+import { withTasksTold } from '../../activities/a2a/tasks-told.ts';
+import { permissions } from '../../domain/access/permissions.ts';
+import type { Permission, Principal } from '../../domain/access/permissions.ts';
+import type { TaskStore } from '../../domain/contracts/task-store.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { createApp } from '../../services/api/app.ts';
+import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
+import { createStore } from '../../services/store/store.ts';
+import type { PostgresStore } from '../../services/store/store.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import type { TestDatabase } from '../support/postgres.ts';
+import { apiDeps } from './api-fixtures.ts';
+
+let database: TestDatabase;
+let store: PostgresStore;
+let folder: string;
+let app: Awaited<ReturnType<typeof createApp>>;
+let deps: ReturnType<typeof apiDeps>;
+/** Who asks next. */
+let principal: Principal;
+
+const somebody = (id: string, tenant = 'default', own: readonly Permission[] = permissions): Principal => ({
+  id,
+  tenant,
+  permissions: new Set(own),
+  isLocal: false,
+});
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
+  folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'codetether-a2a-')));
+  for (const tenant of ['default', 'acme'])
+    await inTenant(tenant, async () => {
+      await store.nameWorkspace({ name: 'work', hostId: 'host-1', folder, createdBy: 'test' });
+    });
+  deps = apiDeps(store);
+  principal = somebody('key:one');
+  app = await createApp({ ...deps, defaultModel: 'openai/x', authenticate: async () => principal });
+});
+afterAll(async () => {
+  await app.close();
+  await store.close();
+  await database.drop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Answer {
+  readonly result?: { readonly [member: string]: never };
+  readonly error?: { readonly code: number; readonly message: string };
+}
+
+async function call(
+  method: string,
+  params: unknown,
+  { version = '1.0', url = '/', headers = {} }: { version?: string; url?: string; headers?: object } = {},
+): Promise<Answer> {
+  const response = await app.inject({
+    method: 'POST',
+    url,
+    headers: { 'content-type': 'application/json', 'a2a-version': version, ...headers },
+    payload: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+  });
+  expect(response.statusCode, response.body).toBe(200);
+  return response.json<Answer>();
+}
+
+const message = (more: object = {}) => ({
+  messageId: randomUUID(),
+  role: 'ROLE_USER',
+  parts: [{ text: 'do it' }],
+  ...more,
+});
+const now = { returnImmediately: true };
+
+interface TaskJson {
+  readonly id: string;
+  readonly contextId: string;
+  readonly status: { readonly state: string; readonly message?: { readonly parts: readonly object[] } };
+  readonly artifacts?: readonly { readonly artifactId: string }[];
+  readonly history?: readonly object[];
+}
+
+async function sent(more: object = {}): Promise<TaskJson> {
+  const { result, error } = await call('SendMessage', { message: message(more), configuration: now });
+  expect(error).toBeUndefined();
+  return (result as unknown as { task: TaskJson }).task;
+}
+
+const gotten = async (id: string) => (await call('GetTask', { id })).result as unknown as TaskJson;
+
+/** As the worker does it, with an engine in memory. */
+function worker(engine: Partial<TaskEngine> = {}) {
+  const told: string[] = [];
+  const sends: string[] = [];
+  const activities = createTaskActivities({
+    store,
+    engine: {
+      send: async (_session, { messageId }) => sends.push(messageId),
+      interrupt: async () => {
+        throw new CodetetherError('session-idle');
+      },
+      answer: async () => undefined,
+      describe: async () => ({ kind: 'running' }),
+      ...engine,
+    },
+  });
+  const telling = withTasksTold(store, async (taskId) => void told.push(taskId));
+  const look = async (taskId: string, isCanceling = false) =>
+    await inTenant('default', async () => await activities.workOnTask({ taskId, isCanceling }));
+  return { look, telling, told, sends };
+}
+
+const record = async (taskId: string) => {
+  const task = await inTenant('default', async () => await store.getTask(taskId));
+  if (task === undefined) throw new Error('there is no task');
+  return task;
+};
+
+/** The turn of a task has begun. */
+async function begin(taskId: string): Promise<string> {
+  const { opening, message: said } = (await record(taskId)).turn;
+  const { sessionId } = opening;
+  const { messageId, agent, model } = said;
+  const plan = { sessionId, messageId, agent, model, systemPrompt: '', agentNotice: '', text: 'do it' };
+  await inTenant('default', async () => await store.openTurn(plan));
+  return sessionId;
+}
+
+async function end(telling: Pick<PostgresStore, 'endTurn'>, taskId: string, outcome: 'completed' | 'cancelled') {
+  const { opening } = (await record(taskId)).turn;
+  const input = { messageId: taskId, turn: 1, outcome, message: '', code: null, durationMs: 1, goesOn: false };
+  await inTenant('default', async () => {
+    const facts = { changes: { total: 1, files: [{ path: 'a.txt', change: 'added' as const }] } };
+    await telling.endTurn({ sessionId: opening.sessionId, ...input }, facts);
+  });
+}
+
+test('what is not right is answered in JSON-RPC with the code of its fault, whatever it is', async () => {
+  const raw = async (payload: string, headers: object = {}) =>
+    (
+      await app.inject({
+        method: 'POST',
+        url: '/a2a/jsonrpc',
+        headers: { 'content-type': 'application/json', 'a2a-version': '1.0', ...headers },
+        payload,
+      })
+    ).json<Answer>().error?.code;
+  const request = (method: unknown, params: unknown = {}) => JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+  expect(await raw('{')).toBe(-32700);
+  expect(await raw('')).toBe(-32700);
+  expect(await raw('[]')).toBe(-32600);
+  expect(await raw('null')).toBe(-32600);
+  expect(await raw('{"method":"GetTask","id":1}')).toBe(-32600);
+  expect(await raw(request(7))).toBe(-32600);
+  expect(await raw(request('Nothing'))).toBe(-32601);
+  expect(await raw(request('GetTask', [])).then((code) => code)).toBe(-32602);
+  expect(await raw(request('GetTask', { id: randomUUID() }))).toBe(-32001);
+  expect(await raw(request('GetTask', { id: 'no uuid' }))).toBe(-32001);
+  expect(await raw(request('GetTask', { id: 'a\0b' }))).toBe(-32602);
+  expect(await raw(request('GetTask', { id: randomUUID(), historyLength: -1 }))).toBe(-32602);
+  expect(await raw(request('ListTasks', { pageSize: 0 }))).toBe(-32602);
+  expect(await raw(request('ListTasks', { pageToken: 'elsewhere' }))).toBe(-32602);
+  for (const wrong of [
+    undefined,
+    message({ parts: [] }),
+    message({ parts: undefined }),
+    message({ parts: [{}] }),
+    message({ role: undefined }),
+    message({ role: 'ROLE_UNSPECIFIED' }),
+    message({ messageId: '' }),
+    message({ metadata: { workspace: 'nowhere' } }),
+  ])
+    expect(await raw(request('SendMessage', { message: wrong })), JSON.stringify(wrong)).toBe(-32602);
+  expect(await raw(request('SendMessage', { message: message({ parts: [{ raw: 'aGk=' }] }) }))).toBe(-32005);
+  expect(await raw(request('SendMessage', { message: message({ taskId: randomUUID() }) }))).toBe(-32001);
+  expect(await raw(request('CreateTaskPushNotificationConfig', { taskId: 'x', url: 'https://example.com' }))).toBe(
+    -32003,
+  );
+  expect(await raw(request('GetTask', { id: randomUUID() }), { 'content-type': 'text/plain' })).toBe(-32005);
+  expect(await raw(request('GetTask', { id: randomUUID() }), { 'a2a-version': '2.0' })).toBe(-32009);
+  expect(await raw(request('GetTask', { id: randomUUID() }), { 'a2a-version': '1.0.1' })).toBe(-32001);
+  // Absent is 0.3, with its own names.
+  expect(await raw(request('tasks/get', { id: randomUUID() }), { 'a2a-version': '' })).toBe(-32001);
+  expect(
+    await raw(request('message/send', { message: { ...message(), role: 'user', parts: [] } }), {
+      'a2a-version': '0.3',
+    }),
+  ).toBe(-32602);
+});
+
+test('a send of 0.3 that does not say that it waits does not; the same message twice is one task', async () => {
+  const said = { kind: 'message', messageId: randomUUID(), role: 'user', parts: [{ kind: 'text', text: 'do it' }] };
+  const one = (await call('message/send', { message: said }, { version: '0.3' })).result as unknown as TaskJson;
+  expect(one).toMatchObject({ kind: 'task', status: { state: 'submitted' } });
+  const two = (await call('message/send', { message: said }, { version: '0.3', url: '/v1/a2a' }))
+    .result as unknown as TaskJson;
+  expect(two.id).toBe(one.id);
+  // Started a second time in case whoever wrote it died before; that is harmless.
+  expect(deps.engine.tasks.filter(([taskId]) => taskId === one.id)).toEqual([
+    [one.id, 'look'],
+    [one.id, 'look'],
+  ]);
+});
+
+test('a task is seen by whoever sent it and by nobody else, of the same tenant or another; a reader cannot send', async () => {
+  const task = await sent();
+  for (const other of [somebody('key:two'), somebody('key:one', 'acme')]) {
+    principal = other;
+    expect((await call('GetTask', { id: task.id })).error?.code).toBe(-32001);
+    expect((await call('CancelTask', { id: task.id })).error?.code).toBe(-32001);
+    expect((await call('SubscribeToTask', { id: task.id })).error?.code).toBe(-32001);
+    expect((await call('ListTasks', {})).result).toMatchObject({ tasks: [], totalSize: 0 });
+  }
+  principal = somebody('key:one', 'default', ['runs:read']);
+  const headers = { 'content-type': 'application/json', 'a2a-version': '1.0' };
+  const payload = { jsonrpc: '2.0', id: 1, method: 'SendMessage', params: { message: message() } };
+  const denied = await app.inject({ method: 'POST', url: '/', headers, payload: JSON.stringify(payload) });
+  expect([denied.statusCode, denied.json<{ code: string }>().code]).toEqual([403, 'permission-denied']);
+  principal = somebody('key:one');
+});
+
+test('tasks are listed in pages by what they came to last, without one twice or none, by state, context and time', async () => {
+  principal = somebody('key:lister');
+  const ids = [];
+  for (let count = 0; count < 5; count++) ids.push((await sent(count < 2 ? { contextId: 'c-1' } : {})).id);
+  const seen: string[] = [];
+  for (let pageToken = ''; ;) {
+    const { result } = await call('ListTasks', { pageSize: 2, pageToken });
+    const page = result as unknown as { tasks: TaskJson[]; nextPageToken: string; totalSize: number };
+    expect(page.totalSize).toBe(5);
+    seen.push(...page.tasks.map(({ id }) => id));
+    if (page.nextPageToken === '') break;
+    pageToken = page.nextPageToken;
+  }
+  expect(seen).toEqual(ids.toReversed());
+  const total = async (filter: object) => (await call('ListTasks', filter)).result?.['totalSize'];
+  expect(await total({ contextId: 'c-1' })).toBe(2);
+  expect(await total({ status: 'TASK_STATE_SUBMITTED' })).toBe(5);
+  expect(await total({ status: 'TASK_STATE_COMPLETED' })).toBe(0);
+  const { statusAt } = await record(ids[2] ?? '');
+  expect(await total({ statusTimestampAfter: statusAt.toISOString() })).toBeGreaterThanOrEqual(3);
+  principal = somebody('key:one');
+});
+
+test('the work of a task is handed over until it has begun, its end is its result, once', async () => {
+  const { look, telling, told, sends } = worker();
+  const task = await sent();
+  await look(task.id);
+  await look(task.id);
+  expect(sends).toEqual([task.id, task.id]);
+  expect((await gotten(task.id)).status.state).toBe('TASK_STATE_WORKING');
+  await begin(task.id);
+  await look(task.id);
+  expect(sends).toHaveLength(2);
+  await end(telling, task.id, 'completed');
+  expect(told).toEqual([task.id]);
+  expect([await look(task.id), await look(task.id)]).toEqual([{ isOver: true }, { isOver: true }]);
+  const done = await gotten(task.id);
+  expect(done).toMatchObject({ status: { state: 'TASK_STATE_COMPLETED' }, artifacts: [{ artifactId: 'changes' }] });
+  expect((await call('CancelTask', { id: task.id })).error?.code).toBe(-32002);
+  expect((await call('SubscribeToTask', { id: task.id })).error?.code).toBe(-32004);
+  expect((await call('SendMessage', { message: message({ taskId: task.id }) })).error?.code).toBe(-32004);
+});
+
+test('a question waits for its own answer: from whom may give it, one of its choices, once', async () => {
+  const answers: unknown[] = [];
+  const { look, telling } = worker({ answer: async (workflowId, answer) => void answers.push([workflowId, answer]) });
+  const task = await sent();
+  await look(task.id);
+  const sessionId = await begin(task.id);
+  const approvalId = `q-${randomUUID().slice(0, 6)}`;
+  const approval = {
+    approvalId,
+    runId: sessionId,
+    workflowId: sessionId,
+    storyId: 'main',
+    kind: 'tool-risk',
+    question: 'May it push?',
+    choices: ['approve', 'deny'],
+    defaultChoice: 'deny',
+    expiresAt: new Date(Date.now() + 60_000).toISOString(),
+  } as const;
+  await inTenant('default', async () => await telling.requestApproval(approval));
+  await look(task.id);
+  await look(task.id);
+  const asked = await gotten(task.id);
+  expect(asked.status.state).toBe('TASK_STATE_INPUT_REQUIRED');
+  expect(JSON.stringify(asked.status.message)).toContain('May it push?');
+  const answer = async (text: string) =>
+    await call('SendMessage', { message: message({ taskId: task.id, parts: [{ text }] }), configuration: now });
+  expect((await answer('maybe')).error?.code).toBe(-32602);
+  principal = somebody('key:one', 'default', ['runs:read', 'runs:write']);
+  expect((await answer('approve')).error?.message).toContain('approvals:answer');
+  principal = somebody('key:one');
+  expect((await answer('approve')).error).toBeUndefined();
+  const { telling: settling } = worker();
+  const given = worker({
+    answer: async (workflowId, each) => {
+      answers.push([workflowId, each]);
+      await settling.settleApproval({ ...approval, state: 'answered', answer: each.choice, answeredBy: 'x', note: '' });
+    },
+  });
+  await given.look(task.id);
+  await given.look(task.id);
+  expect(answers).toEqual([[sessionId, { approvalId, choice: 'approve', note: '', answeredBy: 'key:one' }]]);
+  expect((await gotten(task.id)).status.state).toBe('TASK_STATE_WORKING');
+  await end(telling, task.id, 'cancelled');
+  await look(task.id);
+  expect((await gotten(task.id)).status.state).toBe('TASK_STATE_CANCELED');
+});
+
+test('a task that is canceled before it began never begins; one whose work was lost with its workflow has failed', async () => {
+  const early = await sent();
+  const { look, sends } = worker();
+  expect(await look(early.id, true)).toEqual({ isOver: true });
+  expect([sends, (await gotten(early.id)).status.state]).toEqual([[], 'TASK_STATE_CANCELED']);
+  const lost = await sent();
+  await look(lost.id);
+  await begin(lost.id);
+  const after = worker({ describe: async () => ({ kind: 'closed' }) });
+  expect(await after.look(lost.id)).toEqual({ isOver: true });
+  expect((await gotten(lost.id)).status.state).toBe('TASK_STATE_FAILED');
+});
+
+test('nothing comes after the end of a task, and an event comes once', async () => {
+  const { id } = await sent();
+  const append: TaskStore['appendTaskEvents'] = async (...given) =>
+    await inTenant('default', async () => await store.appendTaskEvents(...given));
+  const status = (key: string, state: 'working' | 'failed' | 'completed') =>
+    ({ key, kind: 'status', body: { state } }) as const;
+  await append(id, [status('a', 'working'), status('a', 'working')]);
+  await Promise.all([append(id, [status('end', 'failed')]), append(id, [status('end', 'completed')])]);
+  const before = (await record(id)).headSeq;
+  await append(id, [status('late', 'working')]);
+  expect((await record(id)).headSeq).toBe(before);
+  const events = await inTenant('default', async () => await store.readTaskEvents(id, { afterSeq: 0 }));
+  expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+});
+
+test('the card says who is there in both versions, to anybody, and does not come twice', async () => {
+  const read = async (headers: object = {}, url = '/.well-known/agent-card.json') =>
+    await app.inject({ method: 'GET', url, headers: { host: 'a.example:4096', ...headers } });
+  const hybrid = await read();
+  expect(hybrid.json()).toMatchObject({
+    url: 'http://a.example:4096/a2a/jsonrpc',
+    protocolVersion: '0.3.0',
+    preferredTransport: 'JSONRPC',
+    supportedInterfaces: [{ protocolVersion: '1.0' }, { protocolVersion: '0.3' }],
+    securitySchemes: { bearer: { type: 'http', scheme: 'bearer', httpAuthSecurityScheme: { scheme: 'Bearer' } } },
+  });
+  expect((await read({}, '/.well-known/agent.json')).body).toBe(hybrid.body);
+  const pure = await read({ 'a2a-version': '1.0' });
+  expect(pure.json()).not.toHaveProperty('url');
+  expect(pure.json()).not.toHaveProperty('protocolVersion');
+  expect(pure.headers).toMatchObject({ vary: 'A2A-Version, Host', 'last-modified': expect.any(String) });
+  expect(pure.headers.etag).not.toBe(hybrid.headers.etag);
+  expect((await read({ 'if-none-match': hybrid.headers.etag })).statusCode).toBe(304);
+  expect(hybrid.body).not.toContain('work,');
+  const extended = await call('GetExtendedAgentCard', {});
+  expect(JSON.stringify(extended.result)).toContain('one of the workspaces work');
+});
+
+test('all who follow a task on two replicas see the same, in order, and leave nothing behind', async () => {
+  const other = createStore({ databaseUrl: database.url, tenant: currentTenant });
+  const replicas = await Promise.all(
+    [store, other].map(async (own) => {
+      const options = { ...apiDeps(own), pingMs: 50, authenticate: async () => somebody('key:one') };
+      const replica = await createApp(options);
+      return { replica, url: await replica.listen({ host: '127.0.0.1', port: 0 }) };
+    }),
+  );
+  const { id } = await sent();
+  const follow = async (url: string) =>
+    await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'a2a-version': '1.0' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'SubscribeToTask', params: { id } }),
+    });
+  const urls = Array.from({ length: 20 }, (_, index) => replicas[index % 2]?.url ?? '');
+  const readers = await Promise.all(urls.map(async (url) => await follow(url)));
+  const append = async (key: string, state: 'working' | 'completed') =>
+    await inTenant('default', async () => {
+      await store.appendTaskEvents(id, [{ key, kind: 'status', body: { state } }]);
+    });
+  for (let count = 0; count < 30; count++) await append(`step ${count}`, 'working');
+  await append('end', 'completed');
+  const told = await Promise.all(readers.map(async (reader) => await reader.text()));
+  const events = told.map((text) => text.split('\n\n').filter((part) => part.startsWith('data: ')));
+  for (const each of events) expect(each.length === 32 && each.at(-1)?.includes('TASK_STATE_COMPLETED')).toBe(true);
+  for (const each of events) expect(each.slice(1)).toEqual(events[0]?.slice(1));
+  await expect.poll(async () => await listeners()).toBe(0);
+  await Promise.all(replicas.map(async ({ replica }) => await replica.close()));
+  await other.close();
+});
+
+async function listeners(): Promise<number> {
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ count: number }>(
+      `SELECT count(*)::integer AS count FROM pg_stat_activity
+       WHERE datname = current_database() AND query IN ('LISTEN a2a_task_event', 'SELECT 1')`,
+    );
+    return rows[0]?.count ?? 0;
+  } finally {
+    await client.end();
+  }
+}
