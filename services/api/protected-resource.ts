@@ -32,8 +32,8 @@ export function challenge(request: FastifyRequest, deps: Pick<ApiDeps, 'oidcIssu
   return `${realm}, resource_metadata="${addressOf(request, deps)}${metadataPath}${ofMcp ? mcpPath : ''}"`;
 }
 
-/** A host that is no host name is not repeated. */
-function addressOf(request: FastifyRequest, { publicUrl }: Pick<ApiDeps, 'publicUrl'>): string {
+/** Where this API is, as who asks sees it; a host that is no host name is not repeated. Without a slash at its end. */
+export function addressOf(request: FastifyRequest, { publicUrl }: Pick<ApiDeps, 'publicUrl'>): string {
   if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '');
   const host = /^[\w.:[\]-]+$/.test(request.host) ? request.host : 'localhost';
   return `${request.protocol}://${host}`;

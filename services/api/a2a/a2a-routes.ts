@@ -6,6 +6,7 @@ import { JsonRpcTransportHandler, ServerCallContext } from '@a2a-js/sdk/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiDeps } from '../deps.ts';
 import { cardPaths, principalOf, requirePermission } from '../permissions.ts';
+import { addressOf } from '../protected-resource.ts';
 import { agentCard, cardDocument } from './agent-card.ts';
 import { Envelope, problemOf, writingMethods } from './request-shape.ts';
 import { callerKey, createTaskHandler } from './task-handler.ts';
@@ -32,7 +33,7 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
 
     for (const url of cardPaths)
       app.get(url, { exposeHeadRoute: false }, async (request, reply) => {
-        const card = agentCard({ origin: originOf(request), version: deps.version });
+        const card = agentCard({ origin: addressOf(request, deps), version: deps.version });
         const { text, etag } = cardDocument(card, versionOf(request));
         reply
           .header('cache-control', 'public, max-age=300')
@@ -93,7 +94,7 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
       user: { isAuthenticated: true, userName: principal.id },
       state: new Map([[callerKey, caller]]),
     });
-    const origin = originOf(request);
+    const origin = addressOf(request, deps);
     const handler = createTaskHandler(deps, {
       card: () => agentCard({ origin, version: deps.version }),
       extendedCard: async () => {
@@ -166,10 +167,6 @@ function versionOf(request: FastifyRequest): string {
 
 function header({ headers }: FastifyRequest, name: string): string | undefined {
   return [headers[name]].flat()[0];
-}
-
-function originOf({ protocol, host }: FastifyRequest): string {
-  return `${protocol}://${host}`;
 }
 
 function parsed(body: unknown): unknown {
