@@ -7,6 +7,8 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { inTenant } from '../store/current-tenant.ts';
 import type { Authenticate } from './permissions.ts';
 
+/** The last use of a key is known to the minute; noting it each time would be a write for each request. */
+const useToMs = 60_000;
 const looksLikeJwt = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 export function secretHash(secret: string): Buffer {
@@ -46,7 +48,7 @@ async function principalOf(
     const now = new Date();
     const ends = [found.expiresAt, found.revokedAt].filter((end) => end !== null);
     if (ends.some((end) => end <= now)) return undefined;
-    await store.noteApiKeyUse(key.keyId);
+    if (now.getTime() - (found.lastUsedAt?.getTime() ?? 0) >= useToMs) await store.noteApiKeyUse(key.keyId);
     return { id: `key:${key.keyId}`, tenant: key.tenant, permissions: new Set(found.permissions), isLocal: false };
   });
 }

@@ -46,13 +46,14 @@ export function createPreflight(options: {
       checkModel: checkedModel,
     });
   };
+  let toolBytes: number | undefined;
   const contextWindow: ApiDeps['contextWindow'] = async (model) => {
     const [{ readWindow }, { createScriptReader }, { createToolRegistry }] = await Promise.all([
       import('../../activities/model/context-window.ts'),
       import('../../activities/model/script-file.ts'),
       import('../../activities/tools/registry.ts'),
     ]);
-    const toolBytes = Buffer.byteLength(JSON.stringify(createToolRegistry().definitions(config.toolProfile ?? 'full')));
+    toolBytes ??= Buffer.byteLength(JSON.stringify(createToolRegistry().definitions(config.toolProfile ?? 'full')));
     return await readWindow(model, { ownPrices, scripts: createScriptReader(), toolBytes });
   };
   return {

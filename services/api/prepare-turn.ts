@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto';
+import { realpath, stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import type { MessageRequest } from '../../domain/contracts/api.ts';
 import type { SessionMessage } from '../../domain/contracts/session.ts';
@@ -18,6 +19,7 @@ export interface PreparedTurn {
 }
 
 const mostWarnings = 20;
+const titleCharacters = 100;
 
 /**
  * Checks a message to a session and makes it what its turn works with, whatever becomes of the files meanwhile; its texts are in the
@@ -29,7 +31,7 @@ export async function prepareTurn(
   session: Pick<SessionRun, 'sessionId' | 'folder' | 'hostId' | 'title' | 'agent'> & {
     readonly model: string | undefined;
   },
-  request: z.output<typeof MessageRequest>,
+  request: z.output<typeof MessageRequest> & { readonly messageId: string },
 ): Promise<PreparedTurn> {
   const { store } = deps;
   const { sessionId, folder, hostId, title } = session;
@@ -41,7 +43,7 @@ export async function prepareTurn(
   await Promise.all([deps.checkModel(model), fallbackModel === undefined ? undefined : deps.checkModel(fallbackModel)]);
   const schema = outputSchema === undefined ? undefined : checkedSchema(outputSchema);
   const message: SessionMessage = {
-    messageId: request.messageId ?? randomUUID(),
+    messageId: request.messageId,
     text: await store.putBlob(text),
     ...(schema === undefined ? {} : { outputSchema: await store.putBlob(schema) }),
     agent,
@@ -86,4 +88,19 @@ function checkedSchema(schema: Readonly<Record<string, unknown>>): string {
     });
   }
   return JSON.stringify(schema);
+}
+
+export async function requireFolder(folder: string): Promise<string> {
+  const problem = (what: string) =>
+    new CodetetherError('request-invalid', `the folder cannot be worked in: ${folder}`, {
+      problems: [`folder: ${what}`],
+    });
+  if (!isAbsolute(folder) || folder.includes('\0')) throw problem('must be an absolute path');
+  if ((await stat(folder).catch(() => undefined))?.isDirectory() !== true) throw problem('is not there (any more)');
+  return await realpath(folder);
+}
+
+export function titleOf(text: string): string {
+  const line = text.trim().split('\n')[0] ?? '';
+  return line.slice(0, titleCharacters).toWellFormed();
 }

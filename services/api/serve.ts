@@ -1,10 +1,10 @@
-import { isIPv4 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { ensureHostId } from '../config/host-id.ts';
+import { isLoopback } from '../config/loopback.ts';
 import { packageVersion } from '../config/version.ts';
 import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
@@ -128,10 +128,6 @@ function requireSafe({ host, tls, allowPlain }: HttpAddress): void {
   throw new CodetetherError('usage', `${host} can be reached from other machines, and tokens would travel in clear`, {
     next: 'Give --tls-cert and --tls-key; or --allow-plain-http where something in front does TLS.',
   });
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 async function listenOnPort(app: FastifyInstance, { host, port }: HttpAddress): Promise<string> {

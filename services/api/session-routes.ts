@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { isAbsolute } from 'node:path';
-import { realpath, stat } from 'node:fs/promises';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import {
@@ -25,7 +23,7 @@ import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
 import { requestIdOf } from './idempotency.ts';
 import { principalOf } from './permissions.ts';
-import { prepareTurn } from './prepare-turn.ts';
+import { prepareTurn, requireFolder, titleOf } from './prepare-turn.ts';
 import { findAgentTranscript, findIdleSession, findSession, reconcileSession } from './find-session.ts';
 import { runUiUrl } from './views.ts';
 import type { UiLocation } from './views.ts';
@@ -37,7 +35,6 @@ const ListQuery = z.strictObject({
   limit: z.coerce.number().int().positive().max(500).default(50),
   folder: z.string().min(1).optional(),
 });
-const titleCharacters = 100;
 /** A message and what is around it, as JSON with escapes. */
 const bodyLimit = 8 * 1024 * 1024;
 
@@ -260,21 +257,6 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       warnings: [...warnings],
     };
   }
-}
-
-export async function requireFolder(folder: string): Promise<string> {
-  const problem = (what: string) =>
-    new CodetetherError('request-invalid', `the folder cannot be worked in: ${folder}`, {
-      problems: [`folder: ${what}`],
-    });
-  if (!isAbsolute(folder) || folder.includes('\0')) throw problem('must be an absolute path');
-  if ((await stat(folder).catch(() => undefined))?.isDirectory() !== true) throw problem('is not there (any more)');
-  return await realpath(folder);
-}
-
-export function titleOf(text: string): string {
-  const line = text.trim().split('\n')[0] ?? '';
-  return line.slice(0, titleCharacters).toWellFormed();
 }
 
 function sessionView(session: SessionRun, ui: UiLocation): SessionView {

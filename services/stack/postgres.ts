@@ -107,16 +107,17 @@ export async function ensureCredentials(dataDir: string): Promise<Credentials> {
   };
 }
 
-export function databaseUrl(options: { readonly port: number; readonly password: string }): string {
-  return `postgresql://${applicationRole}:${options.password}@127.0.0.1:${options.port}/${databaseName}`;
-}
-
-export function ownerDatabaseUrl(options: { readonly port: number; readonly ownerPassword: string }): string {
-  return `postgresql://${ownerRole}:${options.ownerPassword}@127.0.0.1:${options.port}/${databaseName}`;
-}
-
-export function adminDatabaseUrl(options: { readonly port: number; readonly superuserPassword: string }): string {
-  return `postgresql://${superuser}:${options.superuserPassword}@127.0.0.1:${options.port}/${databaseName}`;
+/** Of a server on this machine, for each of its roles; see {@link PostgresServer}. */
+export function databaseAddresses(
+  port: number,
+  credentials: Credentials,
+): Pick<PostgresServer, 'url' | 'ownerUrl' | 'adminUrl'> {
+  const as = (role: string, password: string) => `postgresql://${role}:${password}@127.0.0.1:${port}/${databaseName}`;
+  return {
+    url: as(applicationRole, credentials.password),
+    ownerUrl: as(ownerRole, credentials.ownerPassword),
+    adminUrl: as(superuser, credentials.superuserPassword),
+  };
 }
 
 /**
@@ -202,9 +203,7 @@ export async function startPostgres(options: {
   });
   await untilReady({ child, dataDir: options.dataDir, lastOutput: () => output });
   return {
-    url: databaseUrl({ port: options.port, password: credentials.password }),
-    ownerUrl: ownerDatabaseUrl({ port: options.port, ownerPassword: credentials.ownerPassword }),
-    adminUrl: adminDatabaseUrl({ port: options.port, superuserPassword: credentials.superuserPassword }),
+    ...databaseAddresses(options.port, credentials),
     pid: child.pid ?? 0,
     stop: () => stopServer(child),
   };

@@ -12,10 +12,9 @@ import type { StackProgram } from './paths.ts';
 import { choosePort, portNames } from './ports.ts';
 import type { FixedPorts, PortName } from './ports.ts';
 import {
-  databaseUrl,
+  databaseAddresses,
   ensureCredentials,
   initializeCluster,
-  ownerDatabaseUrl,
   postgresCommand,
   readLockFile,
   removeLockFile,
@@ -81,13 +80,10 @@ export async function describeServers(options: ServersOptions): Promise<Servers>
     externalEngine === undefined
       ? `http://127.0.0.1:${ports.temporalUi}`
       : (variable(environment, 'CODETETHER_TEMPORAL_UI_URL') ?? null);
-  const databaseAddresses = (): { readonly [name: string]: string } => {
+  const databaseVariables = (): { readonly [name: string]: string } => {
     if (externalDatabase !== undefined) return { DATABASE_URL: externalDatabase };
-    const { password, ownerPassword } = credentials;
-    return {
-      DATABASE_URL: databaseUrl({ port: ports.postgres, password }),
-      DATABASE_OWNER_URL: ownerDatabaseUrl({ port: ports.postgres, ownerPassword }),
-    };
+    const { url, ownerUrl } = databaseAddresses(ports.postgres, credentials);
+    return { DATABASE_URL: url, DATABASE_OWNER_URL: ownerUrl };
   };
   const serverEnvironment = (): { readonly [name: string]: string } => {
     const uiUrl = temporalUiUrl();
@@ -95,7 +91,7 @@ export async function describeServers(options: ServersOptions): Promise<Servers>
       CODETETHER_DATA_DIR: dataDir,
       CODETETHER_API_SOCKET: apiSocketPath(dataDir),
       CODETETHER_STACK_BUILD: options.build,
-      ...databaseAddresses(),
+      ...databaseVariables(),
       TEMPORAL_ADDRESS: temporalAddress(),
       TEMPORAL_NAMESPACE: namespace,
       ...(uiUrl === null ? {} : { CODETETHER_TEMPORAL_UI_URL: uiUrl }),

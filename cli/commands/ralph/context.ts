@@ -3,6 +3,7 @@ import { createClient } from '../../../services/client/client.ts';
 import type { ApiAddress, Client } from '../../../services/client/client.ts';
 import { processEnvironment, variable } from '../../../services/config/environment.ts';
 import type { Environment } from '../../../services/config/environment.ts';
+import { isLoopback } from '../../../services/config/loopback.ts';
 import { apiSocketPath, locate } from '../../../services/config/paths.ts';
 import { lookOf } from '../../output/terminal.ts';
 import type { Look } from '../../output/terminal.ts';
@@ -37,9 +38,8 @@ function apiAddress(environment: Environment, dataDir: string): ApiAddress {
       tenant: variable(environment, 'CODETETHER_TENANT'),
     };
   const parsed = URL.parse(url);
-  const isPlain = parsed?.protocol === 'http:';
-  const isHere = /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(parsed?.hostname ?? '');
-  if (parsed === null || !['http:', 'https:'].includes(parsed.protocol) || (isPlain && !isHere)) {
+  const isSafe = parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && isLoopback(parsed.hostname));
+  if (parsed === null || !isSafe) {
     throw new CodetetherError('config-invalid', 'the server cannot be used', {
       problems: ['CODETETHER_SERVER (environment): expected https://host[:port]; http only on this machine'],
     });

@@ -12,8 +12,7 @@ import { sessionRunId } from '../../../domain/run/ids.ts';
 import { AgentName } from '../../../domain/session/agents.ts';
 import { requireAllowed } from '../allowed-paths.ts';
 import type { ApiDeps } from '../deps.ts';
-import { prepareTurn } from '../prepare-turn.ts';
-import { requireFolder, titleOf } from '../session-routes.ts';
+import { prepareTurn, requireFolder, titleOf } from '../prepare-turn.ts';
 
 /** What a message's metadata can ask for; all else in it is the sender's own. */
 const Wishes = z.object({
@@ -48,7 +47,6 @@ export async function turnOf(
     known?.folder ?? chosen(await deps.store.listNamedWorkspaces(), wishes.data.workspace, deps.hostId),
   );
   const request = MessageRequest.safeParse({
-    messageId: task.taskId,
     text: wordsOf(task.message),
     onAsk: 'wait',
     model: wishes.data.model,
@@ -65,7 +63,11 @@ export async function turnOf(
     title: titleOf(request.data.text),
     agent: 'build',
   };
-  const { opening, message } = await prepareTurn(deps, { ...session, model }, request.data);
+  const { opening, message } = await prepareTurn(
+    deps,
+    { ...session, model },
+    { ...request.data, messageId: task.taskId },
+  );
   return { opening, message };
 }
 
