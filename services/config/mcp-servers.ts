@@ -8,7 +8,7 @@ import {
   unknownMcpCalls,
 } from '../../domain/session/mcp-servers.ts';
 import type { McpCallPolicy, McpServer } from '../../domain/session/mcp-servers.ts';
-import { parseYaml, wrong } from './parse-yaml.ts';
+import { openYaml, wrong } from './parse-yaml.ts';
 
 interface Entry {
   readonly server: McpServer;
@@ -50,8 +50,9 @@ function readEntries(
   text: string,
   { path, from }: { readonly path: string; readonly from: McpServer['from'] },
 ): { readonly entries: readonly Entry[]; readonly problems: readonly string[] } {
-  const place = { path, firstLine: 1 };
-  const named = parseYaml(text, Named, place);
+  const yaml = openYaml(text, { path, firstLine: 1 });
+  if (yaml.kind === 'invalid') return { entries: [], problems: yaml.problems };
+  const named = yaml.check(Named);
   if (named.kind === 'invalid') return { entries: [], problems: named.problems };
   const given = Object.entries(named.value.mcpServers);
   const entries: Entry[] = [];
@@ -65,7 +66,7 @@ function readEntries(
     const isRemote = typeof value === 'object' && value !== null && 'url' in value;
     const within = <T>(entry: z.ZodType<T>) => z.looseObject({ mcpServers: z.looseObject({ [name]: entry }) });
     const read = <T>(entry: z.ZodType<T>): T | undefined => {
-      const parsed = parseYaml(text, within(entry), place);
+      const parsed = yaml.check(within(entry));
       if (parsed.kind === 'invalid') problems.push(...parsed.problems);
       return parsed.kind === 'invalid' ? undefined : entry.parse(value);
     };

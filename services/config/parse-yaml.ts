@@ -16,12 +16,23 @@ export interface YamlPlace {
   readonly isForeign?: boolean;
 }
 
-/** The value when it is what the schema expects, else each problem with its line. */
-export function parseYaml<T>(
-  text: string,
-  schema: z.ZodType<T>,
-  { path, firstLine, isForeign = false }: YamlPlace,
-): { readonly kind: 'parsed'; readonly value: T } | Invalid {
+type Checked<T> = { readonly kind: 'parsed'; readonly value: T } | Invalid;
+
+/** A text that is YAML. */
+export interface OpenYaml {
+  readonly kind: 'open';
+  /** The value when it is what the schema expects, else each problem with its line. */
+  readonly check: <T>(schema: z.ZodType<T>) => Checked<T>;
+}
+
+/** See {@link OpenYaml}; for one check only. */
+export function parseYaml<T>(text: string, schema: z.ZodType<T>, place: YamlPlace): Checked<T> {
+  const opened = openYaml(text, place);
+  return opened.kind === 'invalid' ? opened : opened.check(schema);
+}
+
+/** Reads the text once, for any number of checks. */
+export function openYaml(text: string, { path, firstLine, isForeign = false }: YamlPlace): OpenYaml | Invalid {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const lineAt = (offset: number | undefined) =>
@@ -45,28 +56,32 @@ export function parseYaml<T>(
   } catch (error) {
     return wrong(path, firstLine, error instanceof Error ? error.message : String(error));
   }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return { kind: 'parsed', value: parsed.data };
-  const unknown = parsed.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
-  const isOnlyForeign = isForeign && unknown.length === parsed.error.issues.length;
-  const foreign = unknown.flatMap(({ keys }) => keys);
-  if (
-    isOnlyForeign &&
-    !foreign.some((key) => foreignLimits.includes(key)) &&
-    typeof value === 'object' &&
-    value !== null
-  ) {
-    const known = Object.fromEntries(Object.entries(value).filter(([key]) => !foreign.includes(key)));
-    return { kind: 'parsed', value: schema.parse(known) };
+  return { kind: 'open', check };
+
+  function check<T>(schema: z.ZodType<T>): Checked<T> {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return { kind: 'parsed', value: parsed.data };
+    const unknown = parsed.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
+    const isOnlyForeign = isForeign && unknown.length === parsed.error.issues.length;
+    const foreign = unknown.flatMap(({ keys }) => keys);
+    if (
+      isOnlyForeign &&
+      !foreign.some((key) => foreignLimits.includes(key)) &&
+      typeof value === 'object' &&
+      value !== null
+    ) {
+      const known = Object.fromEntries(Object.entries(value).filter(([key]) => !foreign.includes(key)));
+      return { kind: 'parsed', value: schema.parse(known) };
+    }
+    const problems = parsed.error.issues.flatMap((issue) => {
+      if (issue.code !== 'unrecognized_keys')
+        return [`${path}:${lineOf(issue.path)}: ${[issue.path.join('.'), issue.message].filter(Boolean).join(': ')}`];
+      return issue.keys
+        .filter((key) => !isForeign || foreignLimits.includes(key))
+        .map((key) => `${path}:${lineOf([...issue.path, key])}: ${[...issue.path, key].join('.')}: is not known here`);
+    });
+    return { kind: 'invalid', problems };
   }
-  const problems = parsed.error.issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys')
-      return [`${path}:${lineOf(issue.path)}: ${[issue.path.join('.'), issue.message].filter(Boolean).join(': ')}`];
-    return issue.keys
-      .filter((key) => !isForeign || foreignLimits.includes(key))
-      .map((key) => `${path}:${lineOf([...issue.path, key])}: ${[...issue.path, key].join('.')}: is not known here`);
-  });
-  return { kind: 'invalid', problems };
 }
 
 export function wrong(path: string, line: number, problem: string): Invalid {
