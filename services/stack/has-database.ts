@@ -11,6 +11,8 @@ export function hasDatabase({
   readonly environment: Environment;
   readonly dataDir: string;
 }): boolean {
-  const named = ['DATABASE_URL', 'CODETETHER_API_SOCKET'].some((name) => variable(environment, name) !== undefined);
+  const named = ['DATABASE_URL', 'CODETETHER_API_SOCKET', 'CODETETHER_SERVER'].some(
+    (name) => variable(environment, name) !== undefined,
+  );
   return named || existsSync(clusterPath(stackPaths(dataDir).postgresDir));
 }

@@ -60,8 +60,7 @@ async function listenOn(port: number): Promise<number> {
   });
 }
 
-/** Those that were chosen last. */
-export async function readPorts(dataDir: string): Promise<FixedPorts> {
+async function readPorts(dataDir: string): Promise<FixedPorts> {
   const text = await readFile(stackPaths(dataDir).portsFile, 'utf8').catch(() => '{}');
   let parsed: unknown;
   try {

@@ -1,13 +1,29 @@
+import { CodetetherError } from '../../domain/errors.ts';
 import { stackPaths } from './paths.ts';
 import { databaseAddresses, ensureCredentials } from './postgres.ts';
-import { readPorts } from './ports.ts';
+import { readState } from './state.ts';
 
-/** The addresses of the servers that a local stack embeds, as the processes it starts get them. */
-export async function embeddedServers(
-  dataDir: string,
-): Promise<{ readonly DATABASE_URL: string; readonly DATABASE_OWNER_URL: string; readonly TEMPORAL_ADDRESS: string }> {
-  const { postgres = 0, temporal = 0 } = await readPorts(dataDir);
+/** As variables; a server that the user has given is not among them. */
+export interface EmbeddedServers {
+  readonly DATABASE_URL?: string;
+  readonly DATABASE_OWNER_URL?: string;
+  readonly TEMPORAL_ADDRESS?: string;
+}
+
+/** Where the servers are that a running local stack embeds. @throws `stack-failed` where none runs */
+export async function embeddedServers(dataDir: string): Promise<EmbeddedServers> {
+  const state = await readState(dataDir);
+  if (state === undefined) throw new CodetetherError('stack-failed', 'the local stack does not run');
+  const { embedded, temporalAddress } = state;
+  return {
+    ...(embedded.engine ? { TEMPORAL_ADDRESS: temporalAddress } : {}),
+    ...(embedded.database ? await databaseVariables(dataDir, state.children.postgres?.port ?? null) : {}),
+  };
+}
+
+async function databaseVariables(dataDir: string, port: number | null): Promise<EmbeddedServers> {
+  if (port === null) throw new CodetetherError('stack-failed', 'the database of the local stack is not there yet');
   const credentials = await ensureCredentials(stackPaths(dataDir).postgresDir);
-  const { url, ownerUrl } = databaseAddresses(postgres, credentials);
-  return { DATABASE_URL: url, DATABASE_OWNER_URL: ownerUrl, TEMPORAL_ADDRESS: `127.0.0.1:${temporal}` };
+  const { url, ownerUrl } = databaseAddresses(port, credentials);
+  return { DATABASE_URL: url, DATABASE_OWNER_URL: ownerUrl };
 }

@@ -10,7 +10,9 @@ import { apiSocketPath, controlSocketPath } from '../../services/config/paths.ts
 import { stackPaths } from '../../services/stack/paths.ts';
 import type { Progress } from '../../services/stack/progress.ts';
 import { readStatus } from '../../services/stack/status.ts';
+import { embeddedServers } from '../../services/stack/server-environment.ts';
 import { stopStack } from '../../services/stack/stop-stack.ts';
+import { freePort } from '../support/free-port.ts';
 import { prepareTemporalCli, testStack } from './stack-fixtures.ts';
 import type { TestStack } from './stack-fixtures.ts';
 
@@ -121,6 +123,17 @@ describe('ports', () => {
     expect(String((await stack.apiEnvironment())['DATABASE_URL'])).toContain(`:${others.postgres}/`);
   });
 
+  it('that the user fixed are where the stack says that its servers are', async () => {
+    const stack = await newStack();
+    const [postgres, temporal] = [await freePort(), await freePort()];
+    const fixed = { CODETETHER_POSTGRES_PORT: String(postgres), CODETETHER_TEMPORAL_PORT: String(temporal) };
+    await stack.ensure({ environment: { ...stack.environment, ...fixed } });
+    const servers = await embeddedServers(stack.dataDir);
+    expect(servers.DATABASE_URL).toContain(`:${postgres}/`);
+    expect(servers.TEMPORAL_ADDRESS).toBe(`127.0.0.1:${temporal}`);
+    expect(await stack.apiEnvironment()).toMatchObject(servers);
+  });
+
   it('that the user fixed and somebody has are an error that names them, and nothing is left running', async () => {
     const stack = await newStack();
     const port = await listen(0);
@@ -155,6 +168,7 @@ describe('a stack', () => {
     expect([...(await stack.pids()).keys()]).toEqual(['supervisor', 'worker', 'api']);
     expect(access).toMatchObject({ temporalAddress: own['TEMPORAL_ADDRESS'], temporalUiUrl: null });
     expect(await stack.apiEnvironment()).toMatchObject(own);
+    expect(await embeddedServers(stack.dataDir)).toEqual({});
   });
 
   it('names the server of the user that does not answer, and leaves nothing running', async () => {

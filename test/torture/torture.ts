@@ -228,5 +228,7 @@ async function watchPrd(repository: string, isOver: () => boolean): Promise<read
 }
 
 async function databaseOf(dataDir: string): Promise<string> {
-  return (await embeddedServers(dataDir)).DATABASE_URL;
+  const { DATABASE_URL: url } = await embeddedServers(dataDir);
+  if (url === undefined) throw new Error('the stack has no database of its own');
+  return url;
 }
