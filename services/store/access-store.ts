@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Selectable } from 'kysely';
 import { sql } from 'kysely';
 import type {
   AccessStore,
@@ -10,6 +11,7 @@ import type {
 import { isPermission } from '../../domain/access/permissions.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { cleanText, jsonText } from './json.ts';
+import type { ApiKeyTable, AuditTable, NamedWorkspaceTable } from './schema.ts';
 import { inTransaction } from './transaction.ts';
 import type { Queries } from './transaction.ts';
 
@@ -166,16 +168,7 @@ function sorted(value: unknown): unknown {
     .map(([key, inner]) => [key, sorted(inner)]);
 }
 
-function apiKeyRecord(row: {
-  readonly key_id: string;
-  readonly name: string;
-  readonly permissions: readonly string[];
-  readonly created_by: string;
-  readonly created_at: Date;
-  readonly expires_at: Date | null;
-  readonly last_used_at: Date | null;
-  readonly revoked_at: Date | null;
-}): ApiKeyRecord {
+function apiKeyRecord(row: Omit<Selectable<ApiKeyTable>, 'secret_hash'>): ApiKeyRecord {
   return {
     keyId: row.key_id,
     name: row.name,
@@ -189,26 +182,12 @@ function apiKeyRecord(row: {
   };
 }
 
-function workspaceRecord(row: {
-  readonly name: string;
-  readonly host_id: string;
-  readonly folder: string;
-  readonly created_by: string;
-  readonly created_at: Date;
-}): NamedWorkspace {
+function workspaceRecord(row: Selectable<NamedWorkspaceTable>): NamedWorkspace {
   const { name, host_id: hostId, folder, created_by: createdBy, created_at: createdAt } = row;
   return { name, hostId, folder, createdBy, createdAt };
 }
 
-function auditRecord(row: {
-  readonly seq: number;
-  readonly at: Date;
-  readonly principal: string;
-  readonly action: string;
-  readonly outcome: 'done' | 'denied';
-  readonly detail: unknown;
-  readonly hash: Buffer;
-}): AuditRecord {
+function auditRecord(row: Selectable<AuditTable>): AuditRecord {
   const { seq, at, principal, action, outcome, detail, hash } = row;
   return { seq, at, principal, action, outcome, detail: detail as AuditRecord['detail'], hash: hash.toString('hex') };
 }

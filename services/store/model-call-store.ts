@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, RawBuilder } from 'kysely';
 import { sql } from 'kysely';
 import { z } from 'zod';
 import type {
@@ -11,6 +11,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { brokenCap, budgetLineKey, nanoDollars, reachedLine } from '../../domain/run/budget.ts';
 import type { BudgetShare } from '../../domain/run/budget.ts';
 import { AgentRequest } from '../../domain/session/agent-requests.ts';
+import { agentSessionId } from '../../domain/run/ids.ts';
 import { jsonText } from './json.ts';
 import { numericDollars } from './money.ts';
 import { answerProblems } from '../../domain/session/answer-problems.ts';
@@ -144,6 +145,11 @@ async function reserve(database: Queries, call: ModelCallReservation): Promise<R
   return { kind: 'reserved', tokens: call.tokens };
 }
 
+/** Of rows: those of a transcript, and of the agents that it has started. */
+export function withAgents(sessionId: string): RawBuilder<boolean> {
+  return sql<boolean>`(session_id = ${sessionId} OR starts_with(session_id, ${agentSessionId(sessionId, '')}))`;
+}
+
 /** Under the run's row lock, like all that is reserved. */
 async function fitsShare(database: Queries, call: ModelCallReservation, share: BudgetShare): Promise<boolean> {
   const { sessionId, maxCostUsd } = share;
@@ -151,7 +157,7 @@ async function fitsShare(database: Queries, call: ModelCallReservation, share: B
     .selectFrom('model_call')
     .select(sql<number>`coalesce(sum(reserved_usd + cost_usd), 0)`.as('usd'))
     .where('run_id', '=', call.runId)
-    .where(sql<boolean>`(session_id = ${sessionId} OR starts_with(session_id, ${`${sessionId}:agent:`}))`)
+    .where(withAgents(sessionId))
     .executeTakeFirstOrThrow();
   return nanoDollars(usd) + nanoDollars(call.usd) <= nanoDollars(maxCostUsd);
 }

@@ -314,7 +314,7 @@ export interface TaskEventTable {
   at: Date;
 }
 
-export interface TaskMessageTable {
+interface TaskMessageTable {
   principal: string;
   message_id: string;
   task_id: string;

@@ -13,13 +13,13 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { runEventBodies } from '../../domain/run/events.ts';
 import { isActive, runStatuses } from '../../domain/run/status.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
-import { agentSessionId, messageKey, sessionAgentId } from '../../domain/run/ids.ts';
+import { messageKey, sessionAgentId } from '../../domain/run/ids.ts';
 import { ToolDeeds } from '../../domain/session/turn-facts.ts';
 import type { TurnFacts } from '../../domain/session/turn-facts.ts';
 import type { NewSessionEvent } from '../../domain/session/transcript.ts';
 import { expireApprovals } from './approval-store.ts';
 import { cleanText, jsonText } from './json.ts';
-import { lastModelStep } from './model-call-store.ts';
+import { lastModelStep, withAgents } from './model-call-store.ts';
 import { appendRunEvents, hasRunEvent } from './run-events.ts';
 import { releaseReservations } from './run-open.ts';
 import { ledgerOf, lockRun, storedCaps, usageOf } from './run-rows.ts';
@@ -61,12 +61,7 @@ export function createSessionRunStore(database: Kysely<Database>): SessionRunSto
         .selectFrom('session_event')
         .select(sql`body -> 'did'`.as('did'))
         .where('session_id', 'in', (query) =>
-          query
-            .selectFrom('session')
-            .select('session_id')
-            .where(
-              sql<boolean>`(session_id = ${sessionId} or starts_with(session_id, ${agentSessionId(sessionId, '')}))`,
-            ),
+          query.selectFrom('session').select('session_id').where(withAgents(sessionId)),
         )
         .where('kind', '=', 'tool-result')
         .where(sql<boolean>`body ? 'did'`)

@@ -1,4 +1,4 @@
-import type { Kysely, RawBuilder } from 'kysely';
+import type { Kysely, RawBuilder, Selectable } from 'kysely';
 import { sql } from 'kysely';
 import { z } from 'zod';
 import type { StatsQuery, StatsStore, StatsView } from '../../domain/contracts/stats.ts';
@@ -7,8 +7,6 @@ import { runEventBodies } from '../../domain/run/events.ts';
 import { usageOf } from './run-rows.ts';
 import type { Database, UsageColumns } from './schema.ts';
 import type { Queries } from './transaction.ts';
-
-type Rows<Row> = { readonly [K in keyof Row]: Row[K] };
 
 /** See `StatsStore`. Everything is added up by PostgreSQL; what comes back is bounded by the query's limit. */
 export function createStatsStore(database: Kysely<Database>): StatsStore {
@@ -43,14 +41,14 @@ async function countRuns(
   database: Queries,
   query: StatsQuery,
 ): Promise<{ readonly runs: number; readonly sessions: number }> {
-  const { rows } = await sql<Rows<{ runs: number; sessions: number }>>`
+  const { rows } = await sql<Readonly<{ runs: number; sessions: number }>>`
     SELECT count(*) FILTER (WHERE kind <> 'session') AS runs, count(*) FILTER (WHERE kind = 'session') AS sessions
     FROM run WHERE ${worksIn(query)} AND ${since(query, 'coalesce(ended_at, now())')}`.execute(database);
   return rows[0] ?? { runs: 0, sessions: 0 };
 }
 
 async function readModels(database: Queries, query: StatsQuery): Promise<StatsView['models']> {
-  const { rows } = await sql<Rows<UsageRow & { model: string; requests: number }>>`
+  const { rows } = await sql<Readonly<Selectable<UsageColumns> & { model: string; requests: number }>>`
     SELECT model_call.model, count(*) AS requests, sum(model_call.input_tokens) AS input_tokens,
            sum(model_call.output_tokens) AS output_tokens, sum(model_call.cached_input_tokens) AS cached_input_tokens,
            sum(model_call.cost_usd) AS cost_usd
@@ -61,11 +59,9 @@ async function readModels(database: Queries, query: StatsQuery): Promise<StatsVi
   return rows.map((row) => ({ model: row.model, requests: row.requests, ...usageOf(row) }));
 }
 
-type UsageRow = { [K in keyof UsageColumns]: number };
-
 async function readTools(database: Queries, query: StatsQuery): Promise<StatsView['tools']> {
   const { rows } = await sql<
-    Rows<{
+    Readonly<{
       tool: string;
       executions: number;
       failures: number;
@@ -99,7 +95,9 @@ async function readRecent(
   query: StatsQuery,
   also: RawBuilder<unknown> = sql`true`,
 ): Promise<StatsView['recentExecutions']> {
-  const { rows } = await sql<Rows<{ run_id: string; seq: number; story_id: string | null; body: unknown; at: Date }>>`
+  const { rows } = await sql<
+    Readonly<{ run_id: string; seq: number; story_id: string | null; body: unknown; at: Date }>
+  >`
     SELECT run_event.run_id, seq, story_id, body, at
     FROM run_event JOIN run USING (tenant_id, run_id)
     WHERE ${endedCalls(query)} AND ${also}
@@ -113,7 +111,7 @@ async function readRecent(
 
 async function readFiles(database: Queries, query: StatsQuery): Promise<Pick<StatsView, 'files' | 'filesModified'>> {
   const { rows } = await sql<
-    Rows<{
+    Readonly<{
       folder: string;
       path: string;
       changes: number;

@@ -9,7 +9,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { runEventBodies } from '../../domain/run/events.ts';
 import { messageKey } from '../../domain/run/ids.ts';
 import { jsonText } from './json.ts';
-import type { Database, TaskTable } from './schema.ts';
+import type { Database, TaskEventTable, TaskTable } from './schema.ts';
 import { inTransaction } from './transaction.ts';
 import type { Queries } from './transaction.ts';
 
@@ -158,12 +158,7 @@ function taskRecord(row: Selectable<TaskTable>): TaskRecord {
   };
 }
 
-function taskEvent(row: {
-  readonly seq: number;
-  readonly kind: string;
-  readonly body: unknown;
-  readonly at: Date;
-}): TaskEvent {
+function taskEvent(row: Pick<Selectable<TaskEventTable>, 'seq' | 'kind' | 'body' | 'at'>): TaskEvent {
   if (!Object.hasOwn(taskEventBodies, row.kind))
     throw new CodetetherError('internal', `unknown event of a task: ${row.kind}`);
   const kind = row.kind as TaskEventKind;

@@ -75,9 +75,10 @@ const maxProjections = 20;
 /** One Temporal worker for each queue that this process serves. */
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { config, connection, crashPoints, engine, hostId, journal } = options;
-  const store = crashPoints?.watch(options.store) ?? options.store;
-  const tellTask = async (taskId: string) => await engine.tellTask(taskId, 'look', currentTenant() ?? defaultTenant);
-  const telling = withTasksTold(store, tellTask);
+  const store = withTasksTold(
+    crashPoints?.watch(options.store) ?? options.store,
+    async (taskId) => await engine.tellTask(taskId, 'look', currentTenant() ?? defaultTenant),
+  );
   const leases = createLeaseHolder(store);
   const processes = { env: options.environment, processDir: options.processDir, launch: createLauncher().launch };
   const cancellationSignal = () => Context.current().cancellationSignal;
@@ -109,9 +110,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   });
 
   const ownPrices = createPriceReader(locate({ environment: options.environment }).pricesFile);
-  const hostStore = leases.fence(
-    withTasksTold(withHostRuns(store, { git, hostId, dataDir: config.dataDir }), tellTask),
-  );
+  const hostStore = leases.fence(withHostRuns(store, { git, hostId, dataDir: config.dataDir }));
 
   const skills = async (folder: string) => (await readExtensions(folder)).skills;
   const inputFolder = join(config.dataDir, 'worker', 'hooks');
@@ -132,8 +131,8 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     readyStories: (input) => store.readyStories(input),
     record: (input) => store.record(input),
     nudgeAgent: createNudgeAgent(store),
-    requestApproval: (input) => telling.requestApproval(input),
-    settleApproval: (input) => telling.settleApproval(input),
+    requestApproval: (input) => store.requestApproval(input),
+    settleApproval: (input) => store.settleApproval(input),
     finishRun: (input) => store.finishRun(input),
     reloadPrd: (input) => store.reloadPrd(input),
     checkAnswer: createCheckAnswer(store),
