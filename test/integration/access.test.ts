@@ -6,12 +6,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { roles } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
 import { authenticateByToken } from '../../services/api/authenticate.ts';
-import { authenticateLocal } from '../../services/api/permissions.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
-import { createStore, openDatabase } from '../../services/store/store.ts';
+import { openDatabase } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { apiDeps } from './api-fixtures.ts';
 import { plan } from './store-fixtures.ts';
 
@@ -23,16 +22,19 @@ let store: PostgresStore;
 let local: App;
 let remote: App;
 
+withTestStore(
+  (opened, own) => {
+    [store, database] = [opened, own];
+  },
+  { tenant: currentTenant },
+);
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
-  local = await createApp({ ...apiDeps(store), authenticate: authenticateLocal });
+  local = await createApp(apiDeps(store));
   remote = await createApp({ ...apiDeps(store), authenticate: authenticateByToken(store) });
 });
 afterAll(async () => {
   await Promise.all([local.close(), remote.close()]);
-  await store.close();
-  await database.drop();
 });
 
 interface Token {

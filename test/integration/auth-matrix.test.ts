@@ -4,12 +4,9 @@ import { permissions } from '../../domain/access/permissions.ts';
 import type { Permission } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
 import { authenticateByToken } from '../../services/api/authenticate.ts';
-import { authenticateLocal } from '../../services/api/permissions.ts';
 import { currentTenant } from '../../services/store/current-tenant.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { apiDeps } from './api-fixtures.ts';
 
 type App = Awaited<ReturnType<typeof createApp>>;
@@ -20,16 +17,20 @@ interface Route {
   readonly permission: Permission | undefined;
 }
 
-let database: TestDatabase;
 let store: PostgresStore;
 let local: App;
 let remote: App;
 const routes: Route[] = [];
 
+withTestStore(
+  (opened) => {
+    store = opened;
+  },
+  { tenant: currentTenant },
+);
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
-  local = await createApp({ ...apiDeps(store), authenticate: authenticateLocal });
+  local = await createApp(apiDeps(store));
   remote = await createApp({
     ...apiDeps(store),
     authenticate: authenticateByToken(store),
@@ -42,8 +43,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all([local.close(), remote.close()]);
-  await store.close();
-  await database.drop();
 });
 
 /** Any id that has the documented form. */

@@ -4,21 +4,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { apiDeps } from './api-fixtures.ts';
 import { plan } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let app: Awaited<ReturnType<typeof createApp>>;
 let port: number;
 
+withTestStore((opened) => {
+  store = opened;
+});
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
   app = await createApp({
     ...apiDeps(store),
     // By the name that the test gives: each has its own limits.
@@ -35,8 +34,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await app.close();
-  await store.close();
-  await database.drop();
 });
 
 let names = 0;

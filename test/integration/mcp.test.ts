@@ -12,12 +12,10 @@ import { createApp } from '../../services/api/app.ts';
 import { authenticateByToken } from '../../services/api/authenticate.ts';
 import { mcpTools } from '../../services/mcp/tools.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
 import { connectMcpClient, mcpClients } from '../support/mcp-clients.ts';
 import type { McpClientKind, TestMcpClient } from '../support/mcp-clients.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { apiDeps } from './api-fixtures.ts';
 import type { FakeEngine } from './api-fixtures.ts';
 import { plan, warning } from './store-fixtures.ts';
@@ -25,7 +23,6 @@ import { plan, warning } from './store-fixtures.ts';
 type App = Awaited<ReturnType<typeof createApp>>;
 type Deps = Parameters<typeof createApp>[0];
 
-let database: TestDatabase;
 let store: PostgresStore;
 let local: App;
 let remote: App;
@@ -36,9 +33,14 @@ let remoteDeps: Deps;
 let workspace: string;
 let runs: Readonly<Record<McpClientKind | 'waited', { readonly runId: string; readonly prdPath: string }>>;
 
+withTestStore(
+  (opened) => {
+    store = opened;
+  },
+  { tenant: currentTenant },
+);
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
   folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-mcp-')));
   workspace = join(folder, 'work');
   runs = Object.fromEntries(
@@ -71,8 +73,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all([local.close(), remote.close()]);
-  await store.close();
-  await database.drop();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -2,10 +2,8 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createApp } from '../../services/api/app.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { apiDeps } from './api-fixtures.ts';
 
 const Operation = z.looseObject({
@@ -24,16 +22,17 @@ const Document = z.looseObject({
 });
 type Document = z.infer<typeof Document>;
 
-let database: TestDatabase;
 let store: PostgresStore;
 let app: Awaited<ReturnType<typeof createApp>>;
 let text: string;
 let document: Document;
 const routes: { method: string; url: string; permission: string | undefined }[] = [];
 
+withTestStore((opened) => {
+  store = opened;
+});
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
   app = await createApp({
     ...apiDeps(store),
     onRoute: ({ method, url, config }) => {
@@ -49,8 +48,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await app.close();
-  await store.close();
-  await database.drop();
 });
 
 const operations = () =>
