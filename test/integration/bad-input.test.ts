@@ -1,5 +1,4 @@
 import { connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions } from '../../domain/access/permissions.ts';
@@ -11,7 +10,7 @@ import { plan } from './store-fixtures.ts';
 
 let store: PostgresStore;
 let app: Awaited<ReturnType<typeof createApp>>;
-let port: number;
+let address: string;
 
 withTestStore((opened) => {
   store = opened;
@@ -29,8 +28,7 @@ beforeAll(async () => {
     }),
     limits: { requestsPerSecond: 2, streams: 3 },
   });
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  port = (app.server.address() as AddressInfo).port;
+  address = await app.listen({ host: '127.0.0.1', port: 0 });
 });
 afterAll(async () => {
   await app.close();
@@ -42,7 +40,7 @@ async function ask(
   init: Omit<RequestInit, 'headers'> & { readonly headers?: Record<string, string> } = {},
   name = `k${names++}`,
 ) {
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+  const response = await fetch(`${address}${path}`, {
     ...init,
     headers: { 'x-api-key': name, ...init.headers },
   });
@@ -90,6 +88,7 @@ test.each([
 });
 
 test('what is no HTTP gets a problem, and clients that go away at any point harm nobody', async () => {
+  const port = Number(new URL(address).port);
   const answer = await new Promise<string>((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('GARBAGE\r\n\r\n'));
     let text = '';
@@ -121,7 +120,7 @@ test('one credential has only so many event streams open, and gets another when 
   const run = plan();
   await store.openRun(run);
   const stream = async (name: string, leaving: AbortController) =>
-    await fetch(`http://127.0.0.1:${port}/v1/runs/${run.runId}/events`, {
+    await fetch(`${address}/v1/runs/${run.runId}/events`, {
       headers: { 'x-api-key': name },
       signal: leaving.signal,
     });

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,7 +15,7 @@ import type { PostgresStore } from '../../services/store/store.ts';
 import { connectMcpClient, mcpClients } from '../support/mcp-clients.ts';
 import type { McpClientKind, TestMcpClient } from '../support/mcp-clients.ts';
 import { withTestStore } from '../support/store.ts';
-import { apiDeps } from './api-fixtures.ts';
+import { apiDeps, createToken } from './api-fixtures.ts';
 import type { FakeEngine } from './api-fixtures.ts';
 import { plan, warning } from './store-fixtures.ts';
 
@@ -61,8 +60,7 @@ beforeAll(async () => {
     oidcIssuer: 'https://issuer.example',
   };
   remote = await createApp(remoteDeps);
-  await remote.listen({ host: '127.0.0.1', port: 0 });
-  url = `http://127.0.0.1:${(remote.server.address() as AddressInfo).port}/mcp`;
+  url = `${await remote.listen({ host: '127.0.0.1', port: 0 })}/mcp`;
   await mkdir(join(workspace, 'src'), { recursive: true });
   await promisify(execFile)('git', ['init', '--quiet', workspace]);
   await writeFile(join(workspace, 'src', 'a.txt'), 'one\ntwo needle\nthree\n');
@@ -78,7 +76,7 @@ afterAll(async () => {
 
 /** Another process takes over at the same address. */
 async function restart(): Promise<void> {
-  const { port } = remote.server.address() as AddressInfo;
+  const port = Number(new URL(url).port);
   await remote.close();
   remote = await createApp(remoteDeps);
   await remote.listen({ host: '127.0.0.1', port });
@@ -87,10 +85,7 @@ async function restart(): Promise<void> {
 const asHost = async <T>(work: () => Promise<T>): Promise<T> => await inTenant('default', work);
 
 async function tokenWith(wanted: readonly Permission[]): Promise<string> {
-  const payload = { name: 'mcp', permissions: wanted };
-  const made = await local.inject({ method: 'POST', url: '/v1/tokens', payload });
-  expect(made.statusCode, made.body).toBe(201);
-  return made.json<{ token: string }>().token;
+  return (await createToken(local, { name: 'mcp', permissions: wanted })).token;
 }
 
 async function connect(wanted: readonly Permission[], kind: McpClientKind = 'v2 modern'): Promise<TestMcpClient> {

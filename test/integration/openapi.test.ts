@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { createApp } from '../../services/api/app.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
 import { withTestStore } from '../support/store.ts';
-import { apiDeps } from './api-fixtures.ts';
+import { apiDeps, collectRoutes } from './api-fixtures.ts';
 
 const Operation = z.looseObject({
   operationId: z.string(),
@@ -26,21 +26,14 @@ let store: PostgresStore;
 let app: Awaited<ReturnType<typeof createApp>>;
 let text: string;
 let document: Document;
-const routes: { method: string; url: string; permission: string | undefined }[] = [];
+const { routes, onRoute } = collectRoutes();
 
 withTestStore((opened) => {
   store = opened;
 });
 
 beforeAll(async () => {
-  app = await createApp({
-    ...apiDeps(store),
-    onRoute: ({ method, url, config }) => {
-      for (const each of [method].flat()) {
-        if (each !== 'HEAD') routes.push({ method: each, url, permission: config?.permission });
-      }
-    },
-  });
+  app = await createApp({ ...apiDeps(store), onRoute });
   const response = await app.inject({ url: '/openapi.json' });
   expect([response.statusCode, response.headers['content-type']]).toEqual([200, 'application/json; charset=utf-8']);
   text = response.body;
