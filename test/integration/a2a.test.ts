@@ -15,8 +15,8 @@ import { createApp } from '../../services/api/app.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
 import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { apiDeps } from './api-fixtures.ts';
 
 let database: TestDatabase;
@@ -34,9 +34,14 @@ const somebody = (id: string, tenant = 'default', own: readonly Permission[] = p
   isLocal: false,
 });
 
+withTestStore(
+  (opened, own) => {
+    [store, database] = [opened, own];
+  },
+  { tenant: currentTenant },
+);
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
   folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'codetether-a2a-')));
   for (const tenant of ['default', 'acme'])
     await inTenant(tenant, async () => {
@@ -48,8 +53,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await app.close();
-  await store.close();
-  await database.drop();
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -6,13 +6,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { roles } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
 import { authenticateByToken } from '../../services/api/authenticate.ts';
-import { authenticateLocal } from '../../services/api/permissions.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
-import { createStore, openDatabase } from '../../services/store/store.ts';
+import { openDatabase } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
-import { apiDeps } from './api-fixtures.ts';
+import { withTestStore } from '../support/store.ts';
+import { apiDeps, createToken } from './api-fixtures.ts';
+import type { TestToken } from './api-fixtures.ts';
 import { plan } from './store-fixtures.ts';
 
 type App = Awaited<ReturnType<typeof createApp>>;
@@ -23,28 +23,20 @@ let store: PostgresStore;
 let local: App;
 let remote: App;
 
+withTestStore(
+  (opened, own) => {
+    [store, database] = [opened, own];
+  },
+  { tenant: currentTenant },
+);
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
-  local = await createApp({ ...apiDeps(store), authenticate: authenticateLocal });
+  local = await createApp(apiDeps(store));
   remote = await createApp({ ...apiDeps(store), authenticate: authenticateByToken(store) });
 });
 afterAll(async () => {
   await Promise.all([local.close(), remote.close()]);
-  await store.close();
-  await database.drop();
 });
-
-interface Token {
-  readonly tokenId: string;
-  readonly token: string;
-}
-
-async function createToken(body: object): Promise<Token> {
-  const response = await local.inject({ method: 'POST', url: '/v1/tokens', payload: body });
-  expect(response.statusCode, response.body).toBe(201);
-  return response.json();
-}
 
 const asked = async (url: string, token?: string, method: 'GET' | 'POST' | 'DELETE' = 'GET', payload?: object) =>
   await remote.inject({
@@ -55,7 +47,7 @@ const asked = async (url: string, token?: string, method: 'GET' | 'POST' | 'DELE
   });
 
 test('a token holds for what its role may, and for nothing else', async () => {
-  const { token } = await createToken({ name: 'reader', role: 'viewer' });
+  const { token } = await createToken(local, { name: 'reader', role: 'viewer' });
   expect((await asked('/v1/runs', token)).statusCode).toBe(200);
   const denied = await asked('/v1/tokens', token);
   expect(denied.statusCode).toBe(403);
@@ -65,8 +57,8 @@ test('a token holds for what its role may, and for nothing else', async () => {
 });
 
 test('no credential, a wrong one, and one that ended look the same', async () => {
-  const { token, tokenId } = await createToken({ name: 'short', role: 'viewer', expiresInMs: 1 });
-  const other = await createToken({ name: 'revoked', role: 'viewer' });
+  const { token, tokenId } = await createToken(local, { name: 'short', role: 'viewer', expiresInMs: 1 });
+  const other = await createToken(local, { name: 'revoked', role: 'viewer' });
   await local.inject({ method: 'DELETE', url: `/v1/tokens/${other.tokenId}` });
   const answers = await Promise.all(
     [
@@ -89,7 +81,7 @@ test('no credential, a wrong one, and one that ended look the same', async () =>
 });
 
 test('a token is kept as a hash only, and its last use is noted', async () => {
-  const { token, tokenId } = await createToken({ name: 'used', role: 'viewer' });
+  const { token, tokenId } = await createToken(local, { name: 'used', role: 'viewer' });
   await asked('/v1/runs', token);
   const listed = await local.inject({ url: '/v1/tokens' });
   const { tokens } = listed.json<{ tokens: { tokenId: string; lastUsedAt: string | null }[] }>();
@@ -102,13 +94,13 @@ test('a token is kept as a hash only, and its last use is noted', async () => {
 });
 
 test('a token that is rotated holds on beside the new one for as long as was said', async () => {
-  const { token, tokenId } = await createToken({ name: 'ci', role: 'operator' });
+  const { token, tokenId } = await createToken(local, { name: 'ci', role: 'operator' });
   const rotated = await local.inject({
     method: 'POST',
     url: `/v1/tokens/${tokenId}/rotate`,
     payload: { overlapMs: 60_000 },
   });
-  const next = rotated.json<Token & { permissions: string[] }>();
+  const next = rotated.json<TestToken & { permissions: string[] }>();
   expect(next.permissions).toEqual([...roles.operator]);
   expect((await asked('/v1/runs', token)).statusCode).toBe(200);
   expect((await asked('/v1/runs', next.token)).statusCode).toBe(200);
@@ -117,7 +109,7 @@ test('a token that is rotated holds on beside the new one for as long as was sai
 });
 
 test('nobody gives a permission that he has not', async () => {
-  const { token } = await createToken({ name: 'maker', permissions: ['tokens:manage', 'runs:read'] });
+  const { token } = await createToken(local, { name: 'maker', permissions: ['tokens:manage', 'runs:read'] });
   const more = await asked('/v1/tokens', token, 'POST', { name: 'x', role: 'admin' });
   expect(more.statusCode).toBe(403);
   expect(more.json().title).toContain('runs:write');
@@ -129,9 +121,9 @@ test('what a token of another tenant asks for is not there', async () => {
   const ofAcme = { 'x-codetether-tenant': 'acme' };
   const payload = { name: 'a', role: 'admin' };
   const made = await local.inject({ method: 'POST', url: '/v1/tokens', headers: ofAcme, payload });
-  const secret = made.json<Token>();
+  const secret = made.json<TestToken>();
   expect(secret.token).toMatch(/^ct_acme_/);
-  const { token: own } = await createToken({ name: 'own', role: 'viewer' });
+  const { token: own } = await createToken(local, { name: 'own', role: 'viewer' });
   const url = `/v1/runs/${encodeURIComponent(plan().runId)}`;
   expect((await asked(url, own)).statusCode).toBe(200);
   const foreign = await asked(url, secret.token);
@@ -163,7 +155,7 @@ test('who asks from elsewhere names folders, scripts and remotes of named worksp
   const [open, closed] = [join(folder, 'open'), join(folder, 'closed')];
   for (const each of [open, closed]) await mkdir(each);
   await symlink(closed, join(open, 'link'));
-  const { token } = await createToken({ name: 'far', role: 'operator' });
+  const { token } = await createToken(local, { name: 'far', role: 'operator' });
   const start = async (at: string, model = 'openai/gpt-5', credential: string | undefined = token) =>
     await asked('/v1/sessions', credential, 'POST', { folder: at, text: 'x', model });
   expect((await start(open)).statusCode).toBe(403);

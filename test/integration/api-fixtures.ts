@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, HTTPMethods } from 'fastify';
+import { expect } from 'vitest';
+import type { Permission } from '../../domain/access/permissions.ts';
 import type { StoryVerb, SteerVerb } from '../../domain/contracts/api.ts';
 import type { SessionMessage } from '../../domain/contracts/session.ts';
 import type { StoryMessage, RalphRunInput, ReloadRequest } from '../../domain/contracts/ralph.ts';
@@ -173,6 +175,40 @@ export function apiDeps(store: PostgresStore, plans?: ReadonlyMap<string, RunPla
     version: '1.2.3',
     prepared: Promise.resolve(),
   } satisfies ApiDeps;
+}
+
+export interface TestRoute {
+  readonly method: HTTPMethods;
+  readonly url: string;
+  readonly permission: Permission | undefined;
+}
+
+/** `routes` gets each route of an app that is made with `onRoute`. */
+export function collectRoutes(): {
+  readonly routes: readonly TestRoute[];
+  readonly onRoute: NonNullable<ApiDeps['onRoute']>;
+} {
+  const routes: TestRoute[] = [];
+  return {
+    routes,
+    onRoute: ({ method, url, config }) => {
+      for (const each of [method].flat()) {
+        if (each !== 'HEAD') routes.push({ method: each, url, permission: config?.permission });
+      }
+    },
+  };
+}
+
+export interface TestToken {
+  readonly tokenId: string;
+  readonly token: string;
+}
+
+/** By whoever asks the app without a credential. */
+export async function createToken(app: FastifyInstance, body: object): Promise<TestToken> {
+  const response = await app.inject({ method: 'POST', url: '/v1/tokens', payload: body });
+  expect(response.statusCode, response.body).toBe(201);
+  return response.json<TestToken>();
 }
 
 /** The API on a socket of its own, with the given store. */

@@ -8,27 +8,24 @@ import { authenticateLocal, requirePermissions } from '../../services/api/permis
 import { createApp } from '../../services/api/app.ts';
 import { listenOnSocket } from '../../services/api/socket.ts';
 import { createClient } from '../../services/client/client.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
-import { noExtensions, startApi } from './api-fixtures.ts';
+import { withTestStore } from '../support/store.ts';
+import { apiDeps, startApi } from './api-fixtures.ts';
 import type { TestApi } from './api-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let api: TestApi;
 
+withTestStore((opened) => {
+  store = opened;
+});
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
   api = await startApi(store);
 });
 
 afterAll(async () => {
   await api.close();
-  await store.close();
-  await database.drop();
 });
 
 test('health answers without anything else being there', async () => {
@@ -100,19 +97,8 @@ test('what is no JSON, no known path, or a wrong query is a problem, not a crash
 
 test('a failure of ours is internal, without a stack', async () => {
   const failing = await createApp({
+    ...apiDeps(store),
     store: { ...store, listRuns: async () => await Promise.reject(new TypeError('secret detail')) },
-    engine: api.engine,
-    readEditedPrd: async () => await Promise.reject(new Error('not asked for')),
-    preflight: async () => await Promise.reject(new Error('x')),
-    checkModel: async () => undefined,
-    contextWindow: async () => await Promise.reject(new Error('not asked for')),
-    hostId: 'host-1',
-    git: async () => await Promise.reject(new Error('not asked for')),
-    extensions: noExtensions,
-    authenticate: authenticateLocal,
-    ui: { uiUrl: null, namespace: 'default' },
-    version: '1',
-    prepared: Promise.resolve(),
   });
   const response = await failing.inject({ url: '/v1/runs' });
   expect(response.statusCode).toBe(500);

@@ -1,62 +1,45 @@
-import type { HTTPMethods } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions } from '../../domain/access/permissions.ts';
 import type { Permission } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
 import { authenticateByToken } from '../../services/api/authenticate.ts';
-import { authenticateLocal } from '../../services/api/permissions.ts';
 import { currentTenant } from '../../services/store/current-tenant.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
-import { apiDeps } from './api-fixtures.ts';
+import { withTestStore } from '../support/store.ts';
+import { apiDeps, collectRoutes, createToken } from './api-fixtures.ts';
+import type { TestRoute } from './api-fixtures.ts';
 
 type App = Awaited<ReturnType<typeof createApp>>;
 
-interface Route {
-  readonly method: HTTPMethods;
-  readonly url: string;
-  readonly permission: Permission | undefined;
-}
-
-let database: TestDatabase;
 let store: PostgresStore;
 let local: App;
 let remote: App;
-const routes: Route[] = [];
+const { routes, onRoute } = collectRoutes();
+
+withTestStore(
+  (opened) => {
+    store = opened;
+  },
+  { tenant: currentTenant },
+);
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
-  local = await createApp({ ...apiDeps(store), authenticate: authenticateLocal });
-  remote = await createApp({
-    ...apiDeps(store),
-    authenticate: authenticateByToken(store),
-    onRoute: ({ method, url, config }) => {
-      for (const each of [method].flat()) {
-        if (each !== 'HEAD') routes.push({ method: each, url, permission: config?.permission });
-      }
-    },
-  });
+  local = await createApp(apiDeps(store));
+  remote = await createApp({ ...apiDeps(store), authenticate: authenticateByToken(store), onRoute });
 });
 afterAll(async () => {
   await Promise.all([local.close(), remote.close()]);
-  await store.close();
-  await database.drop();
 });
 
 /** Any id that has the documented form. */
 const filled = (url: string) => url.replace(':tokenId', '000000000000').replaceAll(/:\w+/g, 'x'.repeat(64));
 
 async function token(wanted: readonly Permission[], expiresInMs?: number): Promise<string> {
-  const payload = { name: 'matrix', permissions: wanted, ...(expiresInMs === undefined ? {} : { expiresInMs }) };
-  const made = await local.inject({ method: 'POST', url: '/v1/tokens', payload });
-  expect(made.statusCode, made.body).toBe(201);
-  return made.json<{ token: string }>().token;
+  const body = { name: 'matrix', permissions: wanted, ...(expiresInMs === undefined ? {} : { expiresInMs }) };
+  return (await createToken(local, body)).token;
 }
 
-async function answers(credential: (route: Route) => Promise<string | undefined>) {
+async function answers(credential: (route: TestRoute) => Promise<string | undefined>) {
   return await Promise.all(
     routes.map(async (route) => {
       const bearer = await credential(route);

@@ -1,24 +1,22 @@
 import { connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { apiDeps } from './api-fixtures.ts';
 import { plan } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let app: Awaited<ReturnType<typeof createApp>>;
-let port: number;
+let address: string;
+
+withTestStore((opened) => {
+  store = opened;
+});
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
   app = await createApp({
     ...apiDeps(store),
     // By the name that the test gives: each has its own limits.
@@ -30,13 +28,10 @@ beforeAll(async () => {
     }),
     limits: { requestsPerSecond: 2, streams: 3 },
   });
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  port = (app.server.address() as AddressInfo).port;
+  address = await app.listen({ host: '127.0.0.1', port: 0 });
 });
 afterAll(async () => {
   await app.close();
-  await store.close();
-  await database.drop();
 });
 
 let names = 0;
@@ -45,7 +40,7 @@ async function ask(
   init: Omit<RequestInit, 'headers'> & { readonly headers?: Record<string, string> } = {},
   name = `k${names++}`,
 ) {
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+  const response = await fetch(`${address}${path}`, {
     ...init,
     headers: { 'x-api-key': name, ...init.headers },
   });
@@ -93,6 +88,7 @@ test.each([
 });
 
 test('what is no HTTP gets a problem, and clients that go away at any point harm nobody', async () => {
+  const port = Number(new URL(address).port);
   const answer = await new Promise<string>((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('GARBAGE\r\n\r\n'));
     let text = '';
@@ -124,7 +120,7 @@ test('one credential has only so many event streams open, and gets another when 
   const run = plan();
   await store.openRun(run);
   const stream = async (name: string, leaving: AbortController) =>
-    await fetch(`http://127.0.0.1:${port}/v1/runs/${run.runId}/events`, {
+    await fetch(`${address}/v1/runs/${run.runId}/events`, {
       headers: { 'x-api-key': name },
       signal: leaving.signal,
     });

@@ -1,32 +1,28 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { defaultContextPolicy } from '../../domain/session/context-policy.ts';
 import { deriveContext } from '../../domain/session/derive-context.ts';
 import type { NewSessionEvent } from '../../domain/session/transcript.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { startApi } from './api-fixtures.ts';
 import type { TestApi } from './api-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let api: TestApi;
 let sessionId: string;
 let count = 0;
 const window = { model: 'openai/x', contextTokens: 20_000, reservedTokens: 0 };
 
+withTestStore((opened) => {
+  store = opened;
+});
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
   api = await startApi(store);
 });
 afterAll(async () => {
   await api.close();
-  await store.close();
-  await database.drop();
 });
-afterEach(() => api.engine.runs.clear());
 beforeEach(async () => {
   sessionId = `session:${++count}-of-context`;
   const session = { sessionId, hostId: 'tiger', title: 'work', model: 'openai/x', agent: 'build', caps: {} };

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
-import { openDatabase, createStore } from '../../services/store/store.ts';
+import { openDatabase } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { apiDeps, fakeEngine } from './api-fixtures.ts';
 import { plan } from './store-fixtures.ts';
 
@@ -21,9 +21,14 @@ let second: typeof first;
 let holding: Promise<void> | undefined;
 let checks = 0;
 
+withTestStore(
+  (opened, own) => {
+    [store, database] = [opened, own];
+  },
+  { tenant: currentTenant },
+);
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
   folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-once-')));
   const app = async () =>
     await createApp({
@@ -44,8 +49,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all([first.close(), second.close()]);
-  await store.close();
-  await database.drop();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,20 +11,17 @@ import { createApp } from '../../services/api/app.ts';
 import { authenticateByToken } from '../../services/api/authenticate.ts';
 import { mcpTools } from '../../services/mcp/tools.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
 import { connectMcpClient, mcpClients } from '../support/mcp-clients.ts';
 import type { McpClientKind, TestMcpClient } from '../support/mcp-clients.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
-import { apiDeps } from './api-fixtures.ts';
+import { withTestStore } from '../support/store.ts';
+import { apiDeps, createToken } from './api-fixtures.ts';
 import type { FakeEngine } from './api-fixtures.ts';
 import { plan, warning } from './store-fixtures.ts';
 
 type App = Awaited<ReturnType<typeof createApp>>;
 type Deps = Parameters<typeof createApp>[0];
 
-let database: TestDatabase;
 let store: PostgresStore;
 let local: App;
 let remote: App;
@@ -36,9 +32,14 @@ let remoteDeps: Deps;
 let workspace: string;
 let runs: Readonly<Record<McpClientKind | 'waited', { readonly runId: string; readonly prdPath: string }>>;
 
+withTestStore(
+  (opened) => {
+    store = opened;
+  },
+  { tenant: currentTenant },
+);
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url, tenant: currentTenant });
   folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-mcp-')));
   workspace = join(folder, 'work');
   runs = Object.fromEntries(
@@ -59,8 +60,7 @@ beforeAll(async () => {
     oidcIssuer: 'https://issuer.example',
   };
   remote = await createApp(remoteDeps);
-  await remote.listen({ host: '127.0.0.1', port: 0 });
-  url = `http://127.0.0.1:${(remote.server.address() as AddressInfo).port}/mcp`;
+  url = `${await remote.listen({ host: '127.0.0.1', port: 0 })}/mcp`;
   await mkdir(join(workspace, 'src'), { recursive: true });
   await promisify(execFile)('git', ['init', '--quiet', workspace]);
   await writeFile(join(workspace, 'src', 'a.txt'), 'one\ntwo needle\nthree\n');
@@ -71,14 +71,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all([local.close(), remote.close()]);
-  await store.close();
-  await database.drop();
   await rm(folder, { recursive: true, force: true });
 });
 
 /** Another process takes over at the same address. */
 async function restart(): Promise<void> {
-  const { port } = remote.server.address() as AddressInfo;
+  const port = Number(new URL(url).port);
   await remote.close();
   remote = await createApp(remoteDeps);
   await remote.listen({ host: '127.0.0.1', port });
@@ -87,10 +85,7 @@ async function restart(): Promise<void> {
 const asHost = async <T>(work: () => Promise<T>): Promise<T> => await inTenant('default', work);
 
 async function tokenWith(wanted: readonly Permission[]): Promise<string> {
-  const payload = { name: 'mcp', permissions: wanted };
-  const made = await local.inject({ method: 'POST', url: '/v1/tokens', payload });
-  expect(made.statusCode, made.body).toBe(201);
-  return made.json<{ token: string }>().token;
+  return (await createToken(local, { name: 'mcp', permissions: wanted })).token;
 }
 
 async function connect(wanted: readonly Permission[], kind: McpClientKind = 'v2 modern'): Promise<TestMcpClient> {

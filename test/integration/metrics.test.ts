@@ -1,25 +1,22 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { startApi } from './api-fixtures.ts';
 import type { TestApi } from './api-fixtures.ts';
-import { plan } from './store-fixtures.ts';
+import { plan, warning } from './store-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let api: TestApi;
 
+withTestStore((opened) => {
+  store = opened;
+});
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
   api = await startApi(store);
 });
 afterAll(async () => {
   await api.close();
-  await store.close();
-  await database.drop();
 });
 
 async function metrics(): Promise<(line: string) => number | undefined> {
@@ -56,7 +53,7 @@ test('streams that are open and the lag of what they waited for are told', async
   })();
   await expect.poll(async () => (await metrics())('codetether_api_streams')).toBe(1);
   expect((await metrics())('codetether_api_event_lag_seconds_count')).toBe(0);
-  await store.appendRunEvents(run.runId, [{ key: 'p', kind: 'run-paused', body: {} } as never]);
+  await store.appendRunEvents(run.runId, [warning('p')]);
   await expect.poll(() => seen.length).toBe(1);
   await expect.poll(async () => (await metrics())('codetether_api_event_lag_seconds_count')).toBe(1);
   expect((await metrics())('codetether_api_event_lag_seconds_sum')).toBeLessThan(5);

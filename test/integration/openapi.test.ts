@@ -2,11 +2,9 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createApp } from '../../services/api/app.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import type { TestDatabase } from '../support/postgres.ts';
-import { apiDeps } from './api-fixtures.ts';
+import { withTestStore } from '../support/store.ts';
+import { apiDeps, collectRoutes } from './api-fixtures.ts';
 
 const Operation = z.looseObject({
   operationId: z.string(),
@@ -24,24 +22,18 @@ const Document = z.looseObject({
 });
 type Document = z.infer<typeof Document>;
 
-let database: TestDatabase;
 let store: PostgresStore;
 let app: Awaited<ReturnType<typeof createApp>>;
 let text: string;
 let document: Document;
-const routes: { method: string; url: string; permission: string | undefined }[] = [];
+const { routes, onRoute } = collectRoutes();
+
+withTestStore((opened) => {
+  store = opened;
+});
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
-  app = await createApp({
-    ...apiDeps(store),
-    onRoute: ({ method, url, config }) => {
-      for (const each of [method].flat()) {
-        if (each !== 'HEAD') routes.push({ method: each, url, permission: config?.permission });
-      }
-    },
-  });
+  app = await createApp({ ...apiDeps(store), onRoute });
   const response = await app.inject({ url: '/openapi.json' });
   expect([response.statusCode, response.headers['content-type']]).toEqual([200, 'application/json; charset=utf-8']);
   text = response.body;
@@ -49,8 +41,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await app.close();
-  await store.close();
-  await database.drop();
 });
 
 const operations = () =>

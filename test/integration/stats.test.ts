@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sql } from 'kysely';
 import type { StatsQuery } from '../../domain/contracts/stats.ts';
-import { createStore, openDatabase } from '../../services/store/store.ts';
+import { openDatabase } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { startApi } from './api-fixtures.ts';
 import type { TestApi } from './api-fixtures.ts';
 import { plan } from './store-fixtures.ts';
@@ -15,9 +15,11 @@ let api: TestApi;
 const runId = 'ralph:todo-1f2e3d:due-dates';
 const sessionId = 'session:one';
 
+withTestStore((opened, own) => {
+  [store, database] = [opened, own];
+});
+
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
   api = await startApi(store);
   await store.openRun(plan());
   const session = { sessionId, hostId: 'tiger', title: 'work', model: 'm', agent: 'build', caps: {} };
@@ -34,8 +36,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api.close();
-  await store.close();
-  await database.drop();
 });
 
 async function answered(id: string, step: number, model: string, costUsd: number): Promise<void> {

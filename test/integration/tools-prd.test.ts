@@ -1,18 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { preflightRalph, preflightReload } from '../../activities/ralph/preflight.ts';
 import { createToolRegistry, toolCatalogue, type ToolRegistry } from '../../activities/tools/registry.ts';
 import type { ToolContext, ToolOutcome } from '../../activities/tools/tool.ts';
 import { createGit } from '../../activities/workspace/git.ts';
-import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { withTestStore } from '../support/store.ts';
 import { memoryToolSession } from '../support/tool-session.ts';
 import { makeToolWorkspace, type ToolWorkspace } from '../support/tool-workspace.ts';
 import { startApi, type TestApi } from './api-fixtures.ts';
 
-let database: TestDatabase;
 let store: PostgresStore;
 let api: TestApi;
 let workspace: ToolWorkspace;
@@ -20,14 +18,10 @@ let registry: ToolRegistry;
 /** Of a person's session in the repository's own checkout. */
 let session: ToolContext;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = createStore({ databaseUrl: database.url });
+withTestStore((opened) => {
+  store = opened;
 });
-afterAll(async () => {
-  await store.close();
-  await database.drop();
-});
+
 beforeEach(async () => {
   workspace = await makeToolWorkspace({ name: 'todo' });
   const searchPath = process.env['PATH'] ?? '';
