@@ -13,8 +13,19 @@ export function command(): Command {
     .option('-p, --port <port>', 'where to listen; 0 takes any that is free', portNumber, 4096)
     .option('--host <address>', 'which address to listen at', '127.0.0.1')
     .option('--hostname <address>', 'the same')
+    .option(
+      '--grpc-port <port>',
+      'where gRPC listens, at the same address; 0 takes any that is free',
+      portNumber,
+      50_051,
+    )
+    .option('--no-grpc', 'serve no gRPC')
     .option('--tls-cert <file>', 'certificate chain in PEM; needed for addresses that other machines reach')
     .option('--tls-key <file>', 'its private key in PEM')
+    .option(
+      '--grpc-client-ca <file>',
+      'PEM of the authority whose client certificates gRPC asks for (mTLS), beside a token',
+    )
     .option('--allow-plain-http', 'serve other machines in clear: something in front does TLS')
     .addOption(
       new Option(
@@ -25,7 +36,7 @@ export function command(): Command {
     .addHelpText(
       'after',
       '\nExamples:\n' +
-        '  codetether serve                                             this machine, http://127.0.0.1:4096\n' +
+        '  codetether serve                                             this machine, http://127.0.0.1:4096, gRPC 127.0.0.1:50051\n' +
         '  codetether serve --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem\n' +
         '  codetether token create --name laptop --role operator        a token for it\n' +
         '  CODETETHER_SERVER=https://build-1:4096 CODETETHER_TOKEN=ct_… codetether ralph list\n' +
@@ -33,6 +44,8 @@ export function command(): Command {
         '  CODETETHER_REQUESTS_PER_SECOND   of one credential, on average (100)\n' +
         '  CODETETHER_MAX_STREAMS           event streams of one credential (500)\n' +
         '  CODETETHER_DRAIN_SECS            not ready for so long before it ends (1)\n' +
+        '  CODETETHER_PUBLIC_URL            where others reach it, where that is not what they ask for\n' +
+        '  CODETETHER_PUBLIC_GRPC           host:port of its gRPC for others, where that is not the same host\n' +
         '\nExit codes: 0 ended, 1 error, 2 the command line is not right, 75 temporary failure.\n\nMore: docs/serving.md',
     )
     .action(async (options: ServeOptions) => {

@@ -50,6 +50,7 @@ const params: { readonly [method: string]: z.ZodType } = {
   CancelTask: OneTask,
   SubscribeToTask: OneTask,
   ListTasks: Listing,
+  'tasks/pushNotificationConfig/set': z.looseObject({ taskId: Id, pushNotificationConfig: z.looseObject({}) }),
 };
 
 /** Methods that need the permission to start and end work. */
