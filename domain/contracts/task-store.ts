@@ -1,17 +1,20 @@
 import type { NewTaskEvent, TaskEvent, TaskMessage, TaskState } from '../a2a/task.ts';
 import type { RunEventBody } from '../run/events.ts';
+import type { StartRunRequest } from './api.ts';
 import type { SessionMessage } from './session.ts';
 import type { SessionOpening } from './store.ts';
 
 /** What a task's work is; each executor has a function of its own, see `activities/a2a`. Written when the task is, and not changed. */
 export type TaskWork =
   /** A turn of the session that belongs to the task's context. */
-  { readonly executor: 'agent'; readonly opening: SessionOpening; readonly message: SessionMessage };
+  | { readonly executor: 'agent'; readonly opening: SessionOpening; readonly message: SessionMessage }
+  /** An execution of a run. */
+  | { readonly executor: 'ralph'; readonly runId: string; readonly request: StartRunRequest };
 export type TaskWorkOf<Executor extends TaskWork['executor']> = Extract<TaskWork, { readonly executor: Executor }>;
 
 /** The run, or the session, that does it; what is asked and what ends there is told to the task. Null: there is none. */
 export function runOfWork(work: TaskWork): string | null {
-  return work.opening.sessionId;
+  return work.executor === 'agent' ? work.opening.sessionId : work.runId;
 }
 
 export interface TaskPlan {

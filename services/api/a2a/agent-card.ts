@@ -43,6 +43,13 @@ export function agentCard({ origin, version, workspaces }: CardOptions): AgentCa
         tags: ['code', 'files', 'shell'],
         examples: ['Fix the failing test and say what was wrong.'],
       },
+      {
+        id: 'ralph',
+        name: 'Work through a PRD',
+        description: `Works through the user stories of a PRD in ${where}, a git repository: each with an agent of its own, checked, and merged onto a run branch. Metadata of the message: skill "ralph", prd (path in the workspace; or the PRD as the one data part), workspace, model, branch, maxCostUsd, maxConcurrent.`,
+        tags: ['code', 'prd', 'git'],
+        examples: ['{"project":"shop","feature":"search","qualityChecks":{"test":"npm test"},"userStories":[…]}'],
+      },
     ],
   });
 }
