@@ -6,12 +6,20 @@ import type { SessionOpening } from './store.ts';
 /** What a task's work is; each executor has a function of its own, see `activities/a2a`. Written when the task is, and not changed. */
 export type TaskWork =
   /** A turn of the session that belongs to the task's context. */
-  { readonly executor: 'agent'; readonly opening: SessionOpening; readonly message: SessionMessage };
+  | { readonly executor: 'agent'; readonly opening: SessionOpening; readonly message: SessionMessage }
+  /** What the official kits want of it, see `domain/a2a/conformance.ts`. */
+  | {
+      readonly executor: 'conformance';
+      /** Where messages lead to that name no behaviour. */
+      readonly otherwise: 'completed' | 'input-required';
+      /** What a long while is. */
+      readonly longMs: number;
+    };
 export type TaskWorkOf<Executor extends TaskWork['executor']> = Extract<TaskWork, { readonly executor: Executor }>;
 
 /** The run, or the session, that does it; what is asked and what ends there is told to the task. Null: there is none. */
 export function runOfWork(work: TaskWork): string | null {
-  return work.opening.sessionId;
+  return work.executor === 'agent' ? work.opening.sessionId : null;
 }
 
 export interface TaskPlan {
@@ -57,7 +65,7 @@ export interface TaskStore {
   /** The same for a further message to a task. */
   noteTaskMessage(
     note: { readonly taskId: string; readonly principal: string },
-    said: { readonly message: TaskMessage; readonly approvalId: string },
+    said: { readonly message: TaskMessage; readonly approvalId?: string },
   ): Promise<{ readonly taskId: string; readonly isNew: boolean }>;
   /** The task of a message that was sent before. */
   findTaskOf(message: { readonly principal: string; readonly messageId: string }): Promise<string | undefined>;

@@ -14,8 +14,8 @@ import type { Caller } from './task-handler.ts';
 
 const bodyLimit = 4 * 1024 * 1024;
 const defaultPingMs = 15_000;
-/** The original's paths are among them. */
-const jsonRpcPaths = ['/', '/a2a/jsonrpc', '/v1/a2a'];
+/** The original's paths are among them; some clients end an address with a slash. */
+const jsonRpcPaths = ['/', '/a2a/jsonrpc', '/a2a/jsonrpc/', '/v1/a2a'];
 const legacyVersion = '0.3';
 
 /** A2A 1.0 and 0.3 over JSON-RPC, by the version that the request names; 0.3 where it names none. */
@@ -33,8 +33,10 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
 
     for (const url of cardPaths)
       app.get(url, { exposeHeadRoute: false }, async (request, reply) => {
-        const card = agentCard({ origin: addressOf(request, deps), version: deps.version });
-        const { text, etag } = cardDocument(card, versionOf(request));
+        const { version, conformance } = deps;
+        const card = agentCard({ origin: addressOf(request, deps), version, conformance });
+        const isPure = conformance !== undefined && conformance !== 'hybrid';
+        const { text, etag } = cardDocument(card, isPure ? '1.0' : versionOf(request));
         reply
           .header('cache-control', 'public, max-age=300')
           .header('vary', 'A2A-Version, Host')
@@ -85,7 +87,7 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     if (reply.raw.destroyed) gone.abort();
-    const caller: Caller = { principal, signal: AbortSignal.any([gone.signal, closing]) };
+    const caller: Caller = { principal, version, signal: AbortSignal.any([gone.signal, closing]) };
     const context = new ServerCallContext({
       requestedVersion: version,
       requestedExtensions: Extensions.parseServiceParameter(
@@ -96,7 +98,7 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
     });
     const origin = addressOf(request, deps);
     const handler = createTaskHandler(deps, {
-      card: () => agentCard({ origin, version: deps.version }),
+      card: () => agentCard({ origin, version: deps.version, conformance: deps.conformance }),
       extendedCard: async () => {
         const workspaces = (await deps.store.listNamedWorkspaces()).map(({ name }) => name);
         return agentCard({ origin, version: deps.version, workspaces });

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { AgentCard } from '@a2a-js/sdk';
+import type { ConformanceCard } from '../../../domain/a2a/conformance.ts';
 
 export interface CardOptions {
   /** Where it is served, without a slash at its end. */
   readonly origin: string;
   readonly version: string;
+  /** Absent: this is no server for the official kits. */
+  readonly conformance?: ConformanceCard | undefined;
   /** Names of the workspaces that whoever asks may use; absent on the public card. */
   readonly workspaces?: readonly string[];
 }
@@ -12,7 +15,8 @@ export interface CardOptions {
 const jsonRpcPath = '/a2a/jsonrpc';
 
 /** What codetether is to other agents, in the form of A2A 1.0. */
-export function agentCard({ origin, version, workspaces }: CardOptions): AgentCard {
+export function agentCard({ origin, version, conformance, workspaces }: CardOptions): AgentCard {
+  const isWhole = conformance !== 'minimal';
   const url = `${origin}${jsonRpcPath}`;
   const where =
     workspaces === undefined
@@ -28,7 +32,7 @@ export function agentCard({ origin, version, workspaces }: CardOptions): AgentCa
       protocolBinding: 'JSONRPC',
       protocolVersion,
     })),
-    capabilities: { streaming: true, pushNotifications: false, extendedAgentCard: true },
+    capabilities: { streaming: isWhole, pushNotifications: false, extendedAgentCard: isWhole },
     securitySchemes: {
       bearer: { httpAuthSecurityScheme: { scheme: 'Bearer', description: 'codetether token create' } },
     },
