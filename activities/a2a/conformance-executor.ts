@@ -4,49 +4,40 @@ import { nextStep } from '../../domain/a2a/conformance.ts';
 import type { ConformanceStep } from '../../domain/a2a/conformance.ts';
 import { isTerminal } from '../../domain/a2a/task.ts';
 import type { NewTaskEvent } from '../../domain/a2a/task.ts';
-import { agentSays } from './agent-executor.ts';
-
-type ConformanceTask = TaskRecord & { readonly work: TaskWorkOf<'conformance'> };
-
-const idleMs = 5 * 60_000;
+import { slowMs, status } from './task-status.ts';
+import type { Append } from './task-status.ts';
 
 /**
  * Plays what the official kits want of a task, step by step. Which step comes next is read from the task's log, so that it goes on
  * where it was after any death, and none comes twice.
  */
-export function createConformanceExecutor(store: Pick<TaskStore, 'appendTaskEvents' | 'readTaskEvents'>) {
+export function createConformanceExecutor({ store }: { readonly store: Pick<TaskStore, 'readTaskEvents'> }) {
   return async (
-    task: ConformanceTask,
-    { isCanceling }: { readonly isCanceling: boolean },
+    task: TaskRecord,
+    { otherwise, longMs }: TaskWorkOf<'conformance'>,
+    { isCanceling, append }: { readonly isCanceling: boolean; readonly append: Append },
   ): Promise<WorkOnTaskResult> => {
-    const { taskId, work } = task;
     if (isCanceling) {
-      await store.appendTaskEvents(taskId, [{ key: 'end', kind: 'status', body: { state: 'canceled' } }]);
+      await append(status(task, 'canceled', { key: 'end' }));
       return { isOver: true };
     }
     for (;;) {
-      const events = await store.readTaskEvents(taskId, { afterSeq: 0 });
+      const events = await store.readTaskEvents(task.taskId, { afterSeq: 0 });
       const last = events.at(-1);
       if (last?.kind === 'status' && isTerminal(last.body.state)) return { isOver: true };
-      const next = nextStep(events, work.otherwise);
-      if (last === undefined || next === undefined) return { isOver: false, waitMs: idleMs };
+      const next = nextStep(events, otherwise);
+      if (last === undefined || next === undefined) return { isOver: false, waitMs: slowMs };
       const { afterMs = 0 } = next.step;
-      const waitMs = last.at.getTime() + (afterMs === 'long' ? work.longMs : afterMs) - Date.now();
+      const waitMs = last.at.getTime() + (afterMs === 'long' ? longMs : afterMs) - Date.now();
       if (waitMs > 0) return { isOver: false, waitMs };
-      await store.appendTaskEvents(taskId, [eventOf(task, next)]);
+      await append(eventOf(task, next.step, `step:${next.index}`));
     }
   };
 }
 
-function eventOf(
-  task: TaskRecord,
-  { step, index }: { readonly step: ConformanceStep; readonly index: number },
-): NewTaskEvent {
-  const key = `step:${index}`;
-  if ('artifact' in step) {
-    const { artifact, append, lastChunk } = step;
-    return { key, kind: 'artifact', body: { artifact, append, lastChunk } };
-  }
-  const said = step.text === undefined ? {} : { message: agentSays(task, key, step.text) };
-  return { key, kind: 'status', body: { state: step.state, ...said } };
+function eventOf(task: TaskRecord, step: ConformanceStep, key: string): NewTaskEvent {
+  if ('state' in step)
+    return status(task, step.state, { key, ...(step.text === undefined ? {} : { text: step.text }) });
+  const { artifact, append, lastChunk } = step;
+  return { key, kind: 'artifact', body: { artifact, append, lastChunk } };
 }

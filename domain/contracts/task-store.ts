@@ -1,5 +1,6 @@
 import type { NewTaskEvent, TaskEvent, TaskMessage, TaskState } from '../a2a/task.ts';
 import type { RunEventBody } from '../run/events.ts';
+import type { StartRunRequest } from './api.ts';
 import type { SessionMessage } from './session.ts';
 import type { SessionOpening } from './store.ts';
 
@@ -7,6 +8,8 @@ import type { SessionOpening } from './store.ts';
 export type TaskWork =
   /** A turn of the session that belongs to the task's context. */
   | { readonly executor: 'agent'; readonly opening: SessionOpening; readonly message: SessionMessage }
+  /** An execution of a run. */
+  | { readonly executor: 'ralph'; readonly runId: string; readonly request: StartRunRequest }
   /** What the official kits want of it, see `domain/a2a/conformance.ts`. */
   | {
       readonly executor: 'conformance';
@@ -19,7 +22,14 @@ export type TaskWorkOf<Executor extends TaskWork['executor']> = Extract<TaskWork
 
 /** The run, or the session, that does it; what is asked and what ends there is told to the task. Null: there is none. */
 export function runOfWork(work: TaskWork): string | null {
-  return work.executor === 'agent' ? work.opening.sessionId : null;
+  switch (work.executor) {
+    case 'agent':
+      return work.opening.sessionId;
+    case 'ralph':
+      return work.runId;
+    case 'conformance':
+      return null;
+  }
 }
 
 export interface TaskPlan {

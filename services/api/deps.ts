@@ -42,6 +42,8 @@ export interface ApiDeps {
   readonly contextWindow: (model: string) => Promise<ContextWindow>;
   /** What the user and, where it is trusted, the project of a folder add. Throws `extension-invalid`. */
   readonly extensions: (folder: string) => Promise<Extensions & { readonly project: string }>;
+  /** Where PRDs are kept that came without a file. */
+  readonly prdFolder: string;
   /** The host of folders that a request names. */
   readonly hostId: string;
   /** Loaded when it is first needed. */

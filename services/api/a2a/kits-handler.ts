@@ -22,6 +22,9 @@ export function kitsWork(
 export function withKitsWishes(handler: A2ARequestHandler, card: ConformanceCard): A2ARequestHandler {
   const kits: A2ARequestHandler = {
     ...handler,
+    getAuthenticatedExtendedAgentCard: refusing(
+      () => new UnsupportedOperationError('an extended card is not supported'),
+    ),
     sendMessage: async (params, context) => answerTo(params) ?? (await handler.sendMessage(own(params), context)),
     sendMessageStream: async function* (params, context) {
       const answer = answerTo(params);
@@ -30,12 +33,11 @@ export function withKitsWishes(handler: A2ARequestHandler, card: ConformanceCard
     },
   };
   if (card !== 'minimal') return kits;
-  const noPush = refusing(() => new PushNotificationNotSupportedError('push notifications are not sent'));
+  const noPush = refusing(() => new PushNotificationNotSupportedError('push notifications are not supported'));
   return {
     ...kits,
     sendMessageStream: noStream,
     resubscribe: noStream,
-    getAuthenticatedExtendedAgentCard: refusing(() => new UnsupportedOperationError('there is no extended card')),
     createTaskPushNotificationConfig: noPush,
     getTaskPushNotificationConfig: noPush,
     listTaskPushNotificationConfigs: noPush,
@@ -51,7 +53,7 @@ function refusing(error: () => Error): () => Promise<never> {
 
 // eslint-disable-next-line require-yield -- it is refused as a stream is: when it is read
 async function* noStream(): AsyncGenerator<StreamResponse, void, undefined> {
-  throw new UnsupportedOperationError('answers are not streamed');
+  throw new UnsupportedOperationError('streaming is not supported');
 }
 
 /** The TCK of 1.0 sends one message id for many messages, which would be one message. */

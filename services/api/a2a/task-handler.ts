@@ -259,7 +259,7 @@ export function createTaskHandler(
 }
 
 async function noPush(): Promise<never> {
-  throw new PushNotificationNotSupportedError('push notifications are not sent');
+  throw new PushNotificationNotSupportedError('push notifications are not supported');
 }
 
 function callerOf(context: ServerCallContext): Caller {
