@@ -5,6 +5,7 @@ import { isTerminal } from '../../domain/a2a/task.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { createAgentExecutor } from './agent-executor.ts';
 import type { AgentExecutorDeps } from './agent-executor.ts';
+import { createConformanceExecutor } from './conformance-executor.ts';
 import { createRalphExecutor } from './ralph-executor.ts';
 import type { RalphExecutorDeps } from './ralph-executor.ts';
 import { status } from './task-status.ts';
@@ -21,6 +22,7 @@ export function createTaskActivities(deps: TaskActivitiesDeps) {
   const { store } = deps;
   const agent = createAgentExecutor(deps);
   const ralph = createRalphExecutor(deps);
+  const conformance = createConformanceExecutor(deps);
   return {
     workOnTask: async ({ taskId, isCanceling, problem }) => {
       const task = await store.getTask(taskId);
@@ -42,6 +44,8 @@ export function createTaskActivities(deps: TaskActivitiesDeps) {
         return await agent(task, task.work, options);
       case 'ralph':
         return await ralph(task, task.work, options);
+      case 'conformance':
+        return await conformance(task, task.work, options);
     }
   }
 }

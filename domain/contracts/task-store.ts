@@ -9,12 +9,27 @@ export type TaskWork =
   /** A turn of the session that belongs to the task's context. */
   | { readonly executor: 'agent'; readonly opening: SessionOpening; readonly message: SessionMessage }
   /** An execution of a run. */
-  | { readonly executor: 'ralph'; readonly runId: string; readonly request: StartRunRequest };
+  | { readonly executor: 'ralph'; readonly runId: string; readonly request: StartRunRequest }
+  /** What the official kits want of it, see `domain/a2a/conformance.ts`. */
+  | {
+      readonly executor: 'conformance';
+      /** Where messages lead to that name no behaviour. */
+      readonly otherwise: 'completed' | 'input-required';
+      /** What a long while is. */
+      readonly longMs: number;
+    };
 export type TaskWorkOf<Executor extends TaskWork['executor']> = Extract<TaskWork, { readonly executor: Executor }>;
 
 /** The run, or the session, that does it; what is asked and what ends there is told to the task. Null: there is none. */
 export function runOfWork(work: TaskWork): string | null {
-  return work.executor === 'agent' ? work.opening.sessionId : work.runId;
+  switch (work.executor) {
+    case 'agent':
+      return work.opening.sessionId;
+    case 'ralph':
+      return work.runId;
+    case 'conformance':
+      return null;
+  }
 }
 
 export interface TaskPlan {
@@ -60,7 +75,7 @@ export interface TaskStore {
   /** The same for a further message to a task. */
   noteTaskMessage(
     note: { readonly taskId: string; readonly principal: string },
-    said: { readonly message: TaskMessage; readonly approvalId: string },
+    said: { readonly message: TaskMessage; readonly approvalId?: string },
   ): Promise<{ readonly taskId: string; readonly isNew: boolean }>;
   /** The task of a message that was sent before. */
   findTaskOf(message: { readonly principal: string; readonly messageId: string }): Promise<string | undefined>;

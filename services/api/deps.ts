@@ -56,6 +56,8 @@ export interface ApiDeps {
   readonly authenticate: Authenticate;
   /** For the official kits; absent: this is none of their servers. */
   readonly conformance?: ConformanceCard | undefined;
+  /** How long tasks of the kits take that take long. */
+  readonly longTaskMs?: number | undefined;
   readonly ui: UiLocation;
   readonly version: string;
   /** Resolves when the database has its schema. Requests wait for it a few seconds. */

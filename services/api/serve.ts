@@ -108,6 +108,7 @@ export async function serveApi(options: {
         ...deps,
         authenticate: http.conformance === undefined ? authenticate : authenticateAnybody(authenticate),
         conformance: http.conformance,
+        longTaskMs: config.tckStreamingTimeout * 2500,
         tls: http.tls,
         hostNames: isLoopback(http.host) ? loopbackNames : undefined,
         publicUrl: config.publicUrl,

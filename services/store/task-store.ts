@@ -37,14 +37,12 @@ export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'wa
         ]);
         return { taskId, isNew: true };
       }),
-    noteTaskMessage: async ({ taskId, principal }, { message, approvalId }) =>
+    noteTaskMessage: async ({ taskId, principal }, said) =>
       await inTransaction(database, async (transaction) => {
-        const { messageId } = message;
+        const { messageId } = said.message;
         const known = await noteMessage(transaction, { principal, messageId, taskId });
         if (known !== undefined) return { taskId: known, isNew: false };
-        await appendEvents(transaction, taskId, [
-          { key: `message:${messageId}`, kind: 'message', body: { message, approvalId } },
-        ]);
+        await appendEvents(transaction, taskId, [{ key: `message:${messageId}`, kind: 'message', body: said }]);
         return { taskId, isNew: true };
       }),
     findTaskOf: async ({ principal, messageId }) => await taskOfMessage(database, principal, messageId),
