@@ -1,7 +1,7 @@
 import type { ApprovalRecord, Store } from '../../domain/contracts/store.ts';
 import type { WorkOnTaskResult } from '../../domain/contracts/a2a.ts';
 import type { SessionMessage } from '../../domain/contracts/session.ts';
-import type { TaskRecord } from '../../domain/contracts/task-store.ts';
+import type { TaskRecord, TaskWorkOf } from '../../domain/contracts/task-store.ts';
 import { isTerminal, taskSnapshot, textOf } from '../../domain/a2a/task.ts';
 import type { NewTaskEvent, TaskEvent, TaskMessage, TaskPart, TaskState } from '../../domain/a2a/task.ts';
 import { CodetetherError } from '../../domain/errors.ts';
@@ -34,6 +34,8 @@ export interface AgentExecutorDeps {
   readonly engine: TaskEngine;
 }
 
+type AgentTask = TaskRecord & { readonly work: TaskWorkOf<'agent'> };
+
 /** Nobody may be able to tell that something has changed. */
 const slowMs = 5 * 60_000;
 const busyMs = 5_000;
@@ -41,8 +43,8 @@ const mostText = 100_000;
 
 /** A task's work is a turn of the session that belongs to its context. */
 export function createAgentExecutor({ store, engine }: AgentExecutorDeps) {
-  return async (task: TaskRecord, { isCanceling }: { readonly isCanceling: boolean }): Promise<WorkOnTaskResult> => {
-    const { opening, message } = task.turn;
+  return async (task: AgentTask, { isCanceling }: { readonly isCanceling: boolean }): Promise<WorkOnTaskResult> => {
+    const { opening, message } = task.work;
     const { sessionId } = opening;
     const append = async (...events: readonly NewTaskEvent[]) => await store.appendTaskEvents(task.taskId, events);
     const progress = async () => await store.turnProgress(sessionId, message.messageId);
@@ -85,7 +87,7 @@ export function createAgentExecutor({ store, engine }: AgentExecutorDeps) {
   }
 
   /** @returns false when so many messages wait in the session that it takes no more */
-  async function deliver({ turn: { opening, message } }: TaskRecord): Promise<boolean> {
+  async function deliver({ work: { opening, message } }: AgentTask): Promise<boolean> {
     await store.openSession(opening);
     try {
       await engine.send(opening, message);
@@ -97,10 +99,10 @@ export function createAgentExecutor({ store, engine }: AgentExecutorDeps) {
   }
 
   /** Makes what the turn waits for the task's status, and hands over what was answered to it. */
-  async function ask(task: TaskRecord, append: (...events: readonly NewTaskEvent[]) => Promise<void>): Promise<void> {
+  async function ask(task: AgentTask, append: (...events: readonly NewTaskEvent[]) => Promise<void>): Promise<void> {
     for (;;) {
       const [[pending], events] = await Promise.all([
-        store.listPendingApprovals({ runId: task.turn.opening.sessionId }),
+        store.listPendingApprovals({ runId: task.work.opening.sessionId }),
         store.readTaskEvents(task.taskId, { afterSeq: 0 }),
       ]);
       const { status: now } = taskSnapshot(events);

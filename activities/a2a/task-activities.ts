@@ -30,7 +30,7 @@ export function createTaskActivities(deps: TaskActivitiesDeps) {
     const task = await store.getTask(taskId);
     if (task === undefined) throw new CodetetherError('not-found', `there is no task ${taskId}`);
     if (isTerminal(task.state)) return { isOver: true };
-    if (problem === undefined) return await executors[task.executor](task, { isCanceling });
+    if (problem === undefined) return await executors[task.work.executor](task, { isCanceling });
     const message = agentSays(task, 'end', problem);
     await store.appendTaskEvents(taskId, [{ key: 'end', kind: 'status', body: { state: 'failed', message } }]);
     return { isOver: true };

@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { conformanceCards } from '../../domain/a2a/conformance.ts';
 import type { ServeOptions } from './serve/run.ts';
 import { portNumber } from './serve/port-number.ts';
 
@@ -15,6 +16,12 @@ export function command(): Command {
     .option('--tls-cert <file>', 'certificate chain in PEM; needed for addresses that other machines reach')
     .option('--tls-key <file>', 'its private key in PEM')
     .option('--allow-plain-http', 'serve other machines in clear: something in front does TLS')
+    .addOption(
+      new Option(
+        '--conformance <card>',
+        'for the official kits: anybody on this machine is taken, tasks answer by their prefix (docs/conformance.md)',
+      ).choices(conformanceCards),
+    )
     .addHelpText(
       'after',
       '\nExamples:\n' +

@@ -3,14 +3,15 @@ import type { RunEventBody } from '../run/events.ts';
 import type { SessionMessage } from './session.ts';
 import type { SessionOpening } from './store.ts';
 
-/** What does a task's work; each has a function of its own, see `activities/a2a`. */
-export const taskExecutors = ['agent'] as const;
-export type TaskExecutor = (typeof taskExecutors)[number];
+/** What a task's work is; each executor has a function of its own, see `activities/a2a`. Written when the task is, and not changed. */
+export type TaskWork =
+  /** A turn of the session that belongs to the task's context. */
+  { readonly executor: 'agent'; readonly opening: SessionOpening; readonly message: SessionMessage };
+export type TaskWorkOf<Executor extends TaskWork['executor']> = Extract<TaskWork, { readonly executor: Executor }>;
 
-/** The turn of a session that does a task's work. */
-export interface TaskTurn {
-  readonly opening: SessionOpening;
-  readonly message: SessionMessage;
+/** The run, or the session, that does it; what is asked and what ends there is told to the task. Null: there is none. */
+export function runOfWork(work: TaskWork): string | null {
+  return work.opening.sessionId;
 }
 
 export interface TaskPlan {
@@ -19,12 +20,11 @@ export interface TaskPlan {
   readonly contextId: string;
   /** Whose it is: nobody else sees it. */
   readonly principal: string;
-  readonly executor: TaskExecutor;
-  readonly turn: TaskTurn;
+  readonly work: TaskWork;
   readonly message: TaskMessage;
 }
 
-export interface TaskRecord extends Pick<TaskPlan, 'taskId' | 'contextId' | 'principal' | 'executor' | 'turn'> {
+export interface TaskRecord extends Pick<TaskPlan, 'taskId' | 'contextId' | 'principal' | 'work'> {
   readonly state: TaskState;
   /** When it came to this state. */
   readonly statusAt: Date;
@@ -67,8 +67,8 @@ export interface TaskStore {
     query: TaskQuery,
     page: { readonly limit: number; readonly after?: TaskPlace | undefined },
   ): Promise<{ readonly tasks: readonly TaskRecord[]; readonly total: number }>;
-  /** Ids of tasks whose work a session does and that are not over. */
-  openTasksOf(sessionId: string): Promise<readonly string[]>;
+  /** Ids of tasks whose work a run or a session does and that are not over. */
+  openTasksOf(runId: string): Promise<readonly string[]>;
   /** Appends in order, skipping keys that are there, and whatever comes after a terminal state; wakes readers. */
   appendTaskEvents(taskId: string, events: readonly NewTaskEvent[]): Promise<void>;
   /** Events with `seq > afterSeq`, in order. */

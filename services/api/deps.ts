@@ -1,5 +1,6 @@
 import type { RouteOptions } from 'fastify';
 import type { z } from 'zod';
+import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
 import type { Git } from '../../activities/workspace/git.ts';
@@ -51,6 +52,8 @@ export interface ApiDeps {
     options: { readonly stories: readonly StoryRecord[]; readonly allowUnchecked: boolean },
   ) => Promise<EditedPrd>;
   readonly authenticate: Authenticate;
+  /** For the official kits; absent: this is none of their servers. */
+  readonly conformance?: ConformanceCard | undefined;
   readonly ui: UiLocation;
   readonly version: string;
   /** Resolves when the database has its schema. Requests wait for it a few seconds. */

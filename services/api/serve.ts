@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
@@ -10,6 +11,7 @@ import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { authenticateByToken } from './authenticate.ts';
+import { authenticateAnybody } from './conformance.ts';
 import { createMetrics } from './metrics.ts';
 import { loopbackNames } from './protected-resource.ts';
 import { authenticateLocal } from './permissions.ts';
@@ -26,6 +28,8 @@ export interface HttpAddress {
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** Serve in clear beyond this machine: something in front does TLS. */
   readonly allowPlain?: boolean;
+  /** For the official kits: whoever comes without a credential is taken, so only loopback addresses are served. */
+  readonly conformance?: ConformanceCard | undefined;
 }
 
 export interface ApiServer {
@@ -97,9 +101,11 @@ export async function serveApi(options: {
       await listenOnSocket(app, socket);
     }
     if (http !== undefined) {
+      const authenticate = authenticateByToken(store, await tokenVerifier(config));
       const app = await createApp({
         ...deps,
-        authenticate: authenticateByToken(store, await tokenVerifier(config)),
+        authenticate: http.conformance === undefined ? authenticate : authenticateAnybody(authenticate),
+        conformance: http.conformance,
         tls: http.tls,
         hostNames: isLoopback(http.host) ? loopbackNames : undefined,
         publicUrl: config.publicUrl,
@@ -123,7 +129,12 @@ async function tokenVerifier({ oidcIssuer, oidcAudience, oidcTenantClaim }: Conf
   return createOidcVerifier({ issuer: oidcIssuer, audience, tenantClaim: oidcTenantClaim });
 }
 
-function requireSafe({ host, tls, allowPlain }: HttpAddress): void {
+function requireSafe({ host, tls, allowPlain, conformance }: HttpAddress): void {
+  if (conformance !== undefined && !isLoopback(host)) {
+    throw new CodetetherError('usage', `${host} can be reached from other machines, and --conformance takes anybody`, {
+      next: 'Leave --host away.',
+    });
+  }
   if (tls !== undefined || allowPlain === true || isLoopback(host)) return;
   throw new CodetetherError('usage', `${host} can be reached from other machines, and tokens would travel in clear`, {
     next: 'Give --tls-cert and --tls-key; or --allow-plain-http where something in front does TLS.',

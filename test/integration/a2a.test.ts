@@ -130,7 +130,7 @@ const record = async (taskId: string) => {
 
 /** The turn of a task has begun. */
 async function begin(taskId: string): Promise<string> {
-  const { opening, message: said } = (await record(taskId)).turn;
+  const { opening, message: said } = (await record(taskId)).work;
   const { sessionId } = opening;
   const { messageId, agent, model } = said;
   const plan = { sessionId, messageId, agent, model, systemPrompt: '', agentNotice: '', text: 'do it' };
@@ -139,7 +139,7 @@ async function begin(taskId: string): Promise<string> {
 }
 
 async function end(telling: Pick<PostgresStore, 'endTurn'>, taskId: string, outcome: 'completed' | 'cancelled') {
-  const { opening } = (await record(taskId)).turn;
+  const { opening } = (await record(taskId)).work;
   const input = { messageId: taskId, turn: 1, outcome, message: '', code: null, durationMs: 1, goesOn: false };
   await inTenant('default', async () => {
     const facts = { changes: { total: 1, files: [{ path: 'a.txt', change: 'added' as const }] } };

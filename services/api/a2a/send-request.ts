@@ -6,7 +6,7 @@ import type { TaskMessage } from '../../../domain/a2a/task.ts';
 import type { Principal } from '../../../domain/access/permissions.ts';
 import { MessageRequest } from '../../../domain/contracts/api.ts';
 import type { NamedWorkspace } from '../../../domain/contracts/store.ts';
-import type { TaskTurn } from '../../../domain/contracts/task-store.ts';
+import type { TaskWork } from '../../../domain/contracts/task-store.ts';
 import { CodetetherError } from '../../../domain/errors.ts';
 import { sessionRunId } from '../../../domain/run/ids.ts';
 import { AgentName } from '../../../domain/session/agents.ts';
@@ -24,11 +24,11 @@ const Wishes = z.object({
 });
 
 /**
- * The turn of a session that does what a message asks for. The session belongs to the context: what a principal sends under one context
+ * What a message asks for: the turn of a session. The session belongs to the context: what a principal sends under one context
  * id goes to one session.
  * @throws `request-invalid` and what {@link prepareTurn} throws
  */
-export async function turnOf(
+export async function workOf(
   deps: ApiDeps,
   principal: Principal,
   task: {
@@ -37,7 +37,7 @@ export async function turnOf(
     readonly message: TaskMessage;
     readonly metadata: { readonly [key: string]: unknown };
   },
-): Promise<TaskTurn> {
+): Promise<TaskWork> {
   const wishes = Wishes.safeParse(task.metadata);
   if (!wishes.success)
     throw malformed(wishes.error.issues.map(({ path, message }) => `metadata.${path.join('.')}: ${message}`));
@@ -68,7 +68,7 @@ export async function turnOf(
     { ...session, model },
     { ...request.data, messageId: task.taskId },
   );
-  return { opening, message };
+  return { executor: 'agent', opening, message };
 }
 
 function chosen(workspaces: readonly NamedWorkspace[], name: string | undefined, hostId: string): string {

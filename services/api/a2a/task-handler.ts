@@ -20,7 +20,7 @@ import { isAnswerTo, possibleAnswers } from '../../../domain/run/approval.ts';
 import { defaultTenant } from '../../../domain/run/ids.ts';
 import { currentTenant, inTenant } from '../../store/current-tenant.ts';
 import type { ApiDeps } from '../deps.ts';
-import { turnOf } from './send-request.ts';
+import { workOf } from './send-request.ts';
 import { taskEvents } from './task-events.ts';
 import { eventView, taskView } from './task-view.ts';
 
@@ -118,9 +118,8 @@ export function createTaskHandler(
     if (contextId.length > longestContextId) throw new RequestMalformedError('contextId is too long');
     const said = { ...message, taskId, contextId };
     const metadata = { ...message.metadata, ...params.metadata };
-    const turn = await turnOf(deps, principal, { taskId, contextId, message, metadata });
-    const plan = { taskId, contextId, principal: principal.id, executor: 'agent', turn, message: said } as const;
-    const created = await store.createTask(plan);
+    const work = await workOf(deps, principal, { taskId, contextId, message, metadata });
+    const created = await store.createTask({ taskId, contextId, principal: principal.id, work, message: said });
     if (!created.isNew) return await again(created.taskId, caller);
     await engine.tellTask(taskId, 'look', principal.tenant);
     return { task: await ownTask(taskId, caller), afterSeq: 0 };

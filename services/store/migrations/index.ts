@@ -12,6 +12,7 @@ import { access } from './0011-access.ts';
 import { requests } from './0012-requests.ts';
 import { memories } from './0010-memories.ts';
 import { tasks } from './0013-tasks.ts';
+import { taskWork } from './0014-task-work.ts';
 import { pushes } from './0015-pushes.ts';
 
 export interface Migration {
@@ -35,5 +36,6 @@ export const migrations: readonly Migration[] = [
   access,
   requests,
   tasks,
+  taskWork,
   pushes,
 ];
