@@ -9,7 +9,7 @@ export interface PushConfig {
   /** Of the request that has set it: that is how it is told. */
   readonly wireVersion: WireVersion;
   /** Token and credentials, encrypted; null where there are none. */
-  readonly sealed: Buffer | null;
+  readonly sealed: Uint8Array | null;
 }
 
 /** What was sent, or is to be: one event of a task to one config. */

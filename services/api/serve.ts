@@ -5,6 +5,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { ensureHostId } from '../config/host-id.ts';
+import { createKeyRing } from '../config/key-ring.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { packageVersion } from '../config/version.ts';
 import { currentTenant } from '../store/current-tenant.ts';
@@ -76,6 +77,8 @@ export async function serveApi(options: {
     prepared,
     ...createPreflight({ config, environment, hostId }),
     defaultModel: config.defaultModel,
+    keyRing: createKeyRing(config.secretKeys?.reveal()),
+    pushHosts: config.pushHosts,
     readEditedPrd: createEditedPrdReader(environment),
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),

@@ -30,7 +30,7 @@ export function createPushStore(database: Kysely<Database>): PushStore {
           .where('task_id', '=', taskId)
           .execute();
         if (known.filter((other) => other.config_id !== configId).length >= most) return false;
-        const set = { url, sealed, wire_version: config.wireVersion };
+        const set = { url, sealed: sealed === null ? null : Buffer.from(sealed), wire_version: config.wireVersion };
         await transaction
           .insertInto('push_config')
           .values({

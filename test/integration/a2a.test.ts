@@ -106,6 +106,7 @@ function worker(engine: Partial<TaskEngine> = {}) {
   const sends: string[] = [];
   const activities = createTaskActivities({
     store,
+    tellPush: async () => undefined,
     engine: {
       send: async (_session, { messageId }) => sends.push(messageId),
       interrupt: async () => {

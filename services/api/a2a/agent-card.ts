@@ -28,7 +28,7 @@ export function agentCard({ origin, version, workspaces }: CardOptions): AgentCa
       protocolBinding: 'JSONRPC',
       protocolVersion,
     })),
-    capabilities: { streaming: true, pushNotifications: false, extendedAgentCard: true },
+    capabilities: { streaming: true, pushNotifications: true, extendedAgentCard: true },
     securitySchemes: {
       bearer: { httpAuthSecurityScheme: { scheme: 'Bearer', description: 'codetether token create' } },
     },
