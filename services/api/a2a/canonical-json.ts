@@ -14,6 +14,6 @@ export function canonicalJson(value: unknown): string {
     typeof value === 'boolean' ||
     (typeof value === 'number' && Number.isFinite(value)) ||
     (typeof value === 'string' && value.isWellFormed());
-  if (!isValue) throw new TypeError(`${String(value)} has no canonical form`);
+  if (!isValue) throw new TypeError(`a ${typeof value} that is no JSON value has no canonical form`);
   return JSON.stringify(value);
 }
