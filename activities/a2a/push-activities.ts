@@ -18,8 +18,7 @@ export const PushSecrets = z.object({
 export type PushSecrets = z.infer<typeof PushSecrets>;
 
 export interface PushActivitiesDeps {
-  readonly store: Pick<PushStore, 'nextPush' | 'pushDelivered' | 'pushFailed'> &
-    Pick<TaskStore, 'getTask' | 'readTaskEvents'>;
+  readonly store: Pick<PushStore, 'nextPush' | 'pushDelivered' | 'pushFailed'> & Pick<TaskStore, 'getTask'>;
   /** One that takes the receivers that the user has named. */
   readonly fetch: GuardedFetch;
   /** See {@link receiverProblem}. */
@@ -73,7 +72,7 @@ export function createPushActivities(deps: PushActivitiesDeps): PushActivities {
     const { taskId, url, wireVersion } = config;
     const problem = receiverProblem(url, deps.named);
     if (problem !== undefined) return { reason: problem, status: null, isFinal: true };
-    const [task, events] = await Promise.all([store.getTask(taskId), store.readTaskEvents(taskId, { afterSeq: 0 })]);
+    const task = await store.getTask(taskId);
     if (task === undefined) return undefined;
     let secrets: PushSecrets;
     try {
@@ -82,7 +81,7 @@ export function createPushActivities(deps: PushActivitiesDeps): PushActivities {
       if (!(error instanceof CodetetherError) || error.code !== 'secret-key-missing') throw error;
       return { reason: error.message, status: null };
     }
-    const upTo = events.filter((event) => event.seq <= seq);
+    const upTo = task.events.filter((event) => event.seq <= seq);
     const answer = await deps.fetch({
       url,
       method: 'POST',

@@ -36,6 +36,7 @@ export function command(): Command {
         '  CODETETHER_SECRET_KEYS           encrypt what is kept secret; of API and worker alike\n' +
         '  CODETETHER_PUSH_HOSTS            receivers of push notifications on this network\n' +
         '  CODETETHER_PUBLIC_URL            by which others reach it; the agent card is signed then\n' +
+        '  TCK_STREAMING_TIMEOUT            a while for the kits, in seconds (2); long tasks of theirs take more than twice that\n' +
         '\nExit codes: 0 ended, 1 error, 2 the command line is not right, 75 temporary failure.\n\nMore: docs/serving.md',
     )
     .action(async (options: ServeOptions) => {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
@@ -79,6 +80,7 @@ export async function serveApi(options: {
     defaultModel: config.defaultModel,
     keyRing: createKeyRing(config.secretKeys?.reveal()),
     pushHosts: config.pushHosts,
+    prdFolder: join(config.dataDir, 'prds'),
     readEditedPrd: createEditedPrdReader(environment),
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),
@@ -109,6 +111,7 @@ export async function serveApi(options: {
         ...deps,
         authenticate: http.conformance === undefined ? authenticate : authenticateAnybody(authenticate),
         conformance: http.conformance,
+        longTaskMs: config.tckStreamingTimeout * 2500,
         tls: http.tls,
         hostNames: isLoopback(http.host) ? loopbackNames : undefined,
         publicUrl: config.publicUrl,

@@ -120,6 +120,8 @@ const Config = z.strictObject({
   secretKeys: secretKeyList.optional(),
   /** Receivers of push notifications on this machine or its network, or over http; `host:*` stands for any port. */
   pushHosts: receivers.default([]),
+  /** What the official kits take for a long while, in seconds; for `serve --conformance`. */
+  tckStreamingTimeout: seconds(600).default(2),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
   /** Models that cannot be given tools: they are told of them in the system prompt, and call them in their answers' texts. */
@@ -175,6 +177,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   drainSecs: ['CODETETHER_DRAIN_SECS'],
   secretKeys: ['CODETETHER_SECRET_KEYS'],
   pushHosts: ['CODETETHER_PUSH_HOSTS'],
+  tckStreamingTimeout: ['TCK_STREAMING_TIMEOUT'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   textToolModels: ['CODETETHER_TEXT_TOOL_MODELS'],
   stepTimeoutSecs: ['CODETETHER_STEP_TIMEOUT_SECS'],

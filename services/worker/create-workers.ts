@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
-import type { TaskEngine } from '../../activities/a2a/agent-executor.ts';
 import { createPushActivities } from '../../activities/a2a/push-activities.ts';
 import { createTaskActivities } from '../../activities/a2a/task-activities.ts';
+import type { TaskActivitiesDeps } from '../../activities/a2a/task-activities.ts';
 import { withTasksTold } from '../../activities/a2a/tasks-told.ts';
 import { withEffectLedger } from '../../activities/effects/workspace-effects.ts';
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
@@ -55,7 +55,7 @@ import { interceptActivity } from './activity-interceptor.ts';
 import type { CrashPoints } from './crash-points.ts';
 import type { InFlightJournal } from './in-flight-journal.ts';
 import { modelSettings, modelTimeouts } from '../config/model-settings.ts';
-import { localRuns } from './local-runs.ts';
+import { localRuns, runsOfTenant } from './local-runs.ts';
 import { webMeans } from './web-means.ts';
 
 export interface WorkersOptions {
@@ -64,7 +64,7 @@ export interface WorkersOptions {
   readonly hostId: string;
   readonly store: PostgresStore;
   readonly connection: NativeConnection;
-  readonly engine: TaskEngine & Pick<RunEngine, 'tellTask' | 'tellPush'>;
+  readonly engine: TaskActivitiesDeps['engine'] & Pick<RunEngine, 'tellTask' | 'tellPush'>;
   readonly journal: InFlightJournal;
   /** Where commands that run are noted, see `killLeftovers`. */
   readonly processDir: string;
@@ -144,11 +144,6 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     checkAnswer: createCheckAnswer(store),
     ...createAgentCalls(store),
     ...createAskCalls(store),
-    ...createTaskActivities({
-      store,
-      engine,
-      tellPush: async (ids) => await engine.tellPush(ids, currentTenant() ?? defaultTenant),
-    }),
   };
   const keyRing = createKeyRing(config.secretKeys?.reveal());
   const pushes = createPushActivities({
@@ -203,6 +198,15 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     Worker.create({
       ...common,
       taskQueue: taskQueues.workflows,
+      // What workflows have done beside themselves.
+      activities: createTaskActivities({
+        store,
+        engine,
+        tellPush: async (ids) => await engine.tellPush(ids, currentTenant() ?? defaultTenant),
+        runs: runsOfTenant(config.apiSocket),
+        git,
+        hostId,
+      }),
       workflowBundle: { codePath: fileURLToPath(new URL('../../workflows/bundle.js', import.meta.url)) },
       maxCachedWorkflows,
       stickyQueueScheduleToStartTimeout: '2s',
