@@ -35,6 +35,7 @@ import type {
 } from './activities.ts';
 import type { RalphOptions, ReloadResult } from './ralph.ts';
 import type { StatsStore } from './stats.ts';
+import type { PushStore } from './push-store.ts';
 import type { TaskStore } from './task-store.ts';
 
 export interface RunRecord {
@@ -719,6 +720,7 @@ export type Store = AccessStore &
   RequestStore &
   StatsStore &
   TaskStore &
+  PushStore &
   ApprovalStore &
   RunStore &
   SessionRunStore &

@@ -8,6 +8,7 @@ import { approvalRoutes } from './approval-routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { contextRoutes } from './context-routes.ts';
 import { rollbackRoutes } from './rollback-routes.ts';
+import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { drainConnections } from './drain.ts';
 import { eventRoutes } from './event-routes.ts';
 import { answerOnce } from './idempotency.ts';
@@ -76,6 +77,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(storyRoutes(deps));
   await app.register(rollbackRoutes(deps));
   await app.register(sessionRoutes(deps));
+  await app.register(deadLetterRoutes(deps));
   await app.register(tokenRoutes(deps));
   await app.register(workspaceRoutes(deps));
   await app.register(fileRoutes(deps));

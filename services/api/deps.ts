@@ -7,6 +7,7 @@ import type { Git } from '../../activities/workspace/git.ts';
 import type { Prd } from '../../domain/ralph/prd.ts';
 import type { ContextWindow } from '../../domain/session/derive-context.ts';
 import type { Extensions } from '../../domain/session/extensions.ts';
+import type { KeyRing } from '../config/key-ring.ts';
 import type { PostgresStore } from '../store/store.ts';
 import type { RunEngine } from './engine.ts';
 import type { Limits } from './limits.ts';
@@ -34,6 +35,10 @@ export interface ApiDeps {
   readonly engine: RunEngine;
   /** Checks all that can be checked before a run starts; changes nothing. */
   readonly preflight: (request: CheckedStartRequest) => Promise<Preflight>;
+  /** Absent: nothing that is secret is taken. */
+  readonly keyRing?: KeyRing | undefined;
+  /** Receivers of push notifications on this machine or its network: `host:port`, `host:*`. */
+  readonly pushHosts?: readonly string[];
   /** Of tasks that name none. */
   readonly defaultModel?: string | undefined;
   /** Throws `model-unknown`, `provider-key-missing`, `script-invalid`. */

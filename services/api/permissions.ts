@@ -33,6 +33,7 @@ const publicRoutes: ReadonlySet<string> = new Set([
   '/ready',
   '/openapi.json',
   ...cardPaths,
+  '/.well-known/jwks.json',
   ...metadataPaths,
 ]);
 

@@ -6,6 +6,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { ensureHostId } from '../config/host-id.ts';
+import { createKeyRing } from '../config/key-ring.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { packageVersion } from '../config/version.ts';
 import { currentTenant } from '../store/current-tenant.ts';
@@ -77,6 +78,8 @@ export async function serveApi(options: {
     prepared,
     ...createPreflight({ config, environment, hostId }),
     defaultModel: config.defaultModel,
+    keyRing: createKeyRing(config.secretKeys?.reveal()),
+    pushHosts: config.pushHosts,
     prdFolder: join(config.dataDir, 'prds'),
     readEditedPrd: createEditedPrdReader(environment),
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
