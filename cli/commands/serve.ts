@@ -33,6 +33,7 @@ export function command(): Command {
         '  CODETETHER_REQUESTS_PER_SECOND   of one credential, on average (100)\n' +
         '  CODETETHER_MAX_STREAMS           event streams of one credential (500)\n' +
         '  CODETETHER_DRAIN_SECS            not ready for so long before it ends (1)\n' +
+        '  TCK_STREAMING_TIMEOUT            a while for the kits, in seconds (2); long tasks of theirs take more than twice that\n' +
         '\nExit codes: 0 ended, 1 error, 2 the command line is not right, 75 temporary failure.\n\nMore: docs/serving.md',
     )
     .action(async (options: ServeOptions) => {

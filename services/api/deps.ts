@@ -42,6 +42,8 @@ export interface ApiDeps {
   readonly contextWindow: (model: string) => Promise<ContextWindow>;
   /** What the user and, where it is trusted, the project of a folder add. Throws `extension-invalid`. */
   readonly extensions: (folder: string) => Promise<Extensions & { readonly project: string }>;
+  /** Where PRDs are kept that came without a file. */
+  readonly prdFolder: string;
   /** The host of folders that a request names. */
   readonly hostId: string;
   /** Loaded when it is first needed. */
@@ -54,6 +56,8 @@ export interface ApiDeps {
   readonly authenticate: Authenticate;
   /** For the official kits; absent: this is none of their servers. */
   readonly conformance?: ConformanceCard | undefined;
+  /** How long tasks of the kits take that take long. */
+  readonly longTaskMs?: number | undefined;
   readonly ui: UiLocation;
   readonly version: string;
   /** Resolves when the database has its schema. Requests wait for it a few seconds. */

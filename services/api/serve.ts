@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
@@ -76,6 +77,7 @@ export async function serveApi(options: {
     prepared,
     ...createPreflight({ config, environment, hostId }),
     defaultModel: config.defaultModel,
+    prdFolder: join(config.dataDir, 'prds'),
     readEditedPrd: createEditedPrdReader(environment),
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),
@@ -106,6 +108,7 @@ export async function serveApi(options: {
         ...deps,
         authenticate: http.conformance === undefined ? authenticate : authenticateAnybody(authenticate),
         conformance: http.conformance,
+        longTaskMs: config.tckStreamingTimeout * 2500,
         tls: http.tls,
         hostNames: isLoopback(http.host) ? loopbackNames : undefined,
         publicUrl: config.publicUrl,
