@@ -5,9 +5,10 @@ import { loadConfig } from '../../services/config/config.ts';
 import type { Kit } from './kit.ts';
 import { judge, readKnownFaults } from './known-faults.ts';
 import { mcp } from './mcp.ts';
+import { schemathesis } from './schemathesis.ts';
 import { startConformanceRun } from './world.ts';
 
-const kits: readonly Kit[] = [mcp];
+const kits: readonly Kit[] = [mcp, schemathesis];
 const names = kits.map(({ name }) => name);
 
 const { values } = parseArgs({
