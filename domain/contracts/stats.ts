@@ -7,7 +7,8 @@ const text = z
   .string()
   .min(1)
   .max(4_000)
-  .regex(/^[^\u0000]*$/);
+  .refine((given) => !given.includes('\0'), 'must not hold NUL')
+  .meta({ pattern: String.raw`^[^\u0000]*$` });
 
 /** Query of GET /v1/stats; all optional. */
 export const StatsQuery = z.strictObject({
