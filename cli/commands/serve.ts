@@ -25,6 +25,7 @@ export function command(): Command {
         '\nSettings (environment):\n' +
         '  CODETETHER_REQUESTS_PER_SECOND   of one credential, on average (100)\n' +
         '  CODETETHER_MAX_STREAMS           event streams of one credential (500)\n' +
+        '  CODETETHER_MAX_CHAT_COST_USD     a day of /v1/chat/completions of one principal (no cap)\n' +
         '  CODETETHER_DRAIN_SECS            not ready for so long before it ends (1)\n' +
         '\nExit codes: 0 ended, 1 error, 2 the command line is not right, 75 temporary failure.\n\nMore: docs/serving.md',
     )

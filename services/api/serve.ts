@@ -10,6 +10,7 @@ import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { authenticateByToken } from './authenticate.ts';
+import { createChatDeps } from './chat-deps.ts';
 import { createMetrics } from './metrics.ts';
 import { loopbackNames } from './protected-resource.ts';
 import { authenticateLocal } from './permissions.ts';
@@ -71,6 +72,7 @@ export async function serveApi(options: {
     engine,
     prepared,
     ...createPreflight({ config, environment, hostId }),
+    chat: createChatDeps({ config, environment, store }),
     defaultModel: config.defaultModel,
     readEditedPrd: createEditedPrdReader(environment),
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
