@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { conformanceCards } from '../../domain/a2a/conformance.ts';
 import type { ServeOptions } from './serve/run.ts';
 import { portNumber } from './serve/port-number.ts';
 
@@ -15,6 +16,12 @@ export function command(): Command {
     .option('--tls-cert <file>', 'certificate chain in PEM; needed for addresses that other machines reach')
     .option('--tls-key <file>', 'its private key in PEM')
     .option('--allow-plain-http', 'serve other machines in clear: something in front does TLS')
+    .addOption(
+      new Option(
+        '--conformance <card>',
+        'for the official kits: anybody on this machine is taken, tasks answer by their prefix (docs/conformance.md)',
+      ).choices(conformanceCards),
+    )
     .addHelpText(
       'after',
       '\nExamples:\n' +
@@ -27,6 +34,7 @@ export function command(): Command {
         '  CODETETHER_MAX_STREAMS           event streams of one credential (500)\n' +
         '  CODETETHER_MAX_CHAT_COST_USD     a day of /v1/chat/completions of one principal (no cap)\n' +
         '  CODETETHER_DRAIN_SECS            not ready for so long before it ends (1)\n' +
+        '  TCK_STREAMING_TIMEOUT            a while for the kits, in seconds (2); long tasks of theirs take more than twice that\n' +
         '\nExit codes: 0 ended, 1 error, 2 the command line is not right, 75 temporary failure.\n\nMore: docs/serving.md',
     )
     .action(async (options: ServeOptions) => {

@@ -1,16 +1,35 @@
 import type { NewTaskEvent, TaskEvent, TaskMessage, TaskState } from '../a2a/task.ts';
 import type { RunEventBody } from '../run/events.ts';
+import type { StartRunRequest } from './api.ts';
 import type { SessionMessage } from './session.ts';
 import type { SessionOpening } from './store.ts';
 
-/** What does a task's work; each has a function of its own, see `activities/a2a`. */
-export const taskExecutors = ['agent'] as const;
-export type TaskExecutor = (typeof taskExecutors)[number];
+/** What a task's work is; each executor has a function of its own, see `activities/a2a`. Written when the task is, and not changed. */
+export type TaskWork =
+  /** A turn of the session that belongs to the task's context. */
+  | { readonly executor: 'agent'; readonly opening: SessionOpening; readonly message: SessionMessage }
+  /** An execution of a run. */
+  | { readonly executor: 'ralph'; readonly runId: string; readonly request: StartRunRequest }
+  /** What the official kits want of it, see `domain/a2a/conformance.ts`. */
+  | {
+      readonly executor: 'conformance';
+      /** Where messages lead to that name no behaviour. */
+      readonly otherwise: 'completed' | 'input-required';
+      /** What a long while is. */
+      readonly longMs: number;
+    };
+export type TaskWorkOf<Executor extends TaskWork['executor']> = Extract<TaskWork, { readonly executor: Executor }>;
 
-/** The turn of a session that does a task's work. */
-export interface TaskTurn {
-  readonly opening: SessionOpening;
-  readonly message: SessionMessage;
+/** The run, or the session, that does it; what is asked and what ends there is told to the task. Null: there is none. */
+export function runOfWork(work: TaskWork): string | null {
+  switch (work.executor) {
+    case 'agent':
+      return work.opening.sessionId;
+    case 'ralph':
+      return work.runId;
+    case 'conformance':
+      return null;
+  }
 }
 
 export interface TaskPlan {
@@ -19,12 +38,11 @@ export interface TaskPlan {
   readonly contextId: string;
   /** Whose it is: nobody else sees it. */
   readonly principal: string;
-  readonly executor: TaskExecutor;
-  readonly turn: TaskTurn;
+  readonly work: TaskWork;
   readonly message: TaskMessage;
 }
 
-export interface TaskRecord extends Pick<TaskPlan, 'taskId' | 'contextId' | 'principal' | 'executor' | 'turn'> {
+export interface TaskRecord extends Pick<TaskPlan, 'taskId' | 'contextId' | 'principal' | 'work'> {
   readonly state: TaskState;
   /** When it came to this state. */
   readonly statusAt: Date;
@@ -57,7 +75,7 @@ export interface TaskStore {
   /** The same for a further message to a task. */
   noteTaskMessage(
     note: { readonly taskId: string; readonly principal: string },
-    said: { readonly message: TaskMessage; readonly approvalId: string },
+    said: { readonly message: TaskMessage; readonly approvalId?: string },
   ): Promise<{ readonly taskId: string; readonly isNew: boolean }>;
   /** The task of a message that was sent before. */
   findTaskOf(message: { readonly principal: string; readonly messageId: string }): Promise<string | undefined>;
@@ -67,8 +85,8 @@ export interface TaskStore {
     query: TaskQuery,
     page: { readonly limit: number; readonly after?: TaskPlace | undefined },
   ): Promise<{ readonly tasks: readonly TaskRecord[]; readonly total: number }>;
-  /** Ids of tasks whose work a session does and that are not over. */
-  openTasksOf(sessionId: string): Promise<readonly string[]>;
+  /** Ids of tasks whose work a run or a session does and that are not over. */
+  openTasksOf(runId: string): Promise<readonly string[]>;
   /** Appends in order, skipping keys that are there, and whatever comes after a terminal state; wakes readers. */
   appendTaskEvents(taskId: string, events: readonly NewTaskEvent[]): Promise<void>;
   /** Events with `seq > afterSeq`, in order. */

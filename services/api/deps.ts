@@ -1,5 +1,6 @@
 import type { RouteOptions } from 'fastify';
 import type { z } from 'zod';
+import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
 import type { Chat } from '../../activities/model/chat.ts';
@@ -52,6 +53,8 @@ export interface ApiDeps {
   readonly contextWindow: (model: string) => Promise<ContextWindow>;
   /** What the user and, where it is trusted, the project of a folder add. Throws `extension-invalid`. */
   readonly extensions: (folder: string) => Promise<Extensions & { readonly project: string }>;
+  /** Where PRDs are kept that came without a file. */
+  readonly prdFolder: string;
   /** The host of folders that a request names. */
   readonly hostId: string;
   /** Loaded when it is first needed. */
@@ -62,6 +65,10 @@ export interface ApiDeps {
     options: { readonly stories: readonly StoryRecord[]; readonly allowUnchecked: boolean },
   ) => Promise<EditedPrd>;
   readonly authenticate: Authenticate;
+  /** For the official kits; absent: this is none of their servers. */
+  readonly conformance?: ConformanceCard | undefined;
+  /** How long tasks of the kits take that take long. */
+  readonly longTaskMs?: number | undefined;
   readonly ui: UiLocation;
   readonly version: string;
   /** Resolves when the database has its schema. Requests wait for it a few seconds. */

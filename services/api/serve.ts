@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
@@ -11,6 +13,7 @@ import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { authenticateByToken } from './authenticate.ts';
 import { createChatDeps } from './chat-deps.ts';
+import { authenticateAnybody } from './conformance.ts';
 import { createMetrics } from './metrics.ts';
 import { loopbackNames } from './protected-resource.ts';
 import { authenticateLocal } from './permissions.ts';
@@ -27,6 +30,8 @@ export interface HttpAddress {
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** Serve in clear beyond this machine: something in front does TLS. */
   readonly allowPlain?: boolean;
+  /** For the official kits: whoever comes without a credential is taken, so only loopback addresses are served. */
+  readonly conformance?: ConformanceCard | undefined;
 }
 
 export interface ApiServer {
@@ -74,6 +79,7 @@ export async function serveApi(options: {
     ...createPreflight({ config, environment, hostId }),
     chat: createChatDeps({ config, environment, store }),
     defaultModel: config.defaultModel,
+    prdFolder: join(config.dataDir, 'prds'),
     readEditedPrd: createEditedPrdReader(environment),
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),
@@ -99,9 +105,12 @@ export async function serveApi(options: {
       await listenOnSocket(app, socket);
     }
     if (http !== undefined) {
+      const authenticate = authenticateByToken(store, await tokenVerifier(config));
       const app = await createApp({
         ...deps,
-        authenticate: authenticateByToken(store, await tokenVerifier(config)),
+        authenticate: http.conformance === undefined ? authenticate : authenticateAnybody(authenticate),
+        conformance: http.conformance,
+        longTaskMs: config.tckStreamingTimeout * 2500,
         tls: http.tls,
         hostNames: isLoopback(http.host) ? loopbackNames : undefined,
         publicUrl: config.publicUrl,
@@ -125,7 +134,12 @@ async function tokenVerifier({ oidcIssuer, oidcAudience, oidcTenantClaim }: Conf
   return createOidcVerifier({ issuer: oidcIssuer, audience, tenantClaim: oidcTenantClaim });
 }
 
-function requireSafe({ host, tls, allowPlain }: HttpAddress): void {
+function requireSafe({ host, tls, allowPlain, conformance }: HttpAddress): void {
+  if (conformance !== undefined && !isLoopback(host)) {
+    throw new CodetetherError('usage', `${host} can be reached from other machines, and --conformance takes anybody`, {
+      next: 'Leave --host away.',
+    });
+  }
   if (tls !== undefined || allowPlain === true || isLoopback(host)) return;
   throw new CodetetherError('usage', `${host} can be reached from other machines, and tokens would travel in clear`, {
     next: 'Give --tls-cert and --tls-key; or --allow-plain-http where something in front does TLS.',

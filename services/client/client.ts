@@ -79,8 +79,11 @@ export type { RunEventsOptions } from './run-events.ts';
  * `runId` is any unique beginning of an id or of its last part.
  */
 export interface Client {
-  /** May take a minute: everything is checked before the run starts. */
-  startRun(request: StartRunRequest): Promise<StartRunResponse>;
+  /**
+   * May take a minute: everything is checked before the run starts.
+   * @param options.idempotencyKey the same within 24 hours: it is begun once, and the first answer comes again
+   */
+  startRun(request: StartRunRequest, options?: { readonly idempotencyKey?: string }): Promise<StartRunResponse>;
   /** Newest first. */
   listRuns(options?: { readonly limit?: number }): Promise<RunListView>;
   getRun(runId: string): Promise<RunDetailView>;
@@ -156,8 +159,15 @@ export function createClient(address: ApiAddress): Client {
   const get = async <T>(path: string): Promise<T> =>
     await requestJson<T>({ address, method: 'GET', path, timeoutMs: answerMs });
   return {
-    startRun: async (body) =>
-      await requestJson({ address, method: 'POST', path: '/v1/runs', body, timeoutMs: startMs }),
+    startRun: async (body, { idempotencyKey } = {}) =>
+      await requestJson({
+        address,
+        method: 'POST',
+        path: '/v1/runs',
+        body,
+        timeoutMs: startMs,
+        headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
+      }),
     listRuns: async ({ limit } = {}) => await get(limit === undefined ? '/v1/runs' : `/v1/runs?limit=${limit}`),
     getRun: async (runId) => await get(runPath(runId)),
     getPrd: async (runId) => await get(`${runPath(runId)}/prd`),

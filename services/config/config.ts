@@ -108,6 +108,8 @@ const Config = z.strictObject({
     .min(0, 'expected a number of seconds, 0 to 60')
     .max(60, 'expected a number of seconds, 0 to 60')
     .default(1),
+  /** What the official kits take for a long while, in seconds; for `serve --conformance`. */
+  tckStreamingTimeout: seconds(600).default(2),
   /** `provider/model[:effort]` of runs that name none. */
   defaultModel: text.optional(),
   /** Models that cannot be given tools: they are told of them in the system prompt, and call them in their answers' texts. */
@@ -162,6 +164,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   maxStreams: ['CODETETHER_MAX_STREAMS'],
   maxChatCostUsd: ['CODETETHER_MAX_CHAT_COST_USD'],
   drainSecs: ['CODETETHER_DRAIN_SECS'],
+  tckStreamingTimeout: ['TCK_STREAMING_TIMEOUT'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   textToolModels: ['CODETETHER_TEXT_TOOL_MODELS'],
   stepTimeoutSecs: ['CODETETHER_STEP_TIMEOUT_SECS'],

@@ -296,9 +296,8 @@ export interface TaskTable {
   task_id: string;
   context_id: string;
   principal: string;
-  executor: string;
-  session_id: string;
-  turn: Json;
+  run_id: string | null;
+  work: Json;
   state: Generated<string>;
   status_at: Time;
   head_seq: Generated<number>;

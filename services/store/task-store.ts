@@ -3,8 +3,8 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import { taskEventBodies, taskStates } from '../../domain/a2a/task.ts';
 import type { NewTaskEvent, TaskEvent, TaskEventKind } from '../../domain/a2a/task.ts';
-import { taskExecutors } from '../../domain/contracts/task-store.ts';
-import type { TaskQuery, TaskRecord, TaskStore, TaskTurn } from '../../domain/contracts/task-store.ts';
+import { runOfWork } from '../../domain/contracts/task-store.ts';
+import type { TaskQuery, TaskRecord, TaskStore, TaskWork } from '../../domain/contracts/task-store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { runEventBodies } from '../../domain/run/events.ts';
 import { messageKey } from '../../domain/run/ids.ts';
@@ -14,11 +14,10 @@ import { inTransaction } from './transaction.ts';
 import type { Queries } from './transaction.ts';
 
 const State = z.enum(taskStates);
-const Executor = z.enum(taskExecutors);
 
 export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'watchTasks'> {
   return {
-    createTask: async ({ taskId, contextId, principal, executor, turn, message }) =>
+    createTask: async ({ taskId, contextId, principal, work, message }) =>
       await inTransaction(database, async (transaction) => {
         const known = await noteMessage(transaction, { principal, messageId: message.messageId, taskId });
         if (known !== undefined) return { taskId: known, isNew: false };
@@ -28,9 +27,8 @@ export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'wa
             task_id: taskId,
             context_id: contextId,
             principal,
-            executor,
-            session_id: turn.opening.sessionId,
-            turn: jsonText(turn),
+            run_id: runOfWork(work),
+            work: jsonText(work),
           })
           .execute();
         await appendEvents(transaction, taskId, [
@@ -39,14 +37,12 @@ export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'wa
         ]);
         return { taskId, isNew: true };
       }),
-    noteTaskMessage: async ({ taskId, principal }, { message, approvalId }) =>
+    noteTaskMessage: async ({ taskId, principal }, said) =>
       await inTransaction(database, async (transaction) => {
-        const { messageId } = message;
+        const { messageId } = said.message;
         const known = await noteMessage(transaction, { principal, messageId, taskId });
         if (known !== undefined) return { taskId: known, isNew: false };
-        await appendEvents(transaction, taskId, [
-          { key: `message:${messageId}`, kind: 'message', body: { message, approvalId } },
-        ]);
+        await appendEvents(transaction, taskId, [{ key: `message:${messageId}`, kind: 'message', body: said }]);
         return { taskId, isNew: true };
       }),
     findTaskOf: async ({ principal, messageId }) => await taskOfMessage(database, principal, messageId),
@@ -71,11 +67,11 @@ export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'wa
       ]);
       return { tasks: rows.map(taskRecord), total };
     },
-    openTasksOf: async (sessionId) => {
+    openTasksOf: async (runId) => {
       const rows = await database
         .selectFrom('a2a_task')
         .select('task_id')
-        .where('session_id', '=', sessionId)
+        .where('run_id', '=', runId)
         .where('state', 'in', ['submitted', 'working', 'input-required', 'auth-required'])
         .execute();
       return rows.map((row) => row.task_id);
@@ -148,9 +144,8 @@ function taskRecord(row: Selectable<TaskTable>): TaskRecord {
     taskId: row.task_id,
     contextId: row.context_id,
     principal: row.principal,
-    executor: Executor.parse(row.executor),
     // Written by `createTask` only.
-    turn: row.turn as TaskTurn,
+    work: row.work as TaskWork,
     state: State.parse(row.state),
     statusAt: row.status_at,
     createdAt: row.created_at,

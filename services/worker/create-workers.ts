@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
-import type { TaskEngine } from '../../activities/a2a/agent-executor.ts';
 import { createTaskActivities } from '../../activities/a2a/task-activities.ts';
+import type { TaskActivitiesDeps } from '../../activities/a2a/task-activities.ts';
 import { withTasksTold } from '../../activities/a2a/tasks-told.ts';
 import { withEffectLedger } from '../../activities/effects/workspace-effects.ts';
 import { createGateActivities } from '../../activities/gates/create-gate-activities.ts';
@@ -51,7 +51,7 @@ import { interceptActivity } from './activity-interceptor.ts';
 import type { CrashPoints } from './crash-points.ts';
 import type { InFlightJournal } from './in-flight-journal.ts';
 import { modelSettings, modelTimeouts } from '../config/model-settings.ts';
-import { localRuns } from './local-runs.ts';
+import { localRuns, runsOfTenant } from './local-runs.ts';
 import { webMeans } from './web-means.ts';
 
 export interface WorkersOptions {
@@ -60,7 +60,7 @@ export interface WorkersOptions {
   readonly hostId: string;
   readonly store: PostgresStore;
   readonly connection: NativeConnection;
-  readonly engine: TaskEngine & Pick<RunEngine, 'tellTask'>;
+  readonly engine: TaskActivitiesDeps['engine'] & Pick<RunEngine, 'tellTask'>;
   readonly journal: InFlightJournal;
   /** Where commands that run are noted, see `killLeftovers`. */
   readonly processDir: string;
@@ -138,7 +138,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     checkAnswer: createCheckAnswer(store),
     ...createAgentCalls(store),
     ...createAskCalls(store),
-    ...createTaskActivities({ store, engine }),
+    ...createTaskActivities({ store, engine, runs: runsOfTenant(config.apiSocket), git, hostId }),
   };
   const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
   const host = leases.hold(

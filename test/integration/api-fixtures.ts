@@ -182,6 +182,7 @@ export function apiDeps(store: PostgresStore, plans?: ReadonlyMap<string, RunPla
     chat: async () => chatDeps(store),
     contextWindow: async () => ({ model: 'openai/x', contextTokens: 20_000, reservedTokens: 0 }),
     extensions: noExtensions,
+    prdFolder: join(tmpdir(), 'codetether-api-prds'),
     hostId: 'host-1',
     git: async () => createGit({ env: process.env, processDir: join(tmpdir(), 'codetether-api-processes') }),
     readEditedPrd: async ({ prd }, { stories }) => ({

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { ConformanceCard } from '../../../domain/a2a/conformance.ts';
 import { CodetetherError } from '../../../domain/errors.ts';
 import { variable } from '../../../services/config/environment.ts';
 import { openContext, print, startStack } from '../ralph/context.ts';
@@ -12,6 +13,7 @@ export interface ServeOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly allowPlainHttp?: boolean;
+  readonly conformance?: ConformanceCard;
 }
 
 /** Serves until SIGTERM or SIGINT. */
@@ -34,6 +36,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     port: options.port,
     tls,
     allowPlain: options.allowPlainHttp === true,
+    conformance: options.conformance,
   };
   await serveUntilTold({ config, environment: whole, http, socket: isOwn ? config.apiSocket : undefined }, (url) => {
     print(context.stderr, [`serving ${url ?? config.apiSocket}   end it with Ctrl-C`]);

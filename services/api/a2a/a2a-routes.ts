@@ -14,8 +14,8 @@ import type { Caller } from './task-handler.ts';
 
 const bodyLimit = 4 * 1024 * 1024;
 const defaultPingMs = 15_000;
-/** The original's paths are among them. */
-const jsonRpcPaths = ['/', '/a2a/jsonrpc', '/v1/a2a'];
+/** The original's paths are among them; some clients end an address with a slash. */
+const jsonRpcPaths = ['/', '/a2a/jsonrpc', '/a2a/jsonrpc/', '/v1/a2a'];
 const legacyVersion = '0.3';
 
 /** A2A 1.0 and 0.3 over JSON-RPC, by the version that the request names; 0.3 where it names none. */
@@ -33,8 +33,10 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
 
     for (const url of cardPaths)
       app.get(url, { exposeHeadRoute: false }, async (request, reply) => {
-        const card = agentCard({ origin: addressOf(request, deps), version: deps.version });
-        const { text, etag } = cardDocument(card, versionOf(request));
+        const { version, conformance } = deps;
+        const card = agentCard({ origin: addressOf(request, deps), version, conformance });
+        const isPure = conformance !== undefined && conformance !== 'hybrid';
+        const { text, etag } = cardDocument(card, isPure ? '1.0' : versionOf(request));
         reply
           .header('cache-control', 'public, max-age=300')
           .header('vary', 'A2A-Version, Host')
@@ -48,14 +50,14 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const version = versionOf(request);
     const isLegacy = version === legacyVersion;
-    const fail = async (id: unknown, error: unknown): Promise<FastifyReply> =>
-      await reply.send({
-        jsonrpc: '2.0',
-        id: typeof id === 'string' || typeof id === 'number' ? id : null,
-        error: isLegacy
-          ? LegacyJsonRpcTransportHandler.mapToLegacyJSONRPCError(error)
-          : JsonRpcTransportHandler.mapToJSONRPCError(error),
-      });
+    const failure = (id: unknown, error: unknown) => ({
+      jsonrpc: '2.0',
+      id: typeof id === 'string' || typeof id === 'number' ? id : null,
+      error: isLegacy
+        ? LegacyJsonRpcTransportHandler.mapToLegacyJSONRPCError(error)
+        : JsonRpcTransportHandler.mapToJSONRPCError(error),
+    });
+    const fail = async (id: unknown, error: unknown): Promise<FastifyReply> => await reply.send(failure(id, error));
     const refuse = async (id: unknown, code: number, message: string): Promise<FastifyReply> =>
       await reply.send({
         jsonrpc: '2.0',
@@ -69,7 +71,11 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
     if (body === undefined) return await refuse(null, A2A_ERROR_CODE.PARSE_ERROR, 'the body is no JSON');
     const envelope = Envelope.safeParse(body);
     if (!envelope.success)
-      return await refuse(null, A2A_ERROR_CODE.INVALID_REQUEST, 'the body is no JSON-RPC 2.0 request');
+      return await refuse(
+        Reflect.get(Object(body), 'id'),
+        A2A_ERROR_CODE.INVALID_REQUEST,
+        'the body is no JSON-RPC 2.0 request',
+      );
     const { id, method, params } = envelope.data;
     if (version !== '1.0' && !isLegacy)
       return await fail(id, new VersionNotSupportedError(`A2A ${version} is not spoken; 1.0 and 0.3 are`));
@@ -85,7 +91,7 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     if (reply.raw.destroyed) gone.abort();
-    const caller: Caller = { principal, signal: AbortSignal.any([gone.signal, closing]) };
+    const caller: Caller = { principal, version, signal: AbortSignal.any([gone.signal, closing]) };
     const context = new ServerCallContext({
       requestedVersion: version,
       requestedExtensions: Extensions.parseServiceParameter(
@@ -96,7 +102,7 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
     });
     const origin = addressOf(request, deps);
     const handler = createTaskHandler(deps, {
-      card: () => agentCard({ origin, version: deps.version }),
+      card: () => agentCard({ origin, version: deps.version, conformance: deps.conformance }),
       extendedCard: async () => {
         const workspaces = (await deps.store.listNamedWorkspaces()).map(({ name }) => name);
         return agentCard({ origin, version: deps.version, workspaces });
@@ -112,14 +118,22 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
     try {
       first = await events.next();
     } catch (error) {
-      return await fail(id, error);
+      // Clients of 0.3 read nothing but a stream where they have asked for one.
+      return isLegacy
+        ? await stream(reply).send(`data: ${JSON.stringify(failure(id, error))}\n\n`)
+        : await fail(id, error);
     }
-    return await reply
-      .header('content-type', 'text/event-stream; charset=utf-8')
-      .header('cache-control', 'no-cache, no-transform')
-      .header('x-accel-buffering', 'no')
-      .send(Readable.from(serverSentEvents(first, events, deps.pingMs ?? defaultPingMs), { objectMode: false }));
+    return await stream(reply).send(
+      Readable.from(serverSentEvents(first, events, deps.pingMs ?? defaultPingMs), { objectMode: false }),
+    );
   }
+}
+
+function stream(reply: FastifyReply): FastifyReply {
+  return reply
+    .header('content-type', 'text/event-stream; charset=utf-8')
+    .header('cache-control', 'no-cache, no-transform')
+    .header('x-accel-buffering', 'no');
 }
 
 /** The next event is asked for when the reader has taken the last; a silent stream says that it is there. */

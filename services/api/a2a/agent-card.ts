@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { AgentCard } from '@a2a-js/sdk';
+import type { ConformanceCard } from '../../../domain/a2a/conformance.ts';
 
 export interface CardOptions {
   /** Where it is served, without a slash at its end. */
   readonly origin: string;
   readonly version: string;
+  /** Absent: this is no server for the official kits. */
+  readonly conformance?: ConformanceCard | undefined;
   /** Names of the workspaces that whoever asks may use; absent on the public card. */
   readonly workspaces?: readonly string[];
 }
@@ -12,13 +15,13 @@ export interface CardOptions {
 const jsonRpcPath = '/a2a/jsonrpc';
 
 /** What codetether is to other agents, in the form of A2A 1.0. */
-export function agentCard({ origin, version, workspaces }: CardOptions): AgentCard {
+export function agentCard({ origin, version, conformance, workspaces }: CardOptions): AgentCard {
   const url = `${origin}${jsonRpcPath}`;
   const where =
     workspaces === undefined
       ? 'a named workspace of the server'
       : `one of the workspaces ${workspaces.join(', ') || '(there is none yet)'}`;
-  return AgentCard.fromJSON({
+  const card = AgentCard.fromJSON({
     name: 'codetether',
     description: 'A durable orchestrator for AI coding agents: tasks go on over every restart.',
     version,
@@ -43,8 +46,29 @@ export function agentCard({ origin, version, workspaces }: CardOptions): AgentCa
         tags: ['code', 'files', 'shell'],
         examples: ['Fix the failing test and say what was wrong.'],
       },
+      {
+        id: 'ralph',
+        name: 'Work through a PRD',
+        description: `Works through the user stories of a PRD in ${where}, a git repository: each with an agent of its own, checked, and merged onto a run branch. Metadata of the message: skill "ralph", prd (path in the workspace; or the PRD as the one data part), workspace, model, branch, maxCostUsd, maxConcurrent.`,
+        tags: ['code', 'prd', 'git'],
+        examples: ['{"project":"shop","feature":"search","qualityChecks":{"test":"npm test"},"userStories":[…]}'],
+      },
     ],
   });
+  return conformance === undefined ? card : kitsCard(card, conformance);
+}
+
+/** Of a server that takes anybody: it asks for no credential, and has no card for those who have one. */
+function kitsCard(card: AgentCard, conformance: ConformanceCard): AgentCard {
+  const { streaming, pushNotifications, extensions } = card.capabilities ?? { extensions: [] };
+  const isWhole = conformance !== 'minimal';
+  const capabilities = {
+    extensions,
+    streaming: isWhole && streaming,
+    pushNotifications: isWhole && pushNotifications,
+    extendedAgentCard: false,
+  };
+  return { ...card, capabilities, securitySchemes: {}, securityRequirements: [] };
 }
 
 /** The same with what clients of A2A 0.3 read, beside what those of 1.0 do. */
@@ -57,9 +81,13 @@ function hybridCard(card: AgentCard): object {
     url,
     preferredTransport: 'JSONRPC',
     additionalInterfaces: [{ url, transport: 'JSONRPC' }],
-    securitySchemes: { bearer: { ...own.securitySchemes?.bearer, type: 'http', scheme: 'bearer' } },
-    security: [{ bearer: [] }],
-    supportsAuthenticatedExtendedCard: true,
+    ...(own.securitySchemes?.bearer === undefined
+      ? {}
+      : {
+          securitySchemes: { bearer: { ...own.securitySchemes.bearer, type: 'http', scheme: 'bearer' } },
+          security: [{ bearer: [] }],
+        }),
+    supportsAuthenticatedExtendedCard: card.capabilities?.extendedAgentCard === true,
   };
 }
 

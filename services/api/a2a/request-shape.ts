@@ -63,7 +63,11 @@ export const writingMethods: ReadonlySet<string> = new Set([
 ]);
 
 /** A request's envelope, of which the SDK checks the rest. */
-export const Envelope = z.looseObject({ jsonrpc: z.literal('2.0'), method: z.string().min(1) });
+export const Envelope = z.looseObject({
+  jsonrpc: z.literal('2.0'),
+  method: z.string().min(1),
+  id: z.union([z.string(), z.number(), z.null()]).optional(),
+});
 
 /** What is wrong with the parameters of a method; undefined: nothing. */
 export function problemOf(method: string, value: unknown): string | undefined {

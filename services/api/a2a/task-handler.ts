@@ -20,7 +20,8 @@ import { isAnswerTo, possibleAnswers } from '../../../domain/run/approval.ts';
 import { defaultTenant } from '../../../domain/run/ids.ts';
 import { currentTenant, inTenant } from '../../store/current-tenant.ts';
 import type { ApiDeps } from '../deps.ts';
-import { turnOf } from './send-request.ts';
+import { kitsWork, withKitsWishes } from './kits-handler.ts';
+import { workOf } from './send-request.ts';
 import { taskEvents } from './task-events.ts';
 import { eventView, taskView } from './task-view.ts';
 
@@ -38,6 +39,8 @@ const longestContextId = 200;
 export interface Caller {
   readonly principal: Principal;
   readonly signal: AbortSignal;
+  /** Of the protocol that the request speaks. */
+  readonly version: string;
 }
 export const callerKey = 'codetether';
 
@@ -57,7 +60,7 @@ export function createTaskHandler(
 ): A2ARequestHandler {
   const { store, engine } = deps;
 
-  return {
+  const handler: A2ARequestHandler = {
     getAgentCard: async () => cards.card(),
     getAuthenticatedExtendedAgentCard: async () => await protocolErrors(cards.extendedCard),
     sendMessage: async (params, context) =>
@@ -106,6 +109,7 @@ export function createTaskHandler(
     listTaskPushNotificationConfigs: noPush,
     deleteTaskPushNotificationConfig: noPush,
   };
+  return deps.conformance === undefined ? handler : withKitsWishes(handler, deps.conformance);
 
   async function accept(params: Parameters<A2ARequestHandler['sendMessage']>[0], caller: Caller): Promise<Accepted> {
     const { principal } = caller;
@@ -118,9 +122,11 @@ export function createTaskHandler(
     if (contextId.length > longestContextId) throw new RequestMalformedError('contextId is too long');
     const said = { ...message, taskId, contextId };
     const metadata = { ...message.metadata, ...params.metadata };
-    const turn = await turnOf(deps, principal, { taskId, contextId, message, metadata });
-    const plan = { taskId, contextId, principal: principal.id, executor: 'agent', turn, message: said } as const;
-    const created = await store.createTask(plan);
+    const work =
+      deps.conformance === undefined
+        ? await workOf(deps, principal, { taskId, contextId, message, metadata })
+        : kitsWork(deps, caller);
+    const created = await store.createTask({ taskId, contextId, principal: principal.id, work, message: said });
     if (!created.isNew) return await again(created.taskId, caller);
     await engine.tellTask(taskId, 'look', principal.tenant);
     return { task: await ownTask(taskId, caller), afterSeq: 0 };
@@ -143,17 +149,21 @@ export function createTaskHandler(
     const { status } = await snapshotOf(task);
     if (isTerminal(status.state))
       throw new UnsupportedOperationError(`the task is ${status.state}: send a new one with its contextId`);
+    if (task.work.executor === 'conformance') return await note({ message: { ...message, contextId: task.contextId } });
     const approval = status.approvalId === undefined ? undefined : await store.getApproval(status.approvalId);
     if (approval?.state !== 'pending') throw new UnsupportedOperationError('the task is at work and has asked nothing');
     if (approval.kind !== 'question' && !principal.permissions.has('approvals:answer'))
       throw new UnsupportedOperationError('it takes the permission approvals:answer to answer that');
     if (!isAnswerTo(approval, textOf(message).trim()))
       throw new RequestMalformedError(`the question can be answered by ${possibleAnswers(approval)}`);
-    const said = { message: { ...message, contextId: task.contextId }, approvalId: approval.approvalId };
-    const noted = await store.noteTaskMessage({ taskId, principal: principal.id }, said);
-    if (!noted.isNew) return await again(noted.taskId, caller);
-    await engine.tellTask(taskId, 'look', principal.tenant);
-    return { task, afterSeq: task.headSeq };
+    return await note({ message: { ...message, contextId: task.contextId }, approvalId: approval.approvalId });
+
+    async function note(said: Parameters<typeof store.noteTaskMessage>[1]): Promise<Accepted> {
+      const noted = await store.noteTaskMessage({ taskId, principal: principal.id }, said);
+      if (!noted.isNew) return await again(noted.taskId, caller);
+      await engine.tellTask(taskId, 'look', principal.tenant);
+      return { task, afterSeq: task.headSeq };
+    }
   }
 
   async function list(
@@ -249,7 +259,7 @@ export function createTaskHandler(
 }
 
 async function noPush(): Promise<never> {
-  throw new PushNotificationNotSupportedError('push notifications are not sent');
+  throw new PushNotificationNotSupportedError('push notifications are not supported');
 }
 
 function callerOf(context: ServerCallContext): Caller {
@@ -257,8 +267,8 @@ function callerOf(context: ServerCallContext): Caller {
   return context.state.get(callerKey) as Caller;
 }
 
-function within({ principal, signal }: Caller, ms: number): Caller {
-  return { principal, signal: AbortSignal.any([signal, AbortSignal.timeout(ms)]) };
+function within({ signal, ...caller }: Caller, ms: number): Caller {
+  return { ...caller, signal: AbortSignal.any([signal, AbortSignal.timeout(ms)]) };
 }
 
 function readMessage(given: Message | undefined): TaskMessage {

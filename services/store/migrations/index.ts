@@ -12,6 +12,7 @@ import { access } from './0011-access.ts';
 import { requests } from './0012-requests.ts';
 import { memories } from './0010-memories.ts';
 import { tasks } from './0013-tasks.ts';
+import { taskWork } from './0014-task-work.ts';
 
 export interface Migration {
   /** From 1, without gaps. A migration that was released is never edited. */
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   access,
   requests,
   tasks,
+  taskWork,
 ];
