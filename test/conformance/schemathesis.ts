@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeData } from './schemathesis-data.ts';
 import type { CaseResult, Kit, KitWorld } from './kit.ts';
 
 const version = '4.32.5';
@@ -25,10 +26,14 @@ export const schemathesis: Kit = {
     const python = await findPython(world);
     if (python === undefined) return { kind: 'skipped', why: 'there is no Python 3.11 or newer with venv' };
     const program = await install(world, python);
-    const [url, token] = await Promise.all([world.serve('plain'), world.token()]);
+    const url = await world.serve('plain');
+    const token = await world.token();
+    const configuration = join(world.reportFolder, 'schemathesis.toml');
+    await writeFile(configuration, await makeData(world, url));
     const { output } = await world.command(
       [
         program,
+        ...['--config-file', configuration],
         'run',
         `${url}/openapi.json`,
         ...['--max-examples', '50', '--seed', '1', '--continue-on-failure', '--request-timeout', '30'],
