@@ -14,6 +14,7 @@ import { answerOnce } from './idempotency.ts';
 import { takeJsonBodies } from './json-bodies.ts';
 import { createLimits, defaultLimits, limitRequests } from './limits.ts';
 import { mcpRoutes } from './mcp-routes.ts';
+import { refuseOtherMethods } from './known-methods.ts';
 import { createMetrics, serveMetrics } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
 import { requirePermissions } from './permissions.ts';
@@ -57,6 +58,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.setSerializerCompiler(serializerCompiler);
   answerWithProblems(app, (request) => challenge(request, deps));
   takeJsonBodies(app);
+  refuseOtherMethods(app);
   drainConnections(app, deps.draining);
   if (deps.onRoute !== undefined) app.addHook('onRoute', deps.onRoute);
   requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });

@@ -7,9 +7,10 @@ import { acts } from './acts.ts';
 import { tck03, tck10 } from './a2a-tck.ts';
 import { judge, readKnownFaults } from './known-faults.ts';
 import { mcp } from './mcp.ts';
+import { schemathesis } from './schemathesis.ts';
 import { startConformanceRun } from './world.ts';
 
-const kits: readonly Kit[] = [mcp, tck10, tck03, acts];
+const kits: readonly Kit[] = [mcp, schemathesis, tck10, tck03, acts];
 const names = kits.map(({ name }) => name);
 
 const { values } = parseArgs({
