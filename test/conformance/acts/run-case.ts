@@ -40,6 +40,9 @@ function reasonToSkip({ transport, preconditions, steps }: Case, target: Target)
   for (const [capability, wanted] of Object.entries(preconditions?.capabilities ?? {}))
     if ((target.capabilities[capability] === true) !== wanted)
       return `is for servers ${wanted ? 'with' : 'without'} ${capability}`;
+  // Cases of streams do not say what they need.
+  if (target.capabilities['streaming'] !== true && steps.some((step) => step.expect_stream !== undefined))
+    return 'is for servers with streaming';
   if (steps.some((step) => step.client_response !== undefined)) return 'is for clients';
   if (JSON.stringify(steps).includes('insufficientAuthToken')) return 'asks for credentials, which nobody has here';
   return undefined;
