@@ -1,6 +1,6 @@
 import type { TaskActivities } from '../../domain/contracts/a2a.ts';
 import type { WorkOnTaskResult } from '../../domain/contracts/a2a.ts';
-import type { TaskRecord, TaskStore } from '../../domain/contracts/task-store.ts';
+import type { TaskLog, TaskStore } from '../../domain/contracts/task-store.ts';
 import { isTerminal } from '../../domain/a2a/task.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { createAgentExecutor } from './agent-executor.ts';
@@ -36,7 +36,7 @@ export function createTaskActivities(deps: TaskActivitiesDeps) {
   } satisfies TaskActivities;
 
   async function work(
-    task: TaskRecord,
+    task: TaskLog,
     options: { readonly isCanceling: boolean; readonly append: Append },
   ): Promise<WorkOnTaskResult> {
     switch (task.work.executor) {

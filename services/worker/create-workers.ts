@@ -138,7 +138,6 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     checkAnswer: createCheckAnswer(store),
     ...createAgentCalls(store),
     ...createAskCalls(store),
-    ...createTaskActivities({ store, engine, runs: runsOfTenant(config.apiSocket), git, hostId }),
   };
   const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
   const host = leases.hold(
@@ -183,6 +182,8 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     Worker.create({
       ...common,
       taskQueue: taskQueues.workflows,
+      // What workflows have done beside themselves.
+      activities: createTaskActivities({ store, engine, runs: runsOfTenant(config.apiSocket), git, hostId }),
       workflowBundle: { codePath: fileURLToPath(new URL('../../workflows/bundle.js', import.meta.url)) },
       maxCachedWorkflows,
       stickyQueueScheduleToStartTimeout: '2s',

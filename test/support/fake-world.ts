@@ -16,7 +16,7 @@ import type {
   FinishRunInput,
   ToolCallInput,
 } from '../../domain/contracts/activities.ts';
-import type { WorkOnTaskInput, WorkOnTaskResult } from '../../domain/contracts/a2a.ts';
+import type { TaskActivities, WorkOnTaskInput, WorkOnTaskResult } from '../../domain/contracts/a2a.ts';
 import type { HookEvent } from '../../domain/session/hook-points.ts';
 import type { BudgetShare } from '../../domain/run/budget.ts';
 import type { CheckVerdict } from '../../domain/run/events.ts';
@@ -176,7 +176,7 @@ export class FakeWorld {
     this.#behaviour = behaviour;
   }
 
-  activities(): HostActivities & ModelActivities & ProjectionActivities {
+  activities(): HostActivities & ModelActivities & ProjectionActivities & TaskActivities {
     const note = (line: string) => this.log.push(line);
     return {
       openRepository: async () => ({ base: 'base', tip: 'base' }),
