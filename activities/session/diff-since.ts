@@ -10,6 +10,14 @@ import type { FolderState } from './folder-state.ts';
 const mostFiles = 200;
 const mostFileBytes = 256 * 1024;
 const mostText = 100_000;
+const patchArgs = [
+  'diff',
+  '--no-color',
+  '--no-ext-diff',
+  '--no-textconv',
+  '--no-renames',
+  '--irreversible-delete',
+] as const;
 
 /**
  * The changes as a patch against the commit of then, at most 100,000 characters; without files that were not committed even then (whose
@@ -37,8 +45,7 @@ export async function diffSince(
     await git(['read-tree', commit], call);
     const added = wanted.filter(({ change }) => change === 'added').map(({ path }) => path);
     if (added.length > 0) await git(['add', '--intent-to-add', '--force', '--', ...added], call);
-    const args = ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--no-renames', '--irreversible-delete'];
-    const { stdout } = await git([...args, commit, '--', ...wanted.map(({ path }) => path)], call);
+    const { stdout } = await git([...patchArgs, commit, '--', ...wanted.map(({ path }) => path)], call);
     return stdout.slice(0, mostText).toWellFormed();
   } catch (error) {
     // What is told of a turn must not keep it from ending.
@@ -46,6 +53,17 @@ export async function diffSince(
     throw error;
   } finally {
     await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** What one commit has changed since another, at most 100,000 characters; empty where git cannot tell (any more). */
+export async function patchBetween(git: Git, folder: string, [from, to]: readonly [string, string]): Promise<string> {
+  try {
+    const { stdout } = await git([...patchArgs, from, to], { cwd: folder });
+    return stdout.slice(0, mostText).toWellFormed();
+  } catch (error) {
+    if (error instanceof CodetetherError) return '';
+    throw error;
   }
 }
 

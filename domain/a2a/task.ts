@@ -1,5 +1,6 @@
 /** Tasks of the A2A protocol: their states, the log of what happens to them, and what a task is by its log. */
 import { z } from 'zod';
+import type { ApprovalKind } from '../run/approval.ts';
 
 export const taskStates = [
   'submitted',
@@ -21,6 +22,11 @@ export function isTerminal(state: TaskState): boolean {
 /** The task waits for whoever has sent it. */
 export function isInterrupted(state: TaskState): boolean {
   return state === 'input-required' || state === 'auth-required';
+}
+
+/** Whoever has sent the task answers a question; the rest takes somebody who may allow it, and that can be somebody else. */
+export function stateOfAsking(kind: ApprovalKind): TaskState {
+  return kind === 'question' ? 'input-required' : 'auth-required';
 }
 
 const JsonObject = z.record(z.string(), z.unknown());
@@ -81,6 +87,8 @@ export const taskEventBodies = {
     message: TaskMessage.exactOptional(),
     /** The question that is waited for. */
     approvalId: z.string().exactOptional(),
+    /** The execution that does its work has its events behind this one of the run. */
+    runAfterSeq: z.number().exactOptional(),
   }),
   artifact: z.object({
     artifact: TaskArtifact,

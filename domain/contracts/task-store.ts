@@ -1,17 +1,35 @@
 import type { NewTaskEvent, TaskEvent, TaskMessage, TaskState } from '../a2a/task.ts';
 import type { RunEventBody } from '../run/events.ts';
+import type { StartRunRequest } from './api.ts';
 import type { SessionMessage } from './session.ts';
 import type { SessionOpening } from './store.ts';
 
 /** What a task's work is; each executor has a function of its own, see `activities/a2a`. Written when the task is, and not changed. */
 export type TaskWork =
   /** A turn of the session that belongs to the task's context. */
-  { readonly executor: 'agent'; readonly opening: SessionOpening; readonly message: SessionMessage };
+  | { readonly executor: 'agent'; readonly opening: SessionOpening; readonly message: SessionMessage }
+  /** An execution of a run. */
+  | { readonly executor: 'ralph'; readonly runId: string; readonly request: StartRunRequest }
+  /** What the official kits want of it, see `domain/a2a/conformance.ts`. */
+  | {
+      readonly executor: 'conformance';
+      /** Where messages lead to that name no behaviour. */
+      readonly otherwise: 'completed' | 'input-required';
+      /** What a long while is. */
+      readonly longMs: number;
+    };
 export type TaskWorkOf<Executor extends TaskWork['executor']> = Extract<TaskWork, { readonly executor: Executor }>;
 
 /** The run, or the session, that does it; what is asked and what ends there is told to the task. Null: there is none. */
 export function runOfWork(work: TaskWork): string | null {
-  return work.opening.sessionId;
+  switch (work.executor) {
+    case 'agent':
+      return work.opening.sessionId;
+    case 'ralph':
+      return work.runId;
+    case 'conformance':
+      return null;
+  }
 }
 
 export interface TaskPlan {
@@ -33,6 +51,11 @@ export interface TaskRecord extends Pick<TaskPlan, 'taskId' | 'contextId' | 'pri
   readonly headSeq: number;
 }
 
+/** A task with all that has happened to it, oldest first. */
+export interface TaskLog extends TaskRecord {
+  readonly events: readonly TaskEvent[];
+}
+
 export interface TaskQuery {
   readonly principal: string;
   readonly contextId?: string;
@@ -52,21 +75,21 @@ export type TurnProgress =
 
 /** Tasks of the A2A protocol. */
 export interface TaskStore {
-  /** A message that its sender has sent before makes no further task. @returns the message's task */
-  createTask(plan: TaskPlan): Promise<{ readonly taskId: string; readonly isNew: boolean }>;
+  /** A message that its sender has sent before makes no further task: undefined. */
+  createTask(plan: TaskPlan): Promise<TaskLog | undefined>;
   /** The same for a further message to a task. */
   noteTaskMessage(
     note: { readonly taskId: string; readonly principal: string },
-    said: { readonly message: TaskMessage; readonly approvalId: string },
+    said: { readonly message: TaskMessage; readonly approvalId?: string },
   ): Promise<{ readonly taskId: string; readonly isNew: boolean }>;
   /** The task of a message that was sent before. */
   findTaskOf(message: { readonly principal: string; readonly messageId: string }): Promise<string | undefined>;
-  getTask(taskId: string): Promise<TaskRecord | undefined>;
+  getTask(taskId: string): Promise<TaskLog | undefined>;
   /** Those with the newest status first, and how many there are in all. */
   listTasks(
     query: TaskQuery,
     page: { readonly limit: number; readonly after?: TaskPlace | undefined },
-  ): Promise<{ readonly tasks: readonly TaskRecord[]; readonly total: number }>;
+  ): Promise<{ readonly tasks: readonly TaskLog[]; readonly total: number }>;
   /** Ids of tasks whose work a run or a session does and that are not over. */
   openTasksOf(runId: string): Promise<readonly string[]>;
   /** Appends in order, skipping keys that are there, and whatever comes after a terminal state; wakes readers. */

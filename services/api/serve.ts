@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
@@ -5,6 +6,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { ensureHostId } from '../config/host-id.ts';
+import { createKeyRing } from '../config/key-ring.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { packageVersion } from '../config/version.ts';
 import { currentTenant } from '../store/current-tenant.ts';
@@ -13,6 +15,7 @@ import type { GrpcServer } from '../grpc/serve-grpc.ts';
 import type { CardAddresses } from './a2a/agent-card.ts';
 import { createApp } from './app.ts';
 import { authenticateByToken } from './authenticate.ts';
+import { createChatDeps } from './chat-deps.ts';
 import { authenticateAnybody } from './conformance.ts';
 import { createLimits } from './limits.ts';
 import { createMetrics } from './metrics.ts';
@@ -89,7 +92,11 @@ export async function serveApi(options: {
     engine,
     prepared,
     ...createPreflight({ config, environment, hostId }),
+    chat: createChatDeps({ config, environment, store }),
     defaultModel: config.defaultModel,
+    keyRing: createKeyRing(config.secretKeys?.reveal()),
+    pushHosts: config.pushHosts,
+    prdFolder: join(config.dataDir, 'prds'),
     readEditedPrd: createEditedPrdReader(environment),
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
     version: packageVersion(),
@@ -121,6 +128,7 @@ export async function serveApi(options: {
         ...deps,
         authenticate: http.conformance === undefined ? authenticate : authenticateAnybody(authenticate),
         conformance: http.conformance,
+        longTaskMs: config.tckStreamingTimeout * 2500,
         tls: http.tls,
         hostNames: isLoopback(http.host) ? loopbackNames : undefined,
         publicUrl: config.publicUrl,

@@ -2,6 +2,7 @@
  * The typed client of the API, over its Unix socket or an address. Loads nothing but Node's HTTP: answers are taken as the contract
  * describes them, since server and client are of one release.
  */
+import type { DeadLetterListView, DeadLetterView } from '../../domain/contracts/push-api.ts';
 import type {
   CheckLogView,
   AnswerApprovalRequest,
@@ -79,8 +80,11 @@ export type { RunEventsOptions } from './run-events.ts';
  * `runId` is any unique beginning of an id or of its last part.
  */
 export interface Client {
-  /** May take a minute: everything is checked before the run starts. */
-  startRun(request: StartRunRequest): Promise<StartRunResponse>;
+  /**
+   * May take a minute: everything is checked before the run starts.
+   * @param options.idempotencyKey the same within 24 hours: it is begun once, and the first answer comes again
+   */
+  startRun(request: StartRunRequest, options?: { readonly idempotencyKey?: string }): Promise<StartRunResponse>;
   /** Newest first. */
   listRuns(options?: { readonly limit?: number }): Promise<RunListView>;
   getRun(runId: string): Promise<RunDetailView>;
@@ -136,6 +140,8 @@ export interface Client {
   readFile(workspace: string, query: ReadFileQuery): Promise<FileView>;
   searchFiles(workspace: string, query: SearchFilesQuery): Promise<FileSearchView>;
   /** Newest first. */
+  listDeadLetters(page: { readonly limit: number; readonly before?: string | undefined }): Promise<DeadLetterListView>;
+  replayDeadLetter(deadLetterId: string): Promise<DeadLetterView>;
   readAudit(page: { readonly limit: number }): Promise<AuditView>;
   checkAudit(): Promise<AuditCheckView>;
   health(): Promise<HealthView>;
@@ -156,8 +162,15 @@ export function createClient(address: ApiAddress): Client {
   const get = async <T>(path: string): Promise<T> =>
     await requestJson<T>({ address, method: 'GET', path, timeoutMs: answerMs });
   return {
-    startRun: async (body) =>
-      await requestJson({ address, method: 'POST', path: '/v1/runs', body, timeoutMs: startMs }),
+    startRun: async (body, { idempotencyKey } = {}) =>
+      await requestJson({
+        address,
+        method: 'POST',
+        path: '/v1/runs',
+        body,
+        timeoutMs: startMs,
+        headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
+      }),
     listRuns: async ({ limit } = {}) => await get(limit === undefined ? '/v1/runs' : `/v1/runs?limit=${limit}`),
     getRun: async (runId) => await get(runPath(runId)),
     getPrd: async (runId) => await get(`${runPath(runId)}/prd`),
@@ -277,6 +290,15 @@ export function createClient(address: ApiAddress): Client {
     listFiles: async (workspace, query) => await get(`${workspacePath(workspace)}/files?${searchOf(query)}`),
     readFile: async (workspace, query) => await get(`${workspacePath(workspace)}/file?${searchOf(query)}`),
     searchFiles: async (workspace, query) => await get(`${workspacePath(workspace)}/search?${searchOf(query)}`),
+    listDeadLetters: async ({ limit, before }) =>
+      await get(`/v1/dead-letters?${searchOf({ limit, ...(before === undefined ? {} : { before }) })}`),
+    replayDeadLetter: async (deadLetterId) =>
+      await requestJson({
+        address,
+        method: 'POST',
+        path: `/v1/dead-letters/${encodeURIComponent(deadLetterId)}/replay`,
+        timeoutMs: answerMs,
+      }),
     readAudit: async ({ limit }) => await get(`/v1/audit?limit=${limit}`),
     checkAudit: async () => await get('/v1/audit/check'),
     health: async () => await get('/health'),

@@ -38,6 +38,7 @@ export interface JsonRequest {
   readonly body?: unknown;
   /** Silence of the API for that long counts as nobody there. */
   readonly timeoutMs: number;
+  readonly headers?: { readonly [name: string]: string };
   /** A status besides the good ones that comes with the documented body. */
   readonly alsoAccept?: number;
 }
@@ -45,14 +46,13 @@ export interface JsonRequest {
 /** The answer's JSON. @throws `api-unreachable`, else the problem that the API answered with */
 export async function requestJson<T>(request: JsonRequest): Promise<T> {
   const { alsoAccept } = request;
-  const response = await openResponse({ ...request, headers: { accept: 'application/json' } });
+  const response = await openResponse({ ...request, headers: { ...request.headers, accept: 'application/json' } });
   const text = await readAll(response, request.address);
   if (isGood(response) || response.statusCode === alsoAccept) return parseJson(text, response) as T;
   throw answeredError(text, response);
 }
 
 export interface OpenRequest extends Omit<JsonRequest, 'alsoAccept'> {
-  readonly headers?: { readonly [name: string]: string };
   readonly signal?: AbortSignal | undefined;
 }
 

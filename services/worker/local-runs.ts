@@ -1,6 +1,8 @@
 import type { RunMeans } from '../../activities/tools/run-means.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { defaultTenant } from '../../domain/run/ids.ts';
+import type { TaskActivitiesDeps } from '../../activities/a2a/task-activities.ts';
+import { createClient } from '../client/client.ts';
 import type { Client } from '../client/client.ts';
 import { currentTenant } from '../store/current-tenant.ts';
 
@@ -16,5 +18,15 @@ export function localRuns(client: Client, searchPath: string): RunMeans {
     getRun: (runId) => asLocal(() => client.getRun(runId)),
     reload: (runId, request) => asLocal(() => client.reload(runId, request)),
     searchPath,
+  };
+}
+
+/** Runs of the tenant whose task is worked on. Whoever has sent it may start runs: the API has seen to that. */
+export function runsOfTenant(socketPath: string): TaskActivitiesDeps['runs'] {
+  const client = (): Client => createClient({ socketPath, tenant: currentTenant() });
+  return {
+    startRun: async (request, options) => await client().startRun(request, options),
+    getRun: async (runId) => await client().getRun(runId),
+    steer: async (runId, verb) => await client().steer(runId, verb),
   };
 }

@@ -327,7 +327,7 @@ test('what is not right is answered over REST with the status of its fault, in t
   expect([old.status, old.type, JSON.parse(old.body)]).toEqual([
     404,
     'application/json',
-    { code: -32001, message: `there is no task ${id}` },
+    { code: -32001, message: `task not found: ${id}` },
   ]);
   expect((await get(`/v1/tasks/${id}?historyLength=-1`, {})).status).toBe(400);
   const oldPost = async (body: object) => await post('/v1/message:send', body, { 'a2a-version': '' });

@@ -5,12 +5,13 @@ import path from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTaskActivities } from '../../activities/a2a/task-activities.ts';
-import type { TaskEngine } from '../../activities/a2a/agent-executor.ts';
+import type { TaskActivitiesDeps } from '../../activities/a2a/task-activities.ts';
 import { withTasksTold } from '../../activities/a2a/tasks-told.ts';
 import { permissions } from '../../domain/access/permissions.ts';
 import type { Permission, Principal } from '../../domain/access/permissions.ts';
 import type { TaskStore } from '../../domain/contracts/task-store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { createGit } from '../../activities/workspace/git.ts';
 import { createApp } from '../../services/api/app.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
 import { createStore } from '../../services/store/store.ts';
@@ -18,6 +19,7 @@ import type { PostgresStore } from '../../services/store/store.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { withTestStore } from '../support/store.ts';
 import { apiDeps } from './api-fixtures.ts';
+import { plan } from './store-fixtures.ts';
 
 let database: TestDatabase;
 let store: PostgresStore;
@@ -100,12 +102,17 @@ async function sent(more: object = {}): Promise<TaskJson> {
 
 const gotten = async (id: string) => (await call('GetTask', { id })).result as unknown as TaskJson;
 
+async function noRun(): Promise<never> {
+  throw new CodetetherError('not-found');
+}
+
 /** As the worker does it, with an engine in memory. */
-function worker(engine: Partial<TaskEngine> = {}) {
+function worker(engine: Partial<TaskActivitiesDeps['engine']> = {}, runs: Partial<TaskActivitiesDeps['runs']> = {}) {
   const told: string[] = [];
   const sends: string[] = [];
   const activities = createTaskActivities({
     store,
+    tellPush: async () => undefined,
     engine: {
       send: async (_session, { messageId }) => sends.push(messageId),
       interrupt: async () => {
@@ -115,6 +122,9 @@ function worker(engine: Partial<TaskEngine> = {}) {
       describe: async () => ({ kind: 'running' }),
       ...engine,
     },
+    runs: { startRun: noRun, getRun: noRun, steer: noRun, ...runs },
+    git: createGit({ env: process.env, processDir: folder }),
+    hostId: 'host-1',
   });
   const telling = withTasksTold(store, async (taskId) => void told.push(taskId));
   const look = async (taskId: string, isCanceling = false) =>
@@ -128,9 +138,15 @@ const record = async (taskId: string) => {
   return task;
 };
 
+async function turn(taskId: string) {
+  const { work } = await record(taskId);
+  if (work.executor !== 'agent') throw new Error('it is no turn');
+  return work;
+}
+
 /** The turn of a task has begun. */
 async function begin(taskId: string): Promise<string> {
-  const { opening, message: said } = (await record(taskId)).work;
+  const { opening, message: said } = await turn(taskId);
   const { sessionId } = opening;
   const { messageId, agent, model } = said;
   const plan = { sessionId, messageId, agent, model, systemPrompt: '', agentNotice: '', text: 'do it' };
@@ -139,7 +155,7 @@ async function begin(taskId: string): Promise<string> {
 }
 
 async function end(telling: Pick<PostgresStore, 'endTurn'>, taskId: string, outcome: 'completed' | 'cancelled') {
-  const { opening } = (await record(taskId)).work;
+  const { opening } = await turn(taskId);
   const input = { messageId: taskId, turn: 1, outcome, message: '', code: null, durationMs: 1, goesOn: false };
   await inTenant('default', async () => {
     const facts = { changes: { total: 1, files: [{ path: 'a.txt', change: 'added' as const }] } };
@@ -186,8 +202,10 @@ test('what is not right is answered in JSON-RPC with the code of its fault, what
   expect(await raw(request('SendMessage', { message: message({ parts: [{ raw: 'aGk=' }] }) }))).toBe(-32005);
   expect(await raw(request('SendMessage', { message: message({ taskId: randomUUID() }) }))).toBe(-32001);
   expect(await raw(request('CreateTaskPushNotificationConfig', { taskId: 'x', url: 'https://example.com' }))).toBe(
-    -32003,
+    -32001,
   );
+  expect(await raw(request('CreateTaskPushNotificationConfig', { taskId: 'x' }))).toBe(-32602);
+  expect(await raw(request('GetTaskPushNotificationConfig', { taskId: 'x' }))).toBe(-32602);
   expect(await raw(request('GetTask', { id: randomUUID() }), { 'content-type': 'text/plain' })).toBe(-32005);
   expect(await raw(request('GetTask', { id: randomUUID() }), { 'a2a-version': '2.0' })).toBe(-32009);
   expect(await raw(request('GetTask', { id: randomUUID() }), { 'a2a-version': '1.0.1' })).toBe(-32001);
@@ -296,7 +314,7 @@ test('a question waits for its own answer: from whom may give it, one of its cho
   await look(task.id);
   await look(task.id);
   const asked = await gotten(task.id);
-  expect(asked.status.state).toBe('TASK_STATE_INPUT_REQUIRED');
+  expect(asked.status.state).toBe('TASK_STATE_AUTH_REQUIRED');
   expect(JSON.stringify(asked.status.message)).toContain('May it push?');
   const answer = async (text: string) =>
     await call('SendMessage', { message: message({ taskId: task.id, parts: [{ text }] }), configuration: now });
@@ -332,6 +350,54 @@ test('a task that is canceled before it began never begins; one whose work was l
   const after = worker({ describe: async () => ({ kind: 'closed' }) });
   expect(await after.look(lost.id)).toEqual({ isOver: true });
   expect((await gotten(lost.id)).status.state).toBe('TASK_STATE_FAILED');
+});
+
+test('a run that works for a task is begun under one key, and only what its execution did is told, once', async () => {
+  const run = plan();
+  principal = somebody('key:ralph');
+  const { id } = await sent({ parts: [{ data: { project: 'x' } }], metadata: { skill: 'ralph' } });
+  const keys: string[] = [];
+  const inDefault = async <T>(work: () => Promise<T>): Promise<T> => await inTenant('default', work);
+  const execution = await inDefault(async () => await store.openRun(run));
+  const opened = (await inDefault(async () => await store.getRun(run.runId)))?.openedSeq ?? 0;
+  const view = {
+    runId: run.runId,
+    passed: 0,
+    total: 1,
+    branch: 'b',
+    base: null,
+    hostId: 'x',
+    approvals: [],
+    stories: [],
+  };
+  let fails = true;
+  const { look, telling, told } = worker(
+    {},
+    {
+      startRun: async (_request, { idempotencyKey }) => {
+        keys.push(idempotencyKey);
+        if (fails) throw new CodetetherError('api-unreachable');
+        return { kind: 'started', run: view, afterSeq: opened } as never;
+      },
+      getRun: async () => ({ ...view, status: 'running' }) as never,
+    },
+  );
+  await expect(look(id)).rejects.toThrow();
+  fails = false;
+  await look(id);
+  await look(id);
+  expect(keys).toEqual([`task:${id}`, `task:${id}`]);
+  const end = { runId: run.runId, execution, message: '', tip: null, commits: 2, durationMs: 1 } as const;
+  await inDefault(async () => await telling.finishRun({ ...end, outcome: 'completed' }));
+  expect(told).toEqual([id]);
+  const next = await inDefault(async () => await store.openRun(run));
+  await inDefault(async () => await store.finishRun({ ...end, execution: next, outcome: 'cancelled' }));
+  expect(await look(id)).toEqual({ isOver: true });
+  const done = await gotten(id);
+  expect(done.status.state).toBe('TASK_STATE_COMPLETED');
+  expect(JSON.stringify(done.history).match(/ started: /g)).toHaveLength(1);
+  expect(JSON.stringify(done.artifacts)).toContain('2 commits on');
+  principal = somebody('key:one');
 });
 
 test('nothing comes after the end of a task, and an event comes once', async () => {
@@ -406,7 +472,8 @@ test('all who follow a task on two replicas see the same, in order, and leave no
   const events = told.map((text) => text.split('\n\n').filter((part) => part.startsWith('data: ')));
   for (const each of events) expect(each.length === 32 && each.at(-1)?.includes('TASK_STATE_COMPLETED')).toBe(true);
   for (const each of events) expect(each.slice(1)).toEqual(events[0]?.slice(1));
-  await expect.poll(async () => await listeners()).toBe(0);
+  // The connection is kept for whoever may come next, a while.
+  await expect.poll(async () => await listeners(), { timeout: 10_000 }).toBe(0);
   await Promise.all(replicas.map(async ({ replica }) => await replica.close()));
   await other.close();
 });

@@ -5,20 +5,22 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { CodetetherError } from '../../../domain/errors.ts';
 import type { ApiDeps } from '../deps.ts';
 import { cardPaths, requirePermission } from '../permissions.ts';
-import { agentCard, cardDocument } from './agent-card.ts';
+import { cardDocument } from './agent-card.ts';
 import { requireSpoken } from './calls.ts';
 import type { Calls, OpenCall, SpokenVersion } from './calls.ts';
+import { keySetPath } from './card-signer.ts';
 import { addressesOf, bodyLimit, callOf, isJson, parsedBody, versionOf } from './http-call.ts';
 import { Envelope, problemOf, writingMethods } from './request-shape.ts';
-import { begin, isStream, sendEvents } from './server-sent-events.ts';
+import { asEventStream, begin, isStream, sendEvents } from './server-sent-events.ts';
 import type { BegunStream } from './server-sent-events.ts';
 
-/** The original's paths are among them. */
-const jsonRpcPaths = ['/', '/a2a/jsonrpc', '/v1/a2a'];
+/** The original's paths are among them; some clients end an address with a slash. */
+const jsonRpcPaths = ['/', '/a2a/jsonrpc', '/a2a/jsonrpc/', '/v1/a2a'];
 
 /** The card; A2A 1.0 and 0.3 over JSON-RPC, by the version that the request names; 0.3 where it names none. */
 export function a2aRoutes(deps: ApiDeps, calls: Calls): FastifyPluginAsync {
   const since = new Date().toUTCString();
+  const { cards } = calls;
   return async (app) => {
     // Whatever it is, whoever speaks JSON-RPC is answered in it.
     app.removeAllContentTypeParsers();
@@ -31,8 +33,9 @@ export function a2aRoutes(deps: ApiDeps, calls: Calls): FastifyPluginAsync {
 
     for (const url of cardPaths)
       app.get(url, { exposeHeadRoute: false }, async (request, reply) => {
-        const card = agentCard({ ...addressesOf(request, deps), version: deps.version });
-        const { text, etag } = cardDocument(card, versionOf(request, '0.3'));
+        const card = await cards.signedCard(addressesOf(request, deps));
+        const isPure = deps.conformance !== undefined && deps.conformance !== 'hybrid';
+        const { text, etag } = cardDocument(card, isPure ? '1.0' : versionOf(request, '0.3'));
         reply
           .header('cache-control', 'public, max-age=300')
           .header('vary', 'A2A-Version, Host')
@@ -41,19 +44,26 @@ export function a2aRoutes(deps: ApiDeps, calls: Calls): FastifyPluginAsync {
         if (request.headers['if-none-match'] === etag) return await reply.code(304).send();
         return await reply.type('application/json').send(text);
       });
+
+    app.get(keySetPath, { exposeHeadRoute: false }, async (_request, reply) => {
+      return await reply
+        .header('cache-control', 'public, max-age=300')
+        .type('application/jwk-set+json')
+        .send(JSON.stringify(cards.keySet));
+    });
   };
 
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const named = versionOf(request, '0.3');
-    const fail = async (id: unknown, error: unknown): Promise<FastifyReply> =>
-      await reply.send({
-        jsonrpc: '2.0',
-        id: typeof id === 'string' || typeof id === 'number' ? id : null,
-        error:
-          named === '0.3'
-            ? LegacyJsonRpcTransportHandler.mapToLegacyJSONRPCError(error)
-            : JsonRpcTransportHandler.mapToJSONRPCError(error),
-      });
+    const failure = (id: unknown, error: unknown) => ({
+      jsonrpc: '2.0',
+      id: typeof id === 'string' || typeof id === 'number' ? id : null,
+      error:
+        named === '0.3'
+          ? LegacyJsonRpcTransportHandler.mapToLegacyJSONRPCError(error)
+          : JsonRpcTransportHandler.mapToJSONRPCError(error),
+    });
+    const fail = async (id: unknown, error: unknown): Promise<FastifyReply> => await reply.send(failure(id, error));
     const refuse = async (id: unknown, code: number, message: string): Promise<FastifyReply> =>
       await reply.send({
         jsonrpc: '2.0',
@@ -66,7 +76,11 @@ export function a2aRoutes(deps: ApiDeps, calls: Calls): FastifyPluginAsync {
     if (body === undefined) return await refuse(null, A2A_ERROR_CODE.PARSE_ERROR, 'the body is no JSON');
     const envelope = Envelope.safeParse(body);
     if (!envelope.success)
-      return await refuse(null, A2A_ERROR_CODE.INVALID_REQUEST, 'the body is no JSON-RPC 2.0 request');
+      return await refuse(
+        Reflect.get(Object(body), 'id'),
+        A2A_ERROR_CODE.INVALID_REQUEST,
+        'the body is no JSON-RPC 2.0 request',
+      );
     const { id, method, params } = envelope.data;
     let version: SpokenVersion;
     try {
@@ -90,7 +104,10 @@ export function a2aRoutes(deps: ApiDeps, calls: Calls): FastifyPluginAsync {
       begun = await begin(answered);
     } catch (error) {
       if (error instanceof CodetetherError && error.code === 'rate-limited') throw error;
-      return await fail(id, error);
+      // Clients of 0.3 read nothing but a stream where they have asked for one.
+      return version === '0.3'
+        ? await asEventStream(reply).send(`data: ${JSON.stringify(failure(id, error))}\n\n`)
+        : await fail(id, error);
     }
     return await sendEvents(reply, { ...begun, pingMs: deps.pingMs });
   }

@@ -1,5 +1,5 @@
 import { Extensions } from '@a2a-js/sdk';
-import type { AgentCard, StreamResponse } from '@a2a-js/sdk';
+import type { StreamResponse } from '@a2a-js/sdk';
 import { RequestMalformedError, VersionNotSupportedError } from '@a2a-js/sdk/errors';
 import { ServerCallContext } from '@a2a-js/sdk/server';
 import type { A2ARequestHandler } from '@a2a-js/sdk/server';
@@ -7,8 +7,9 @@ import type { Principal } from '../../../domain/access/permissions.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { PrincipalLimits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
-import { agentCard, legacyCard } from './agent-card.ts';
 import type { CardAddresses } from './agent-card.ts';
+import { createCards } from './cards.ts';
+import type { Cards } from './cards.ts';
 import { problemOf } from './request-shape.ts';
 import { callerKey, createTaskHandler } from './task-handler.ts';
 import type { Caller } from './task-handler.ts';
@@ -34,6 +35,7 @@ export interface OpenCall {
 }
 
 export interface Calls {
+  readonly cards: Cards;
   /** The A2A methods for one call. Streams count as event streams: theirs throw `rate-limited` as they begin. */
   open(call: Call): OpenCall;
 }
@@ -47,20 +49,14 @@ export interface CallContext {
 
 /** What the three bindings of A2A have in common: who calls, in which version, until when, and what is counted. */
 export function createCalls(deps: ApiDeps, { closing, limits, metrics }: CallContext): Calls {
+  const cards = createCards(deps);
   return {
+    cards,
     open: ({ principal, version, extensions, gone, addresses }) => {
-      const caller: Caller = { principal, signal: AbortSignal.any([gone, closing]) };
-      const card = (workspaces?: readonly string[]): AgentCard => {
-        const own = agentCard({
-          ...addresses,
-          version: deps.version,
-          ...(workspaces === undefined ? {} : { workspaces }),
-        });
-        return version === '0.3' ? legacyCard(own) : own;
-      };
+      const caller: Caller = { principal, version, signal: AbortSignal.any([gone, closing]) };
       const handler = createTaskHandler(deps, {
-        card: () => card(),
-        extendedCard: async () => card((await deps.store.listNamedWorkspaces()).map(({ name }) => name)),
+        card: () => cards.card(addresses),
+        extendedCard: async () => await cards.extendedCard(addresses, version),
       });
       return {
         handler: {

@@ -6,6 +6,7 @@ import { GRPC_STATUS_CODE } from '@a2a-js/sdk/errors/grpc';
 import { ServerCallContext } from '@a2a-js/sdk/server';
 import type { A2ARequestHandler } from '@a2a-js/sdk/server';
 import { Metadata } from '@grpc/grpc-js';
+import { legacyCard } from './agent-card.ts';
 import { requireShape } from './calls.ts';
 import type { OpenCall } from './calls.ts';
 import { isMethod, methods, perform } from './methods.ts';
@@ -40,6 +41,7 @@ export async function performLegacy(
   const asked = async (params: unknown): Promise<object | AsyncIterable<object>> => {
     const wanted = withLengths(request, params);
     requireShape(method, methods[method].request.toJSON(wanted as never));
+    if (method === 'GetExtendedAgentCard') return await cardOf(call);
     return await perform(method, wanted, call);
   };
   const twin = twins[name];
@@ -54,6 +56,14 @@ export async function performLegacy(
     if (error !== taken) throw error;
   }
   return translatedEvents(answered as AsyncIterable<StreamResponse>);
+}
+
+/** The one call of 0.3 for a card: where there is no extended one, it is the card. */
+async function cardOf(call: OpenCall): Promise<object> {
+  const card = await call.handler.getAgentCard();
+  return card.capabilities?.extendedAgentCard === true
+    ? await perform('GetExtendedAgentCard', {}, call)
+    : legacyCard(card);
 }
 
 /** In 0.3 a length of 0 is one that was not given; the SDK leaves that of a message out. */

@@ -8,11 +8,16 @@ export async function sendEvents(
   reply: FastifyReply,
   { first, events, pingMs = defaultPingMs }: BegunStream & { readonly pingMs?: number | undefined },
 ): Promise<FastifyReply> {
-  return await reply
+  return await asEventStream(reply).send(
+    Readable.from(serverSentEvents({ first, events }, pingMs), { objectMode: false }),
+  );
+}
+
+export function asEventStream(reply: FastifyReply): FastifyReply {
+  return reply
     .header('content-type', 'text/event-stream; charset=utf-8')
     .header('cache-control', 'no-cache, no-transform')
-    .header('x-accel-buffering', 'no')
-    .send(Readable.from(serverSentEvents({ first, events }, pingMs), { objectMode: false }));
+    .header('x-accel-buffering', 'no');
 }
 
 export interface BegunStream {
