@@ -18,7 +18,7 @@ import type { TaskLog, TaskPlace, TaskRecord } from '../../../domain/contracts/t
 import { asCodetetherError } from '../../../domain/errors.ts';
 import { isAnswerTo, possibleAnswers } from '../../../domain/run/approval.ts';
 import { defaultTenant } from '../../../domain/run/ids.ts';
-import { currentTenant, inTenant } from '../../store/current-tenant.ts';
+import { currentTenant } from '../../store/current-tenant.ts';
 import type { ApiDeps } from '../deps.ts';
 import { kitsWork, withKitsWishes } from './kits-handler.ts';
 import { workOf } from './send-request.ts';
