@@ -88,6 +88,12 @@ export const errorCatalogue = {
     ...usage('The body is of a type that is not read here.', 'Send application/json.'),
     http: 415,
   },
+  'method-not-allowed': {
+    ...usage('There is such an address, but not for this method.', 'Use one of those that the header Allow names.'),
+    http: 405,
+    grpc: 12,
+    jsonrpc: -32601,
+  },
   'idempotency-key-reused': state(
     'The Idempotency-Key came with another request before.',
     'Give each request a key of its own, and the same only to send it again as it is.',

@@ -32,6 +32,7 @@ export function command(): Command {
         '\nSettings (environment):\n' +
         '  CODETETHER_REQUESTS_PER_SECOND   of one credential, on average (100)\n' +
         '  CODETETHER_MAX_STREAMS           event streams of one credential (500)\n' +
+        '  CODETETHER_MAX_CHAT_COST_USD     a day of /v1/chat/completions of one principal (no cap)\n' +
         '  CODETETHER_DRAIN_SECS            not ready for so long before it ends (1)\n' +
         '  CODETETHER_SECRET_KEYS           encrypt what is kept secret; of API and worker alike\n' +
         '  CODETETHER_PUSH_HOSTS            receivers of push notifications on this network\n' +

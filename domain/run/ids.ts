@@ -51,6 +51,11 @@ export function sessionRunId(id: string, tenant = defaultTenant): string {
   return `${idPrefix('session', tenant)}${id}`;
 }
 
+/** Id of the run that pays for what a principal chats on a day (`2026-11-21`). */
+export function chatRunId({ principal, day }: { readonly principal: string; readonly day: string }): string {
+  return `chat:${principal}:${day}`;
+}
+
 /** Id of the workflow of an A2A task. */
 export function taskWorkflowId(taskId: string, tenant = defaultTenant): string {
   return `${idPrefix('task', tenant)}${taskId}`;

@@ -5,6 +5,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { CodetetherError } from '../../domain/errors.ts';
 import { a2aRoutes } from './a2a/a2a-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
+import { chatRoutes } from './chat-routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { contextRoutes } from './context-routes.ts';
 import { rollbackRoutes } from './rollback-routes.ts';
@@ -15,6 +16,7 @@ import { answerOnce } from './idempotency.ts';
 import { takeJsonBodies } from './json-bodies.ts';
 import { createLimits, defaultLimits, limitRequests } from './limits.ts';
 import { mcpRoutes } from './mcp-routes.ts';
+import { refuseOtherMethods } from './known-methods.ts';
 import { createMetrics, serveMetrics } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
 import { requirePermissions } from './permissions.ts';
@@ -58,6 +60,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.setSerializerCompiler(serializerCompiler);
   answerWithProblems(app, (request) => challenge(request, deps));
   takeJsonBodies(app);
+  refuseOtherMethods(app);
   drainConnections(app, deps.draining);
   if (deps.onRoute !== undefined) app.addHook('onRoute', deps.onRoute);
   requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });
@@ -85,6 +88,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(reloadRoutes(deps));
   await app.register(statsRoutes(deps));
   await app.register(eventRoutes(deps, { closing: closing.signal, limits, metrics }));
+  await app.register(chatRoutes(deps, { limits, metrics }));
   await app.register(mcpRoutes(deps, closing.signal));
   await app.register(a2aRoutes(deps, closing.signal));
   serveResourceMetadata(app, deps);

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
+import type { Chat } from '../../activities/model/chat.ts';
 import type { Git } from '../../activities/workspace/git.ts';
 import type { Prd } from '../../domain/ralph/prd.ts';
 import type { ContextWindow } from '../../domain/session/derive-context.ts';
@@ -30,6 +31,14 @@ export interface EditedPrd {
   readonly warnings: readonly string[];
 }
 
+export interface ChatDeps {
+  readonly chat: Chat;
+  /** As `provider/model`. */
+  readonly models: () => Promise<readonly string[]>;
+  /** Of one principal and day; null: none. */
+  readonly maxCostUsd: number | null;
+}
+
 export interface ApiDeps {
   readonly store: Omit<PostgresStore, 'prepare' | 'close'>;
   readonly engine: RunEngine;
@@ -43,6 +52,8 @@ export interface ApiDeps {
   readonly defaultModel?: string | undefined;
   /** Throws `model-unknown`, `provider-key-missing`, `script-invalid`. */
   readonly checkModel: (model: string) => Promise<void>;
+  /** Questions to models that are of no session. Loaded when it is first needed. */
+  readonly chat: () => Promise<ChatDeps>;
   /** The window that the session's model has, without asking it. */
   readonly contextWindow: (model: string) => Promise<ContextWindow>;
   /** What the user and, where it is trusted, the project of a folder add. Throws `extension-invalid`. */

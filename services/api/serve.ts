@@ -13,6 +13,7 @@ import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { authenticateByToken } from './authenticate.ts';
+import { createChatDeps } from './chat-deps.ts';
 import { authenticateAnybody } from './conformance.ts';
 import { createMetrics } from './metrics.ts';
 import { loopbackNames } from './protected-resource.ts';
@@ -77,6 +78,7 @@ export async function serveApi(options: {
     engine,
     prepared,
     ...createPreflight({ config, environment, hostId }),
+    chat: createChatDeps({ config, environment, store }),
     defaultModel: config.defaultModel,
     keyRing: createKeyRing(config.secretKeys?.reveal()),
     pushHosts: config.pushHosts,

@@ -110,6 +110,11 @@ const Config = z.strictObject({
   requestsPerSecond: limit(100_000).default(100),
   /** Event streams that one credential may have open at one process. */
   maxStreams: limit(100_000).default(500),
+  /** What one principal's chat completions may cost in a day (UTC), in US dollars; default: no cap. */
+  maxChatCostUsd: z.coerce
+    .number('expected US dollars, more than 0')
+    .positive('expected US dollars, more than 0')
+    .optional(),
   /** A process that serves an address and is told to end is not ready for so long before it ends. */
   drainSecs: z.coerce
     .number('expected a number of seconds, 0 to 60')
@@ -174,6 +179,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   oidcTenantClaim: ['CODETETHER_OIDC_TENANT_CLAIM'],
   requestsPerSecond: ['CODETETHER_REQUESTS_PER_SECOND'],
   maxStreams: ['CODETETHER_MAX_STREAMS'],
+  maxChatCostUsd: ['CODETETHER_MAX_CHAT_COST_USD'],
   drainSecs: ['CODETETHER_DRAIN_SECS'],
   secretKeys: ['CODETETHER_SECRET_KEYS'],
   pushHosts: ['CODETETHER_PUSH_HOSTS'],

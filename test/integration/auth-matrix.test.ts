@@ -78,7 +78,10 @@ test('no route answers without a credential, with a wrong one, or with one that 
     for (const { method, url, permission, status, body } of await answers(async () => credential)) {
       const isPublic = permission === undefined;
       expect(status === 401, `${String(method)} ${url}: ${status}`).toBe(!isPublic);
-      if (!isPublic) expect(JSON.parse(body)).toMatchObject({ code: 'unauthenticated' });
+      const said = /^\/v1\/(models|chat)/.test(url)
+        ? { error: { code: 'invalid_api_key' } }
+        : { code: 'unauthenticated' };
+      if (!isPublic) expect(JSON.parse(body)).toMatchObject(said);
     }
   }
 });

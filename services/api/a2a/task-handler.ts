@@ -278,7 +278,7 @@ export function createTaskHandler(
   async function ownTask(taskId: string, { principal }: Caller): Promise<TaskLog> {
     const task = uuid.test(taskId) ? await store.getTask(taskId) : undefined;
     if (task?.principal === principal.id) return task;
-    throw new TaskNotFoundError(`there is no task ${taskId.slice(0, 100)}`);
+    throw new TaskNotFoundError(`task not found: ${taskId.slice(0, 100)}`);
   }
 
   /** Whoever has written the task may have died before the engine heard of it. */
