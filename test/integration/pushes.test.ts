@@ -325,6 +325,12 @@ test('a task has ten configs at most, however they are set at once', async () =>
   );
   expect(answers.filter(({ error }) => error?.code === -32602)).toHaveLength(2);
   expect((await rows(`SELECT 1 FROM push_config WHERE task_id = '${taskId}'`)).length).toBe(10);
+  // A message with one more is not taken.
+  const more = {
+    message: { ...message(), taskId },
+    configuration: { taskPushNotificationConfig: { id: 'more', url } },
+  };
+  expect((await call('SendMessage', more)).error?.message).toContain('at most');
 });
 
 test('the same message twice sets its config once, and what was missed before it was set is told', async () => {
