@@ -261,6 +261,10 @@ test('a config is set, replaced, got, listed and deleted in both versions by who
   expect((await call('tasks/pushNotificationConfig/list', { id: taskId }, '0.3')).result).toHaveLength(3);
   expect((await call('tasks/pushNotificationConfig/get', { id: taskId }, '0.3')).result).toMatchObject({ taskId });
 
+  // Names as in the protocol buffers are read too.
+  expect((await call('GetTaskPushNotificationConfig', { task_id: taskId, id: 'a' })).result).toMatchObject({ taskId });
+  expect((await call('ListTaskPushNotificationConfigs', {})).error?.code).toBe(-32602);
+
   principal = somebody('key:two');
   for (const [method, params] of [
     ['CreateTaskPushNotificationConfig', config],
