@@ -1,4 +1,11 @@
-import { ApplicationFailure, condition, continueAsNew, defineSignal, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  condition,
+  continueAsNew,
+  defineSignal,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { taskSignals } from '../domain/contracts/a2a.ts';
 import type { A2aTaskInput, WorkOnTaskResult } from '../domain/contracts/a2a.ts';
 import { taskLooks } from './policies.ts';

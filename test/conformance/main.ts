@@ -3,12 +3,14 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../../services/config/config.ts';
 import type { Kit } from './kit.ts';
+import { acts } from './acts.ts';
+import { tck03, tck10 } from './a2a-tck.ts';
 import { judge, readKnownFaults } from './known-faults.ts';
 import { mcp } from './mcp.ts';
 import { schemathesis } from './schemathesis.ts';
 import { startConformanceRun } from './world.ts';
 
-const kits: readonly Kit[] = [mcp, schemathesis];
+const kits: readonly Kit[] = [mcp, schemathesis, tck10, tck03, acts];
 const names = kits.map(({ name }) => name);
 
 const { values } = parseArgs({
