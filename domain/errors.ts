@@ -76,6 +76,10 @@ export const errorCatalogue = {
     'Correct the named lines; docs/extensions.md shows the form.',
   ),
   'request-invalid': usage('The request does not have the documented shape.', 'Correct the named fields.'),
+  'secret-key-missing': usage(
+    'There is no key for what is to be kept secret, or not the one that it was encrypted with.',
+    'Set CODETETHER_SECRET_KEYS, for API and worker alike; docs/serving.md says how.',
+  ),
   'request-too-large': {
     ...usage('The request is larger than it may be.', 'Send less at once.'),
     http: 413,

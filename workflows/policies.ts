@@ -5,6 +5,7 @@
  */
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
+import type { PushActivities } from '../domain/contracts/a2a.ts';
 import type {
   GateActivities,
   HousekeepingActivities,
@@ -51,6 +52,10 @@ const once: ActivityOptions = { ...repeatable, startToCloseTimeout: '15m', retry
 const projection: ActivityOptions = { ...repeatable, taskQueue: taskQueues.service, startToCloseTimeout: '30s' };
 
 export const model = proxyActivities<ModelActivities>(modelPolicy);
+/** One request to somebody else's server, which has 15 s; away from the database work, which it must not hold up. */
+const push: ActivityOptions = { ...repeatable, taskQueue: taskQueues.push, startToCloseTimeout: '60s' };
+
+export const pushes = proxyActivities<PushActivities>(push);
 export const projections = proxyActivities<ProjectionActivities>(projection);
 
 /** One at a time, in a workflow that does nothing else: see docs/decisions/2026-11-21-looks-are-local-activities.md. */

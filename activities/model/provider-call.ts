@@ -46,6 +46,19 @@ export interface ProviderAnswer {
   readonly tokens: TokenCounts | undefined;
 }
 
+/** How an answer is wanted, beyond what agents want; a provider that cannot do one of them passes over it. */
+export interface CallWishes {
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly seed?: number;
+  readonly stopSequences?: string[];
+  readonly toolChoice?: 'auto' | 'none' | 'required' | { readonly type: 'tool'; readonly toolName: string };
+  /** The answer is JSON; that follows the schema, where there is one. */
+  readonly json?: { readonly schema?: object; readonly name?: string; readonly description?: string };
+}
+
 export interface SendOptions {
   readonly maxOutputTokens: number;
   readonly signal: AbortSignal;

@@ -9,7 +9,7 @@ import { totalTokens } from '../../domain/run/budget.ts';
 import type { SessionEvent } from '../../domain/session/transcript.ts';
 import { toConversation } from './messages.ts';
 import { asTexts, getsToolsAsText, toolsPrompt, withTextCalls } from './text-tools.ts';
-import type { PreparedCall, PrepareOptions, ToolDefinition } from './provider-call.ts';
+import type { CallWishes, PreparedCall, PrepareOptions, ToolDefinition } from './provider-call.ts';
 import { effortOptions, outputTokensWithThinking } from './reasoning.ts';
 import { sendBySdk } from './sdk-call.ts';
 import { providerAccess } from './settings.ts';
@@ -24,6 +24,7 @@ export interface RemoteOptions {
   readonly stepTimeoutMs: number;
   /** The user's own; they come before the table's. */
   readonly ownPrices: OwnPrices;
+  readonly wishes?: CallWishes;
 }
 
 /** A reserve below that is not worth a call. */
@@ -32,7 +33,7 @@ const smallestAnswerTokens = 256;
 /** Prepares a call of a provider that is reached over HTTP. Loads no SDK before the call is sent. */
 export async function prepareRemoteCall(
   reference: ModelReference & { readonly provider: RemoteProvider },
-  { settings, tools, answerTokens, idleTimeoutMs, stepTimeoutMs, ownPrices }: RemoteOptions,
+  { settings, tools, answerTokens, idleTimeoutMs, stepTimeoutMs, ownPrices, wishes = {} }: RemoteOptions,
   { readContext, lastUsage }: Pick<PrepareOptions, 'readContext' | 'lastUsage'>,
 ): Promise<PreparedCall> {
   const access = providerAccess(reference.provider, settings);
@@ -65,6 +66,7 @@ export async function prepareRemoteCall(
         {
           conversation,
           tools: isText ? [] : tools,
+          wishes,
           effort: effortOptions(reference, options.maxOutputTokens),
           // Some providers send nothing at all while the model thinks.
           idleTimeoutMs: isThinkingHard ? idleTimeoutMs * 5 : idleTimeoutMs,

@@ -6,13 +6,14 @@ import { callFailure, toCallFailure } from './call-failure.ts';
 import type { CallState } from './call-failure.ts';
 import { startIdleTimer } from './idle-timer.ts';
 import type { Conversation } from './messages.ts';
-import type { AnsweredPart, ProviderAnswer, SendOptions, ToolDefinition } from './provider-call.ts';
+import type { AnsweredPart, CallWishes, ProviderAnswer, SendOptions, ToolDefinition } from './provider-call.ts';
 import type { EffortOptions } from './reasoning.ts';
 import { watchedTransport } from './transport.ts';
 
 export interface SdkCall {
   readonly conversation: Conversation;
   readonly tools: readonly ToolDefinition[];
+  readonly wishes: CallWishes;
   readonly effort: EffortOptions;
   /** Nothing over the wire for that long ends the call. */
   readonly idleTimeoutMs: number;
@@ -25,7 +26,7 @@ export interface SdkCall {
 
 /** Sends one request and reads the answer to its end; see {@link PreparedCall.send} for what it throws. */
 export async function sendBySdk(call: SdkCall, options: SendOptions): Promise<ProviderAnswer> {
-  const { streamText, jsonSchema, tool } = await loadSdk();
+  const { streamText, jsonSchema, tool, Output } = await loadSdk();
   const idle = startIdleTimer(call.idleTimeoutMs, options.signal);
   // Never touched: it measures the whole call.
   const clock = startIdleTimer(call.stepTimeoutMs, idle.signal);
@@ -40,7 +41,11 @@ export async function sendBySdk(call: SdkCall, options: SendOptions): Promise<Pr
         description: definition.description,
         inputSchema: jsonSchema(definition.inputSchema),
       });
+    const { json, toolChoice, ...sampling } = call.wishes;
     const result = streamText({
+      ...sampling,
+      ...(toolChoice === undefined || call.tools.length === 0 ? {} : { toolChoice }),
+      ...(json === undefined ? {} : { output: jsonOutput(json) }),
       model: await call.openModel(transport.fetch),
       instructions: call.conversation.instructions,
       messages: call.conversation.messages,
@@ -70,6 +75,11 @@ export async function sendBySdk(call: SdkCall, options: SendOptions): Promise<Pr
     idle.stop();
     clock.stop();
     ended.abort();
+  }
+
+  /** Says to the provider what is wanted; what comes is passed on as it is. */
+  function jsonOutput({ schema, ...named }: NonNullable<CallWishes['json']>) {
+    return schema === undefined ? Output.json(named) : Output.object({ schema: jsonSchema(schema), ...named });
   }
 }
 

@@ -32,7 +32,11 @@ export function command(): Command {
         '\nSettings (environment):\n' +
         '  CODETETHER_REQUESTS_PER_SECOND   of one credential, on average (100)\n' +
         '  CODETETHER_MAX_STREAMS           event streams of one credential (500)\n' +
+        '  CODETETHER_MAX_CHAT_COST_USD     a day of /v1/chat/completions of one principal (no cap)\n' +
         '  CODETETHER_DRAIN_SECS            not ready for so long before it ends (1)\n' +
+        '  CODETETHER_SECRET_KEYS           encrypt what is kept secret; of API and worker alike\n' +
+        '  CODETETHER_PUSH_HOSTS            receivers of push notifications on this network\n' +
+        '  CODETETHER_PUBLIC_URL            by which others reach it; the agent card is signed then\n' +
         '  TCK_STREAMING_TIMEOUT            a while for the kits, in seconds (2); long tasks of theirs take more than twice that\n' +
         '\nExit codes: 0 ended, 1 error, 2 the command line is not right, 75 temporary failure.\n\nMore: docs/serving.md',
     )

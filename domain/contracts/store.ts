@@ -34,7 +34,9 @@ import type {
   ReloadPrdInput,
 } from './activities.ts';
 import type { RalphOptions, ReloadResult } from './ralph.ts';
+import type { ChatAnswer } from './openai.ts';
 import type { StatsStore } from './stats.ts';
+import type { PushStore } from './push-store.ts';
 import type { TaskStore } from './task-store.ts';
 
 export interface RunRecord {
@@ -371,7 +373,7 @@ export interface ModelSpending {
   readonly price: ModelPrice | null;
 }
 
-export interface ModelCallAnswer {
+interface AnsweredCall {
   readonly key: string;
   readonly runId: string;
   readonly storyId: string;
@@ -379,8 +381,34 @@ export interface ModelCallAnswer {
   /** The one that answered. */
   readonly model: string;
   readonly result: Extract<ModelStepResult, { kind: 'answered' }>;
+}
+
+export interface ModelCallAnswer extends AnsweredCall {
   readonly sessionEvent: NewSessionEvent;
   readonly runEvents: readonly NewRunEvent[];
+}
+
+/** An answered call of a chat: nobody's transcript goes on with it. */
+export interface ChatCallAnswer extends AnsweredCall {
+  /** To be given again; absent for one that was cut off, or of no use. */
+  readonly chat?: ChatAnswer;
+}
+
+/** Calls of chats; they are reserved and released like all others. */
+export interface ChatStore {
+  /**
+   * The run that pays for what a principal chats on a day (`2026-11-21`), made where it is missing; `maxCostUsd` is its cap from now
+   * on, null for none.
+   * @returns its id
+   */
+  openChatRun(of: {
+    readonly principal: string;
+    readonly day: string;
+    readonly maxCostUsd: number | null;
+  }): Promise<string>;
+  getChatCall(key: string): Promise<'reserved' | Pick<ChatCallAnswer, 'chat'> | undefined>;
+  /** One transaction: usage of the run, the reservation's end. Twice: nothing more. */
+  answerChatCall(answer: ChatCallAnswer): Promise<void>;
 }
 
 export interface ModelCallStore {
@@ -719,11 +747,13 @@ export type Store = AccessStore &
   RequestStore &
   StatsStore &
   TaskStore &
+  PushStore &
   ApprovalStore &
   RunStore &
   SessionRunStore &
   SessionStore &
   ModelCallStore &
+  ChatStore &
   EffectStore &
   WorkspaceStore &
   CheckStore &

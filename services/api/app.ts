@@ -5,9 +5,11 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { CodetetherError } from '../../domain/errors.ts';
 import { a2aRoutes } from './a2a/a2a-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
+import { chatRoutes } from './chat-routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { contextRoutes } from './context-routes.ts';
 import { rollbackRoutes } from './rollback-routes.ts';
+import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { drainConnections } from './drain.ts';
 import { eventRoutes } from './event-routes.ts';
 import { answerOnce } from './idempotency.ts';
@@ -78,6 +80,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(storyRoutes(deps));
   await app.register(rollbackRoutes(deps));
   await app.register(sessionRoutes(deps));
+  await app.register(deadLetterRoutes(deps));
   await app.register(tokenRoutes(deps));
   await app.register(workspaceRoutes(deps));
   await app.register(fileRoutes(deps));
@@ -85,6 +88,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(reloadRoutes(deps));
   await app.register(statsRoutes(deps));
   await app.register(eventRoutes(deps, { closing: closing.signal, limits, metrics }));
+  await app.register(chatRoutes(deps, { limits, metrics }));
   await app.register(mcpRoutes(deps, closing.signal));
   await app.register(a2aRoutes(deps, closing.signal));
   serveResourceMetadata(app, deps);

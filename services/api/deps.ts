@@ -3,10 +3,12 @@ import type { z } from 'zod';
 import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
 import type { StartRunRequest } from '../../domain/contracts/api.ts';
 import type { RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/store.ts';
+import type { Chat } from '../../activities/model/chat.ts';
 import type { Git } from '../../activities/workspace/git.ts';
 import type { Prd } from '../../domain/ralph/prd.ts';
 import type { ContextWindow } from '../../domain/session/derive-context.ts';
 import type { Extensions } from '../../domain/session/extensions.ts';
+import type { KeyRing } from '../config/key-ring.ts';
 import type { PostgresStore } from '../store/store.ts';
 import type { RunEngine } from './engine.ts';
 import type { Limits } from './limits.ts';
@@ -29,15 +31,29 @@ export interface EditedPrd {
   readonly warnings: readonly string[];
 }
 
+export interface ChatDeps {
+  readonly chat: Chat;
+  /** As `provider/model`. */
+  readonly models: () => Promise<readonly string[]>;
+  /** Of one principal and day; null: none. */
+  readonly maxCostUsd: number | null;
+}
+
 export interface ApiDeps {
   readonly store: Omit<PostgresStore, 'prepare' | 'close'>;
   readonly engine: RunEngine;
   /** Checks all that can be checked before a run starts; changes nothing. */
   readonly preflight: (request: CheckedStartRequest) => Promise<Preflight>;
+  /** Absent: nothing that is secret is taken. */
+  readonly keyRing?: KeyRing | undefined;
+  /** Receivers of push notifications on this machine or its network: `host:port`, `host:*`. */
+  readonly pushHosts?: readonly string[];
   /** Of tasks that name none. */
   readonly defaultModel?: string | undefined;
   /** Throws `model-unknown`, `provider-key-missing`, `script-invalid`. */
   readonly checkModel: (model: string) => Promise<void>;
+  /** Questions to models that are of no session. Loaded when it is first needed. */
+  readonly chat: () => Promise<ChatDeps>;
   /** The window that the session's model has, without asking it. */
   readonly contextWindow: (model: string) => Promise<ContextWindow>;
   /** What the user and, where it is trusted, the project of a folder add. Throws `extension-invalid`. */

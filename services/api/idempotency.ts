@@ -20,7 +20,12 @@ declare module 'fastify' {
 interface Once extends RequestKey {
   readonly requestId: string;
   readonly renewal: NodeJS.Timeout;
+  /** Of an answer that is streamed. */
+  work?: Promise<unknown>;
 }
+
+/** Header of an answer that was given before. */
+export const replayed = ['idempotency-replayed', 'true'] as const;
 
 /** A request that is being done is renewed; one of a process that died can be done again after this. */
 const holdMs = 15_000;
@@ -67,7 +72,7 @@ export function answerOnce(app: FastifyInstance, store: RequestStore): void {
         const { status, contentType, body } = begun.answer;
         return await reply
           .code(status)
-          .headers({ 'content-type': contentType, 'idempotency-replayed': 'true' })
+          .headers({ 'content-type': contentType, [replayed[0]]: replayed[1] })
           .serializer((text: string) => text)
           .send(body);
       }
@@ -77,8 +82,12 @@ export function answerOnce(app: FastifyInstance, store: RequestStore): void {
   app.addHook('onSend', async (request, reply, payload) => {
     const { once } = request;
     if (once === null) return payload;
-    clearInterval(once.renewal);
     request.once = null;
+    if (once.work !== undefined && typeof payload !== 'string') {
+      void releaseAfter(once.work, { once, store, tenant: principalOf(request).tenant });
+      return payload;
+    }
+    clearInterval(once.renewal);
     await inTenant(principalOf(request).tenant, async () => {
       const { statusCode: status } = reply;
       if (status >= 500 || status === 429 || typeof payload !== 'string') return await store.holdRequest(once, 0);
@@ -93,6 +102,25 @@ export function answerOnce(app: FastifyInstance, store: RequestStore): void {
 /** The same for each time that a request with a key is done; a new one without a key. */
 export function requestIdOf({ once }: FastifyRequest): string {
   return once?.requestId ?? randomUUID();
+}
+
+/**
+ * While an answer is streamed, nobody else does the same request; once it is over, who sends it again may: what does the work gives the same
+ * answer again. `work` does not reject.
+ */
+export function holdWhile({ once }: FastifyRequest, work: Promise<unknown>): void {
+  if (once !== null) once.work = work;
+}
+
+async function releaseAfter(
+  work: Promise<unknown>,
+  { once, store, tenant }: { readonly once: Once; readonly store: RequestStore; readonly tenant: string },
+): Promise<void> {
+  await work;
+  clearInterval(once.renewal);
+  await inTenant(tenant, async () => await store.holdRequest(once, 0)).catch(() => {
+    // It is not held for longer than it was renewed for.
+  });
 }
 
 function isOurs({ routeOptions }: FastifyRequest): boolean {

@@ -1,4 +1,4 @@
-import type { FastifyInstance, RouteOptions } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, RouteOptions } from 'fastify';
 import { z } from 'zod';
 import { errorCatalogue } from '../../domain/errors.ts';
 import type { Json } from '../../domain/errors.ts';
@@ -90,7 +90,7 @@ function operation({ config, schema }: RouteOptions, method: string, path: strin
     security: permission === undefined ? [] : [{ [bearer]: [] }, { [apiKey]: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(schema?.body === undefined ? {} : { requestBody: requestBody(schema.body) }),
-    responses: responsesOf(config?.answers, schema?.response),
+    responses: responsesOf(config, schema?.response),
   };
 }
 
@@ -123,27 +123,29 @@ function requestBody(schema: unknown): JsonObject {
 }
 
 function responsesOf(
-  answers: { readonly [status: number]: readonly string[] } = {},
+  { answers = {}, errors }: Pick<FastifyContextConfig, 'answers' | 'errors'> = {},
   schemas: unknown,
 ): { readonly [status: string]: JsonObject } {
-  const documents = Object.entries(typeof schemas === 'object' && schemas !== null ? schemas : {}).map(
-    ([status, schema]) => [
-      status,
-      { description: 'Done.', content: { 'application/json': { schema: jsonSchema(schema, 'output') } } },
-    ],
-  );
-  const others = Object.entries(answers).map(([status, types]) => [
-    status,
-    {
-      description: types.length === 0 ? 'Nothing more comes.' : 'Done.',
-      ...(types.length === 0 ? {} : { content: Object.fromEntries(types.map((type) => [type, {}])) }),
-    },
-  ]);
+  const documents = new Map<string, unknown>(Object.entries(schemas ?? {}));
+  const statuses = [...new Set([...documents.keys(), ...Object.keys(answers)])];
+  const done = statuses.map((status) => {
+    const types = answers[Number(status)] ?? [];
+    const content = {
+      ...Object.fromEntries(types.map((type) => [type, {}])),
+      ...(documents.has(status) ? { 'application/json': { schema: jsonSchema(documents.get(status), 'output') } } : {}),
+    };
+    const isEmpty = Object.keys(content).length === 0;
+    return [status, isEmpty ? { description: 'Nothing more comes.' } : { description: 'Done.', content }];
+  });
   const problem = {
     description: 'A problem of RFC 9457 with a code of the catalogue.',
     content: { 'application/problem+json': { schema: problemReference } },
   };
-  return { ...Object.fromEntries([...documents, ...others]), '4XX': problem, '5XX': problem };
+  const failure =
+    errors === undefined
+      ? problem
+      : { description: 'What went wrong.', content: { 'application/json': { schema: jsonSchema(errors, 'output') } } };
+  return { ...Object.fromEntries(done), '4XX': failure, '5XX': failure };
 }
 
 function jsonSchema(schema: unknown, io: 'input' | 'output'): JsonObject {

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import { permissions } from '../../domain/access/permissions.ts';
 import type { Permission, Principal } from '../../domain/access/permissions.ts';
 import type { AuditEntry } from '../../domain/contracts/store.ts';
@@ -18,6 +19,8 @@ declare module 'fastify' {
     readonly summary?: string;
     /** Content types of answers that are no JSON document, by status. */
     readonly answers?: { readonly [status: number]: readonly string[] };
+    /** Shape of its failures, where they are no problems of RFC 9457. */
+    readonly errors?: z.ZodType;
   }
   interface FastifyRequest {
     /** Null on a public route. */
@@ -33,6 +36,7 @@ const publicRoutes: ReadonlySet<string> = new Set([
   '/ready',
   '/openapi.json',
   ...cardPaths,
+  '/.well-known/jwks.json',
   ...metadataPaths,
 ]);
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { CodetetherError, toProblem } from '../../domain/errors.ts';
+import { CodetetherError, asCodetetherError, toProblem } from '../../domain/errors.ts';
 
 /**
  * Every failure leaves as `application/problem+json` with a code of the catalogue.
@@ -69,8 +69,10 @@ async function sendProblem(
     .send(problem);
 }
 
-function knownError(error: FastifyError | CodetetherError): CodetetherError {
+/** What went wrong, as the catalogue names it. Never throws. */
+export function knownError(error: unknown): CodetetherError {
   if (error instanceof CodetetherError) return error;
+  if (!isFastifyError(error)) return asCodetetherError(error);
   if (hasZodFastifySchemaValidationErrors(error)) {
     return new CodetetherError('request-invalid', undefined, {
       problems: error.validation.map(({ instancePath, message }) => {
@@ -85,4 +87,8 @@ function knownError(error: FastifyError | CodetetherError): CodetetherError {
   const isClients = error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500;
   if (isClients) return new CodetetherError('request-invalid', error.message, { cause: error });
   return new CodetetherError('internal', error.message, { cause: error });
+}
+
+function isFastifyError(error: unknown): error is FastifyError {
+  return error instanceof Error && 'code' in error;
 }

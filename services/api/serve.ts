@@ -6,12 +6,14 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { ensureHostId } from '../config/host-id.ts';
+import { createKeyRing } from '../config/key-ring.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { packageVersion } from '../config/version.ts';
 import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { authenticateByToken } from './authenticate.ts';
+import { createChatDeps } from './chat-deps.ts';
 import { authenticateAnybody } from './conformance.ts';
 import { createMetrics } from './metrics.ts';
 import { loopbackNames } from './protected-resource.ts';
@@ -76,7 +78,10 @@ export async function serveApi(options: {
     engine,
     prepared,
     ...createPreflight({ config, environment, hostId }),
+    chat: createChatDeps({ config, environment, store }),
     defaultModel: config.defaultModel,
+    keyRing: createKeyRing(config.secretKeys?.reveal()),
+    pushHosts: config.pushHosts,
     prdFolder: join(config.dataDir, 'prds'),
     readEditedPrd: createEditedPrdReader(environment),
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },

@@ -29,8 +29,7 @@ const searchMs = 15_000;
  */
 export async function listWorkspaceFiles(root: string, query: ListFilesQuery): Promise<FileListView> {
   const place = await existing(root, query.path);
-  if (!(await stat(place.absolute)).isDirectory())
-    throw missing(`${place.relative} is no folder of the workspace`);
+  if (!(await stat(place.absolute)).isDirectory()) throw missing(`${place.relative} is no folder of the workspace`);
   const entries = (await readdir(place.absolute, { withFileTypes: true }))
     .filter(({ name }) => name.toLowerCase() !== '.git')
     .toSorted((one, other) => (one.name < other.name ? -1 : 1));
@@ -45,8 +44,7 @@ export async function listWorkspaceFiles(root: string, query: ListFilesQuery): P
 export async function readWorkspaceFile(root: string, query: ReadFileQuery): Promise<FileView> {
   const place = await existing(root, query.path);
   // Of the kind first: opening a pipe or a device would be felt.
-  if (!(await stat(place.absolute)).isFile())
-    throw missing(`${place.relative} is no file of the workspace`);
+  if (!(await stat(place.absolute)).isFile()) throw missing(`${place.relative} is no file of the workspace`);
   const handle = await openForReading(place.absolute);
   try {
     const { size } = await handle.stat();

@@ -5,6 +5,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { defaultModelTimeouts } from '../../domain/model/timeouts.ts';
 import { bytesOf } from '../../domain/text/bytes.ts';
 import { searchProviders, toolProfiles, webAccessPolicies } from '../../domain/session/tool-settings.ts';
+import { areSecretKeys } from './key-ring.ts';
 import { processEnvironment, variable } from './environment.ts';
 import type { Environment } from './environment.ts';
 import { apiSocketPath, locate } from './paths.ts';
@@ -44,6 +45,18 @@ const modelNames = text
 const hostNames = text
   .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
   .pipe(z.array(z.string().regex(/^(?:\*\.)?[\w.-]+$/, 'expected names of hosts, separated by commas')));
+const secretKeyList = text
+  .refine(areSecretKeys, 'expected keys of 32 bytes in base64, separated by commas')
+  .transform((value) => new Secret(value));
+const receivers = text
+  .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
+  .pipe(
+    z.array(
+      z
+        .string()
+        .regex(/^(?:[\w.-]+|\[[\da-f:]+\]):(?:\d{1,5}|\*)$/, 'expected host:port or host:*, separated by commas'),
+    ),
+  );
 
 /** `5g`, `500m`, or a number of bytes. */
 const diskSize = z
@@ -97,12 +110,21 @@ const Config = z.strictObject({
   requestsPerSecond: limit(100_000).default(100),
   /** Event streams that one credential may have open at one process. */
   maxStreams: limit(100_000).default(500),
+  /** What one principal's chat completions may cost in a day (UTC), in US dollars; default: no cap. */
+  maxChatCostUsd: z.coerce
+    .number('expected US dollars, more than 0')
+    .positive('expected US dollars, more than 0')
+    .optional(),
   /** A process that serves an address and is told to end is not ready for so long before it ends. */
   drainSecs: z.coerce
     .number('expected a number of seconds, 0 to 60')
     .min(0, 'expected a number of seconds, 0 to 60')
     .max(60, 'expected a number of seconds, 0 to 60')
     .default(1),
+  /** Encrypt what has to be known in clear: the first does, all decrypt. Default: the local stack's own. */
+  secretKeys: secretKeyList.optional(),
+  /** Receivers of push notifications on this machine or its network, or over http; `host:*` stands for any port. */
+  pushHosts: receivers.default([]),
   /** What the official kits take for a long while, in seconds; for `serve --conformance`. */
   tckStreamingTimeout: seconds(600).default(2),
   /** `provider/model[:effort]` of runs that name none. */
@@ -157,7 +179,10 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   oidcTenantClaim: ['CODETETHER_OIDC_TENANT_CLAIM'],
   requestsPerSecond: ['CODETETHER_REQUESTS_PER_SECOND'],
   maxStreams: ['CODETETHER_MAX_STREAMS'],
+  maxChatCostUsd: ['CODETETHER_MAX_CHAT_COST_USD'],
   drainSecs: ['CODETETHER_DRAIN_SECS'],
+  secretKeys: ['CODETETHER_SECRET_KEYS'],
+  pushHosts: ['CODETETHER_PUSH_HOSTS'],
   tckStreamingTimeout: ['TCK_STREAMING_TIMEOUT'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   textToolModels: ['CODETETHER_TEXT_TOOL_MODELS'],
@@ -182,6 +207,7 @@ const secretKeys: readonly string[] = [
   'googleApiKey',
   'openaiCompatibleApiKey',
   'searchApiKey',
+  'secretKeys',
 ];
 const hiddenKeys: readonly string[] = [...secretKeys, 'databaseUrl', 'databaseOwnerUrl'];
 

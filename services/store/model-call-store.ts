@@ -2,16 +2,19 @@ import type { Kysely, RawBuilder } from 'kysely';
 import { sql } from 'kysely';
 import { z } from 'zod';
 import type {
+  ChatCallAnswer,
+  ChatStore,
   ModelCallAnswer,
   ModelCallReservation,
   ModelCallStore,
   ReserveResult,
 } from '../../domain/contracts/store.ts';
+import { ChatAnswer } from '../../domain/contracts/openai.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { brokenCap, budgetLineKey, nanoDollars, reachedLine } from '../../domain/run/budget.ts';
 import type { BudgetShare } from '../../domain/run/budget.ts';
 import { AgentRequest } from '../../domain/session/agent-requests.ts';
-import { agentSessionId } from '../../domain/run/ids.ts';
+import { agentSessionId, chatRunId } from '../../domain/run/ids.ts';
 import { jsonText } from './json.ts';
 import { numericDollars } from './money.ts';
 import { answerProblems } from '../../domain/session/answer-problems.ts';
@@ -48,7 +51,7 @@ const StoredAnswer = z.object({
   problem: z.object({ kind: z.enum(answerProblems), inARow: z.number() }).exactOptional(),
 });
 
-export function createModelCallStore(database: Kysely<Database>): ModelCallStore {
+export function createModelCallStore(database: Kysely<Database>): ModelCallStore & ChatStore {
   return {
     getModelCall: async (key) => {
       const row = await database
@@ -70,10 +73,30 @@ export function createModelCallStore(database: Kysely<Database>): ModelCallStore
     },
     lastModelStep: async (of) => await lastModelStep(database, of),
     spending: async (runId) => await readSpending(database, runId),
+    openChatRun: async (of) => await openChatRun(database, of),
+    getChatCall: async (key) => {
+      const row = await database
+        .selectFrom('model_call')
+        .select(['status', sql`result -> 'chat'`.as('chat')])
+        .where('key', '=', key)
+        .executeTakeFirst();
+      if (row === undefined) return undefined;
+      if (row.status !== 'answered') return 'reserved';
+      return row.chat === null ? {} : { chat: ChatAnswer.parse(row.chat) };
+    },
+    answerChatCall: async (answer) =>
+      await inTransaction(database, async (transaction) => {
+        await storeAnswer(transaction, answer, { ...answer.result, ...(answer.chat && { chat: answer.chat }) });
+      }),
     reserveModelCall: async (call) =>
       await inTransaction(database, async (transaction) => await reserve(transaction, call)),
     answerModelCall: async (answer) =>
-      await inTransaction(database, async (transaction) => await storeAnswer(transaction, answer)),
+      await inTransaction(database, async (transaction) => {
+        const { sessionId, sessionEvent, runId, runEvents } = answer;
+        if (!(await storeAnswer(transaction, answer, answer.result))) return;
+        await appendSessionEvents(transaction, sessionId, [sessionEvent]);
+        await appendRunEvents(transaction, runId, runEvents);
+      }),
     releaseModelCall: async (key) =>
       await inTransaction(database, async (transaction) => await release(transaction, key)),
     budget: async (runId) => {
@@ -97,6 +120,38 @@ export async function lastModelStep(
     .where(sql<boolean>`key ~ ':[0-9]+$'`)
     .executeTakeFirstOrThrow();
   return calls.step;
+}
+
+async function openChatRun(
+  database: Queries,
+  { principal, day, maxCostUsd }: Parameters<ChatStore['openChatRun']>[0],
+): Promise<string> {
+  const runId = chatRunId({ principal, day });
+  const options = jsonText({ maxCostUsd, maxTokens: null });
+  await database
+    .insertInto('run')
+    .values({
+      run_id: runId,
+      kind: 'chat',
+      // Nothing of it is worked on by an engine.
+      status: 'completed',
+      project: '',
+      feature: '',
+      repo_path: '',
+      prd_path: '',
+      branch: '',
+      host_id: '',
+      options,
+      prd: '{}',
+    })
+    .onConflict((conflict) =>
+      conflict
+        .constraint('run_pkey')
+        .doUpdateSet({ options })
+        .where('run.options', '<>', sql<string>`${options}::jsonb`),
+    )
+    .execute();
+  return runId;
 }
 
 async function reserve(database: Queries, call: ModelCallReservation): Promise<ReserveResult> {
@@ -162,8 +217,12 @@ async function fitsShare(database: Queries, call: ModelCallReservation, share: B
   return nanoDollars(usd) + nanoDollars(call.usd) <= nanoDollars(maxCostUsd);
 }
 
-/** An answer whose reservation was given back meanwhile is spent all the same. */
-async function storeAnswer(database: Queries, answer: ModelCallAnswer): Promise<void> {
+/** An answer whose reservation was given back meanwhile is spent all the same. @returns whether it is new */
+async function storeAnswer(
+  database: Queries,
+  answer: ModelCallAnswer | ChatCallAnswer,
+  kept: unknown,
+): Promise<boolean> {
   const { key, runId, storyId, sessionId, result } = answer;
   const run = await lockRun(database, runId);
   if (run === undefined) throw noRun(runId);
@@ -172,13 +231,13 @@ async function storeAnswer(database: Queries, answer: ModelCallAnswer): Promise<
     .select(['status', 'reserved_tokens', 'reserved_usd'])
     .where('key', '=', key)
     .executeTakeFirst();
-  if (call?.status === 'answered') return;
+  if (call?.status === 'answered') return false;
   const answered = {
     model: answer.model,
     status: 'answered',
     reserved_tokens: 0,
     reserved_usd: '0',
-    result: jsonText(result),
+    result: jsonText(kept),
     input_tokens: result.usage.inputTokens,
     output_tokens: result.usage.outputTokens,
     cached_input_tokens: result.usage.cachedInputTokens,
@@ -214,8 +273,7 @@ async function storeAnswer(database: Queries, answer: ModelCallAnswer): Promise<
     .where('run_id', '=', runId)
     .execute();
   await database.updateTable('story').set(spent).where('run_id', '=', runId).where('story_id', '=', storyId).execute();
-  await appendSessionEvents(database, sessionId, [answer.sessionEvent]);
-  await appendRunEvents(database, runId, answer.runEvents);
+  return true;
 }
 
 async function release(database: Queries, key: string): Promise<void> {

@@ -42,7 +42,7 @@ async function countRuns(
   query: StatsQuery,
 ): Promise<{ readonly runs: number; readonly sessions: number }> {
   const { rows } = await sql<Readonly<{ runs: number; sessions: number }>>`
-    SELECT count(*) FILTER (WHERE kind <> 'session') AS runs, count(*) FILTER (WHERE kind = 'session') AS sessions
+    SELECT count(*) FILTER (WHERE kind = 'ralph') AS runs, count(*) FILTER (WHERE kind = 'session') AS sessions
     FROM run WHERE ${worksIn(query)} AND ${since(query, 'coalesce(ended_at, now())')}`.execute(database);
   return rows[0] ?? { runs: 0, sessions: 0 };
 }

@@ -7,7 +7,7 @@ import type { KitWorld } from './kit.ts';
 /** How often a real id is asked for; else one that is made up. */
 const probability = 0.6;
 
-const Runs = z.object({ runs: z.array(z.object({ runId: z.string() })).length(1) });
+const Runs = z.object({ runs: z.tuple([z.object({ runId: z.string() })]) });
 const Run = z.object({ stories: z.array(z.object({ storyId: z.string() })).min(1) });
 const Sessions = z.object({ sessions: z.array(z.object({ sessionId: z.string() })).length(1) });
 const Workspace = z.object({ name: z.string() });
@@ -33,7 +33,7 @@ export async function makeData(world: KitWorld, url: string): Promise<string> {
     const request = body === undefined ? { headers } : { headers, method: 'POST', body: JSON.stringify(body) };
     return await (await fetch(`${url}${address}`, request)).json();
   };
-  const [{ runId = '' } = {}] = Runs.parse(await ask('/v1/runs')).runs;
+  const [{ runId }] = Runs.parse(await ask('/v1/runs')).runs;
   const { stories } = Run.parse(await ask(`/v1/runs/${encodeURIComponent(runId)}`));
   const { sessions } = Sessions.parse(await ask('/v1/sessions'));
   const { name } = Workspace.parse(await ask('/v1/workspaces', { name: 'todo', folder: path }));

@@ -30,23 +30,22 @@ export const schemathesis: Kit = {
     const token = await world.token();
     const configuration = join(world.reportFolder, 'schemathesis.toml');
     await writeFile(configuration, await makeData(world, url));
-    const { output } = await world.command(
-      [
-        program,
-        ...['--config-file', configuration],
-        'run',
-        `${url}/openapi.json`,
-        ...['--max-examples', '50', '--seed', '1', '--continue-on-failure', '--request-timeout', '30'],
-        ...['--header', `Authorization: Bearer ${token}`],
-        ...['--report', 'json', '--report-dir', world.reportFolder],
-      ],
-      { cwd: world.reportFolder },
-    );
+    const from = [
+      '--config-file',
+      configuration,
+      'run',
+      `${url}/openapi.json`,
+      '--header',
+      `Authorization: Bearer ${token}`,
+    ];
+    const how = ['--max-examples', '50', '--seed', '1', '--continue-on-failure', '--request-timeout', '30'];
+    const report = ['--report', 'json', '--report-dir', world.reportFolder];
+    const { output } = await world.command([program, ...from, ...how, ...report], { cwd: world.reportFolder });
     await writeFile(join(world.reportFolder, 'output.txt'), output);
     const name = (await readdir(world.reportFolder)).find((file) => /^json-.*\.json$/.test(file));
     if (name === undefined) throw new Error(`schemathesis wrote no report: ${output.slice(-2_000)}`);
-    const report = Report.parse(JSON.parse(await readFile(join(world.reportFolder, name), 'utf8')));
-    return { kind: 'ran', cases: casesOf(report) };
+    const read = Report.parse(JSON.parse(await readFile(join(world.reportFolder, name), 'utf8')));
+    return { kind: 'ran', cases: casesOf(read) };
   },
 };
 

@@ -70,6 +70,7 @@ const activities = () =>
     runs: { startRun: unused, getRun: unused, steer: unused },
     git: createGit({ env: {}, processDir: tmpdir() }),
     hostId: 'host-1',
+    tellPush: async () => undefined,
   });
 const look = async (taskId: string, isCanceling = false) =>
   await inTenant(tenant, async () => await activities().workOnTask({ taskId, isCanceling }));

@@ -112,6 +112,7 @@ function worker(engine: Partial<TaskActivitiesDeps['engine']> = {}, runs: Partia
   const sends: string[] = [];
   const activities = createTaskActivities({
     store,
+    tellPush: async () => undefined,
     engine: {
       send: async (_session, { messageId }) => sends.push(messageId),
       interrupt: async () => {
@@ -201,8 +202,10 @@ test('what is not right is answered in JSON-RPC with the code of its fault, what
   expect(await raw(request('SendMessage', { message: message({ parts: [{ raw: 'aGk=' }] }) }))).toBe(-32005);
   expect(await raw(request('SendMessage', { message: message({ taskId: randomUUID() }) }))).toBe(-32001);
   expect(await raw(request('CreateTaskPushNotificationConfig', { taskId: 'x', url: 'https://example.com' }))).toBe(
-    -32003,
+    -32001,
   );
+  expect(await raw(request('CreateTaskPushNotificationConfig', { taskId: 'x' }))).toBe(-32602);
+  expect(await raw(request('GetTaskPushNotificationConfig', { taskId: 'x' }))).toBe(-32602);
   expect(await raw(request('GetTask', { id: randomUUID() }), { 'content-type': 'text/plain' })).toBe(-32005);
   expect(await raw(request('GetTask', { id: randomUUID() }), { 'a2a-version': '2.0' })).toBe(-32009);
   expect(await raw(request('GetTask', { id: randomUUID() }), { 'a2a-version': '1.0.1' })).toBe(-32001);

@@ -9,18 +9,23 @@ import type { SessionMessage } from '../../domain/contracts/session.ts';
 import type { StoryMessage, RalphRunInput, ReloadRequest } from '../../domain/contracts/ralph.ts';
 import type { ApprovalAnswer } from '../../domain/run/approval.ts';
 import type { CapsChange } from '../../domain/run/budget.ts';
-import type { RunPlan } from '../../domain/contracts/store.ts';
+import type { ChatCallAnswer, RunPlan } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
+import { defaultModelTimeouts } from '../../domain/model/timeouts.ts';
 import { HookSettings } from '../../domain/session/hooks.ts';
+import { createChat } from '../../activities/model/chat.ts';
+import { createModelList } from '../../activities/model/list-models.ts';
 import { createGit } from '../../activities/workspace/git.ts';
 import { createApp } from '../../services/api/app.ts';
-import type { ApiDeps } from '../../services/api/deps.ts';
+import type { ApiDeps, ChatDeps } from '../../services/api/deps.ts';
 import type { EngineEnd, EngineRun, RunEngine } from '../../services/api/engine.ts';
 import { authenticateLocal } from '../../services/api/permissions.ts';
 import { listenOnSocket } from '../../services/api/socket.ts';
 import { createClient } from '../../services/client/client.ts';
 import type { Client } from '../../services/client/client.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
+import { modelSettings } from '../support/model-server.ts';
+import { createMemorySpool } from '../support/model-step.ts';
 import { plan } from './store-fixtures.ts';
 
 /** An engine in memory that can be broken. */
@@ -37,6 +42,7 @@ export interface FakeEngine extends RunEngine {
   readonly interrupted: string[];
   readonly nudged: [string, string][];
   readonly tasks: [string, 'look' | 'cancel'][];
+  readonly pushes: [string, string][];
   /** `down`: nothing is answered; `deaf`: a start is taken and its answer lost. */
   mode: 'up' | 'down' | 'deaf';
   end(runId: string, how: EngineEnd): void;
@@ -58,6 +64,7 @@ export function fakeEngine(): FakeEngine {
     interrupted: [],
     nudged: [],
     tasks: [],
+    pushes: [],
     reloads: [],
     mode: 'up',
     ping: async () => answer(),
@@ -111,6 +118,10 @@ export function fakeEngine(): FakeEngine {
       answer();
       engine.tasks.push([taskId, what]);
     },
+    tellPush: async ({ taskId, configId }) => {
+      answer();
+      engine.pushes.push([taskId, configId]);
+    },
     steerSession: async (sessionId, nudge) => {
       answer();
       engine.nudged.push([sessionId, nudge.text]);
@@ -154,6 +165,19 @@ export const noExtensions: ApiDeps['extensions'] = async (project) => ({
   problems: [],
 });
 
+/** Models are those of a server at `url`; nobody is there by default. */
+export function chatDeps(store: PostgresStore, url = 'http://127.0.0.1:1', maxCostUsd: number | null = null): ChatDeps {
+  const settings = modelSettings(url);
+  const chat = createChat({
+    store,
+    spool: createMemorySpool<ChatCallAnswer>(),
+    settings,
+    ownPrices: async () => ({}),
+    timeouts: defaultModelTimeouts,
+  });
+  return { chat, models: createModelList(settings), maxCostUsd };
+}
+
 /** With an engine in memory; preflight says what `plans` holds. */
 export function apiDeps(store: PostgresStore, plans?: ReadonlyMap<string, RunPlan>) {
   return {
@@ -161,6 +185,7 @@ export function apiDeps(store: PostgresStore, plans?: ReadonlyMap<string, RunPla
     engine: fakeEngine(),
     preflight: async (request) => ({ plan: plans?.get(request.prdPath) ?? plan(), warnings: ['mind the gap'] }),
     checkModel: async () => undefined,
+    chat: async () => chatDeps(store),
     contextWindow: async () => ({ model: 'openai/x', contextTokens: 20_000, reservedTokens: 0 }),
     extensions: noExtensions,
     prdFolder: join(tmpdir(), 'codetether-api-prds'),

@@ -54,14 +54,21 @@ async function answers(credential: (route: TestRoute) => Promise<string | undefi
   );
 }
 
-test('there are routes, and all but health, readiness, the document and the agent card need a permission', () => {
+test('there are routes, and all but health, readiness, the document, the agent card and its keys need a permission', () => {
   expect(routes.length).toBeGreaterThan(30);
   expect(
     routes
       .filter(({ permission }) => permission === undefined)
       .map(({ url }) => url)
       .toSorted(),
-  ).toEqual(['/.well-known/agent-card.json', '/.well-known/agent.json', '/health', '/openapi.json', '/ready']);
+  ).toEqual([
+    '/.well-known/agent-card.json',
+    '/.well-known/agent.json',
+    '/.well-known/jwks.json',
+    '/health',
+    '/openapi.json',
+    '/ready',
+  ]);
 });
 
 test('no route answers without a credential, with a wrong one, or with one that ended', async () => {
@@ -71,7 +78,10 @@ test('no route answers without a credential, with a wrong one, or with one that 
     for (const { method, url, permission, status, body } of await answers(async () => credential)) {
       const isPublic = permission === undefined;
       expect(status === 401, `${String(method)} ${url}: ${status}`).toBe(!isPublic);
-      if (!isPublic) expect(JSON.parse(body)).toMatchObject({ code: 'unauthenticated' });
+      const said = /^\/v1\/(models|chat)/.test(url)
+        ? { error: { code: 'invalid_api_key' } }
+        : { code: 'unauthenticated' };
+      if (!isPublic) expect(JSON.parse(body)).toMatchObject(said);
     }
   }
 });

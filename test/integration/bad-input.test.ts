@@ -80,6 +80,8 @@ test.each([
   ['a parameter that is too long', `/v1/runs/${'x'.repeat(2_000)}`, 422],
   ['an address that is no text', '/v1/runs/%ff%fe', 422],
   ['headers that are too long', `/v1/runs?limit=${'1'.repeat(70_000)}`, 413],
+  ['a NUL in a folder', '/v1/stats?folder=/a%00b', 422],
+  ['a NUL in one of two folders', '/v1/stats?folder=/a&folder=/b%00', 422],
   ['a year that PostgreSQL has not', '/v1/stats?since=0000-01-01T00:00:00-19:34', 200],
 ])('%s', async (_name, path, status) => {
   const response = await ask(path);

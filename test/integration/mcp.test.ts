@@ -299,6 +299,7 @@ test('files of a workspace are listed, read in parts and searched, and nothing b
     [{ path: 'image.bin' }, 'request-invalid'],
     [{ path: 'src' }, 'not-found'],
     [{ path: 'none.txt' }, 'not-found'],
+    [{ path: 'x'.repeat(300) }, 'not-found'],
     [{ workspace: 'other', path: 'src/a.txt' }, 'not-found'],
   ] as const) {
     const { isError, text } = await client.call('read_file', { ...of, ...input });

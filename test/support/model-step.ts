@@ -11,8 +11,10 @@ import type { FakeModelStore } from './fake-model-store.ts';
 import { modelSettings } from './model-server.ts';
 
 /** An {@link AnswerSpool} in memory. */
-export function createMemorySpool(): AnswerSpool & { readonly answers: ReadonlyMap<string, ModelCallAnswer> } {
-  const answers = new Map<string, ModelCallAnswer>();
+export function createMemorySpool<Answer extends { readonly key: string } = ModelCallAnswer>(): AnswerSpool<Answer> & {
+  readonly answers: ReadonlyMap<string, Answer>;
+} {
+  const answers = new Map<string, Answer>();
   return {
     answers,
     read: async (key) => answers.get(key),

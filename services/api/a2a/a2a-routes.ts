@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { Extensions } from '@a2a-js/sdk';
+import type { AgentCard } from '@a2a-js/sdk';
 import { LegacyJsonRpcTransportHandler } from '@a2a-js/sdk/compat/v0_3/server';
 import { A2A_ERROR_CODE, ContentTypeNotSupportedError, VersionNotSupportedError } from '@a2a-js/sdk/errors';
 import { JsonRpcTransportHandler, ServerCallContext } from '@a2a-js/sdk/server';
@@ -8,6 +9,7 @@ import type { ApiDeps } from '../deps.ts';
 import { cardPaths, principalOf, requirePermission } from '../permissions.ts';
 import { addressOf } from '../protected-resource.ts';
 import { agentCard, cardDocument } from './agent-card.ts';
+import { createCardSigner, keySetPath } from './card-signer.ts';
 import { Envelope, problemOf, writingMethods } from './request-shape.ts';
 import { callerKey, createTaskHandler } from './task-handler.ts';
 import type { Caller } from './task-handler.ts';
@@ -21,6 +23,7 @@ const legacyVersion = '0.3';
 /** A2A 1.0 and 0.3 over JSON-RPC, by the version that the request names; 0.3 where it names none. */
 export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsync {
   const since = new Date().toUTCString();
+  const signer = deps.keyRing && createCardSigner(deps.keyRing);
   return async (app) => {
     // Whatever it is, whoever speaks JSON-RPC is answered in it.
     app.removeAllContentTypeParsers();
@@ -34,7 +37,7 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
     for (const url of cardPaths)
       app.get(url, { exposeHeadRoute: false }, async (request, reply) => {
         const { version, conformance } = deps;
-        const card = agentCard({ origin: addressOf(request, deps), version, conformance });
+        const card = await signed(agentCard({ origin: addressOf(request, deps), version, conformance }));
         const isPure = conformance !== undefined && conformance !== 'hybrid';
         const { text, etag } = cardDocument(card, isPure ? '1.0' : versionOf(request));
         reply
@@ -45,7 +48,21 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
         if (request.headers['if-none-match'] === etag) return await reply.code(304).send();
         return await reply.type('application/json').send(text);
       });
+
+    app.get(keySetPath, { exposeHeadRoute: false }, async (_request, reply) => {
+      return await reply
+        .header('cache-control', 'public, max-age=300')
+        .type('application/jwk-set+json')
+        .send(JSON.stringify(signer?.keySet ?? { keys: [] }));
+    });
   };
+
+  /** An address that whoever asks can make up is not signed. */
+  async function signed(card: AgentCard): Promise<AgentCard> {
+    const { publicUrl } = deps;
+    if (signer === undefined || publicUrl === undefined) return card;
+    return await signer.sign(card, `${publicUrl.replace(/\/+$/, '')}${keySetPath}`);
+  }
 
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const version = versionOf(request);
@@ -105,7 +122,7 @@ export function a2aRoutes(deps: ApiDeps, closing: AbortSignal): FastifyPluginAsy
       card: () => agentCard({ origin, version: deps.version, conformance: deps.conformance }),
       extendedCard: async () => {
         const workspaces = (await deps.store.listNamedWorkspaces()).map(({ name }) => name);
-        return agentCard({ origin, version: deps.version, workspaces });
+        return await signed(agentCard({ origin, version: deps.version, workspaces }));
       },
     });
     const transport = isLegacy ? new LegacyJsonRpcTransportHandler(handler) : new JsonRpcTransportHandler(handler);

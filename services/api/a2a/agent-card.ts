@@ -31,11 +31,12 @@ export function agentCard({ origin, version, conformance, workspaces }: CardOpti
       protocolBinding: 'JSONRPC',
       protocolVersion,
     })),
-    capabilities: { streaming: true, pushNotifications: false, extendedAgentCard: true },
+    capabilities: { streaming: true, pushNotifications: true, extendedAgentCard: true },
     securitySchemes: {
       bearer: { httpAuthSecurityScheme: { scheme: 'Bearer', description: 'codetether token create' } },
     },
-    securityRequirements: [{ schemes: { bearer: { list: [] } } }],
+    // Named, since readers of a signed card disagree on what is left of an empty list.
+    securityRequirements: [{ schemes: { bearer: { list: ['runs:read'] } } }],
     defaultInputModes: ['text/plain', 'application/json'],
     defaultOutputModes: ['text/markdown', 'application/json'],
     skills: [
@@ -73,7 +74,10 @@ function kitsCard(card: AgentCard, conformance: ConformanceCard): AgentCard {
 
 /** The same with what clients of A2A 0.3 read, beside what those of 1.0 do. */
 function hybridCard(card: AgentCard): object {
-  const own = Object(AgentCard.toJSON(card)) as { readonly securitySchemes?: { readonly bearer?: object } };
+  // A signature is over the card of 1.0 alone.
+  const own = Object(AgentCard.toJSON({ ...card, signatures: [] })) as {
+    readonly securitySchemes?: { readonly bearer?: object };
+  };
   const url = card.supportedInterfaces[0]?.url ?? '';
   return {
     ...own,
@@ -93,6 +97,9 @@ function hybridCard(card: AgentCard): object {
 
 /** The card's document for a version of the protocol, and its validator. */
 export function cardDocument(card: AgentCard, version: string): { readonly text: string; readonly etag: string } {
-  const text = JSON.stringify(version === '1.0' ? AgentCard.toJSON(card) : hybridCard(card));
-  return { text, etag: `"${createHash('sha256').update(text).digest('hex').slice(0, 32)}"` };
+  const [shown, signatures] = version === '1.0' ? [AgentCard.toJSON(card), card.signatures] : [hybridCard(card), []];
+  const text = JSON.stringify(shown);
+  // A card is signed anew each time; what a signature protects says by which key.
+  const same = signatures.reduce((rest, { signature }) => rest.replace(signature, ''), text);
+  return { text, etag: `W/"${createHash('sha256').update(same).digest('hex').slice(0, 32)}"` };
 }

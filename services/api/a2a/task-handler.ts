@@ -3,7 +3,6 @@ import { Message, Task, TaskState as WireState } from '@a2a-js/sdk';
 import type { AgentCard, StreamResponse } from '@a2a-js/sdk';
 import {
   A2AError,
-  PushNotificationNotSupportedError,
   RequestMalformedError,
   TaskNotCancelableError,
   TaskNotFoundError,
@@ -12,6 +11,7 @@ import {
 import type { A2ARequestHandler, ServerCallContext } from '@a2a-js/sdk/server';
 import { z } from 'zod';
 import { isInterrupted, isTerminal, TaskMessage, taskSnapshot, taskStates, textOf } from '../../../domain/a2a/task.ts';
+import type { WireVersion } from '../../../domain/a2a/push.ts';
 import type { TaskEvent, TaskSnapshot, TaskState } from '../../../domain/a2a/task.ts';
 import type { Principal } from '../../../domain/access/permissions.ts';
 import type { TaskLog, TaskPlace, TaskRecord } from '../../../domain/contracts/task-store.ts';
@@ -22,6 +22,7 @@ import { currentTenant } from '../../store/current-tenant.ts';
 import type { ApiDeps } from '../deps.ts';
 import { kitsWork, withKitsWishes } from './kits-handler.ts';
 import { workOf } from './send-request.ts';
+import { createPushConfigs } from './push-configs.ts';
 import { taskEvents } from './task-events.ts';
 import { eventView, taskView } from './task-view.ts';
 
@@ -66,7 +67,7 @@ export function createTaskHandler(
     sendMessage: async (params, context) =>
       await protocolErrors(async () => {
         const caller = callerOf(context);
-        const { task, afterSeq } = await accept(params, caller);
+        const { task, afterSeq } = await acceptWithPush(params, context);
         const { configuration } = params;
         const isWaiting =
           configuration === undefined ? context.requestedVersion !== legacyVersion : !configuration.returnImmediately;
@@ -75,7 +76,7 @@ export function createTaskHandler(
       }),
     sendMessageStream: (params, context) => {
       const caller = callerOf(context);
-      return streamed(async () => await accept(params, caller), caller);
+      return streamed(async () => await acceptWithPush(params, context), caller);
     },
     getTask: async ({ id, historyLength }, context) =>
       await protocolErrors(async () => {
@@ -105,12 +106,50 @@ export function createTaskHandler(
         return { task, afterSeq: Number.MAX_SAFE_INTEGER };
       }, caller);
     },
-    createTaskPushNotificationConfig: noPush,
-    getTaskPushNotificationConfig: noPush,
-    listTaskPushNotificationConfigs: noPush,
-    deleteTaskPushNotificationConfig: noPush,
+    createTaskPushNotificationConfig: async (params, context) =>
+      await protocolErrors(async () => {
+        const caller = callerOf(context);
+        const task = await ownTask(params.taskId, caller);
+        return await pushConfigsOf(caller).set(task, params, { version: versionOf(context) });
+      }),
+    getTaskPushNotificationConfig: async ({ taskId, id }, context) =>
+      await protocolErrors(async () => {
+        const caller = callerOf(context);
+        return await pushConfigsOf(caller).get(await ownTask(taskId, caller), id);
+      }),
+    listTaskPushNotificationConfigs: async ({ taskId }, context) =>
+      await protocolErrors(async () => {
+        const caller = callerOf(context);
+        const configs = await pushConfigsOf(caller).list(await ownTask(taskId, caller));
+        return { configs, nextPageToken: '' };
+      }),
+    deleteTaskPushNotificationConfig: async ({ taskId, id }, context) =>
+      await protocolErrors(async () => {
+        const task = await ownTask(taskId, callerOf(context));
+        await store.deletePushConfig(task.taskId, id);
+      }),
   };
   return deps.conformance === undefined ? handler : withKitsWishes(handler, deps.conformance);
+
+  function pushConfigsOf({ principal }: Caller) {
+    return createPushConfigs(deps, principal.tenant);
+  }
+
+  /** A config that cannot be set is known before anything is done. */
+  async function acceptWithPush(
+    params: Parameters<A2ARequestHandler['sendMessage']>[0],
+    context: ServerCallContext,
+  ): Promise<Accepted> {
+    const caller = callerOf(context);
+    const given = params.configuration?.taskPushNotificationConfig;
+    if (given === undefined) return await accept(params, caller);
+    const configs = pushConfigsOf(caller);
+    configs.check(given);
+    const accepted = await accept(params, caller);
+    const messageId = params.message?.messageId ?? '';
+    await configs.set(accepted.task, given, { version: versionOf(context), messageId });
+    return accepted;
+  }
 
   async function accept(params: Parameters<A2ARequestHandler['sendMessage']>[0], caller: Caller): Promise<Accepted> {
     const { principal } = caller;
@@ -249,6 +288,10 @@ export function createTaskHandler(
   }
 }
 
+function versionOf({ requestedVersion }: ServerCallContext): WireVersion {
+  return requestedVersion === legacyVersion ? legacyVersion : '1.0';
+}
+
 /** Over, or waiting for its sender since it has said something. */
 function isSettled({ status, statusSeq }: TaskSnapshot, afterSeq: number): boolean {
   return isTerminal(status.state) || (isInterrupted(status.state) && statusSeq > afterSeq);
@@ -256,10 +299,6 @@ function isSettled({ status, statusSeq }: TaskSnapshot, afterSeq: number): boole
 
 function view(task: TaskRecord, events: readonly TaskEvent[], historyLength?: number): Task {
   return taskView(task, taskSnapshot(events), { historyLength });
-}
-
-async function noPush(): Promise<never> {
-  throw new PushNotificationNotSupportedError('push notifications are not supported');
 }
 
 function callerOf(context: ServerCallContext): Caller {
