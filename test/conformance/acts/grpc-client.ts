@@ -31,7 +31,7 @@ const codecs: {
   SendMessage: [SendMessageRequest, SendMessageResponse],
   SendStreamingMessage: [SendMessageRequest, StreamResponse],
   GetTask: [GetTaskRequest, Task],
-  ListTasks: [ListTasksRequest, ListTasksResponse],
+  ListTasks: [ListTasksRequest, { toJSON: withPageToken }],
   CancelTask: [CancelTaskRequest, Task],
   SubscribeToTask: [SubscribeToTaskRequest, StreamResponse],
   CreateTaskPushNotificationConfig: [TaskPushNotificationConfig, TaskPushNotificationConfig],
@@ -84,6 +84,11 @@ export function grpcClient(url: string): ActsClient {
       client.close();
     }
   };
+}
+
+/** An empty text is not sent over gRPC, and is there all the same. */
+function withPageToken(answered: ListTasksResponse): object {
+  return { nextPageToken: answered.nextPageToken, ...Object(ListTasksResponse.toJSON(answered)) };
 }
 
 function told(error: ServiceError): NonNullable<Answer['error']> {
