@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { LogController, fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { CodetetherError } from '../../domain/errors.ts';
 import { a2aRoutes } from './a2a/a2a-routes.ts';
+import { createCalls } from './a2a/calls.ts';
+import { restRoutes } from './a2a/rest-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import type { ApiDeps } from './deps.ts';
@@ -20,6 +20,7 @@ import { refuseOtherMethods } from './known-methods.ts';
 import { createMetrics, serveMetrics } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
 import { requirePermissions } from './permissions.ts';
+import { waitUntilPrepared } from './prepared.ts';
 import { answerWithProblems, brokenRequest, frameworkProblem } from './problems.ts';
 import { challenge, serveResourceMetadata } from './protected-resource.ts';
 import { reloadRoutes } from './reload-routes.ts';
@@ -32,8 +33,6 @@ import { statsRoutes } from './stats-routes.ts';
 import { storyRoutes } from './story-routes.ts';
 import { systemRoutes } from './system-routes.ts';
 
-/** How long a request waits for a database that is being prepared. */
-const preparedMs = 10_000;
 const longestParameter = 500;
 /** Of all headers and the address; addresses may name ten folders. */
 const headerBytes = 64 * 1024;
@@ -64,7 +63,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   drainConnections(app, deps.draining);
   if (deps.onRoute !== undefined) app.addHook('onRoute', deps.onRoute);
   requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });
-  const limits = createLimits(deps.limits ?? defaultLimits);
+  const limits = deps.limits ?? createLimits(defaultLimits);
   limitRequests(app, limits);
   const metrics = deps.metrics ?? createMetrics(deps.store.connections);
   describeRoutes(app, deps.version);
@@ -90,20 +89,9 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(eventRoutes(deps, { closing: closing.signal, limits, metrics }));
   await app.register(chatRoutes(deps, { limits, metrics }));
   await app.register(mcpRoutes(deps, closing.signal));
-  await app.register(a2aRoutes(deps, closing.signal));
+  const calls = createCalls(deps, { closing: closing.signal, limits, metrics });
+  await app.register(a2aRoutes(deps, calls));
+  await app.register(restRoutes(deps, calls));
   serveResourceMetadata(app, deps);
   return app;
-}
-
-async function waitUntilPrepared(deps: ApiDeps): Promise<void> {
-  const waiting = new AbortController();
-  const late = async (): Promise<never> => {
-    await delay(preparedMs, undefined, { signal: waiting.signal });
-    throw new CodetetherError('database-unreachable', 'PostgreSQL does not answer yet');
-  };
-  try {
-    await Promise.race([deps.prepared, late()]);
-  } finally {
-    waiting.abort();
-  }
 }
