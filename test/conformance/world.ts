@@ -42,7 +42,7 @@ export async function startConformanceRun(options: {
 
   const serve = (what: ConformanceCard | 'plain'): Serving => {
     const profile = what === 'plain' ? [] : ['--conformance', what];
-    const server = spawn(program, ['serve', '--port', '0', ...profile], { env: stack.env });
+    const server = spawn(program, ['serve', '--port', '0', '--grpc-port', '0', ...profile], { env: stack.env });
     let said = '';
     for (const stream of [server.stdout, server.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-4_000)));

@@ -92,7 +92,7 @@ export function restClient(url: string): ActsClient {
 function restPath(operation: string, { id, taskId, contextId, historyLength, includeArtifacts }: Json): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries({ contextId, historyLength, includeArtifacts }))
-    if (value !== undefined) query.set(name, String(value));
+    if (value !== undefined) query.set(name, typeof value === 'string' ? value : JSON.stringify(value));
   const asked = query.size === 0 ? '' : `?${query.toString()}`;
   const configs = `/tasks/${String(taskId)}/pushNotificationConfigs`;
   switch (methodOf(operation)) {

@@ -90,7 +90,7 @@ function withMessageId(body: Json): Json {
   if (!isObject(params) || !isObject(params['message'])) return body;
   const { taskId, message, ...others } = params;
   const ids = { messageId: randomUUID(), ...(taskId === undefined ? {} : { taskId }) };
-  return { ...body, params: { ...others, message: { ...ids, ...(message as Json) } } };
+  return { ...body, params: { ...others, message: { ...ids, ...message } } };
 }
 
 /** `{{step.name}}` alone is the value itself. */
