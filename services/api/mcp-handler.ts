@@ -22,13 +22,13 @@ export interface McpHandler {
  */
 export function openMcpHandler(
   app: FastifyInstance,
-  deps: Pick<ApiDeps, 'hostNames' | 'publicUrl'> & { readonly closing: AbortSignal },
+  deps: Pick<ApiDeps, 'hostNames' | 'publicUrl' | 'version'> & { readonly closing: AbortSignal },
 ): McpHandler {
-  const { closing } = deps;
+  const { closing, version } = deps;
   const handler = createMcpHandler(({ requestInfo }) => {
     const credential = credentialOf(requestInfo?.headers ?? new Headers());
     const gone = requestInfo === undefined ? closing : AbortSignal.any([closing, requestInfo.signal]);
-    return createMcpServer({ client: createClient(inProcess(app, credential)), closing: gone });
+    return createMcpServer({ client: createClient(inProcess(app, credential)), version, closing: gone });
   });
   return guarded(handler, deps);
 }

@@ -12,7 +12,7 @@ export const mcpFixturePath = '/conformance/mcp';
  * @param closing is raised when the process goes down: waits end
  */
 export function mcpRoutes(
-  deps: Pick<ApiDeps, 'hostNames' | 'publicUrl' | 'conformance'>,
+  deps: Pick<ApiDeps, 'hostNames' | 'publicUrl' | 'version' | 'conformance'>,
   closing: AbortSignal,
 ): FastifyPluginAsync {
   return async (app) => {

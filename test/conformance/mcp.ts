@@ -33,6 +33,19 @@ const productScenarios: { readonly [revision in Revision]: readonly string[] } =
   ],
 };
 
+/** What a client can do that logs in nowhere and answers no questions, as that of our agents. */
+const clientScenarios: { readonly [revision in Revision]: readonly string[] } = {
+  '2025-11-25': ['initialize', 'tools_call', 'sse-retry'],
+  '2026-07-28': [
+    'tools_call',
+    'request-metadata',
+    'http-standard-headers',
+    'http-custom-headers',
+    'http-invalid-tool-headers',
+    'json-schema-ref-no-deref',
+  ],
+};
+
 const Requirements = z.object({ server: z.array(z.string()), client: z.array(z.string()) });
 const Checks = z.array(
   z.object({
@@ -43,7 +56,8 @@ const Checks = z.array(
 );
 
 /**
- * `@modelcontextprotocol/conformance`: all that each revision requires of the fixtures, and of the product what needs none.
+ * `@modelcontextprotocol/conformance`: all that each revision requires of the fixtures, what needs none of the product, and of the
+ * client of our agents what it is for.
  * A scenario that fails is a case for each check of it that does: `fixtures/2026-07-28/caching:<check>`.
  */
 export const mcp: Kit = {
@@ -54,6 +68,7 @@ export const mcp: Kit = {
     for (const revision of revisions) {
       cases.push(...(await fixtures(world, { url: `${url}/conformance/mcp`, revision })));
       cases.push(...(await product(world, { url: `${url}/mcp`, revision })));
+      cases.push(...(await client(world, revision)));
     }
     return { kind: 'ran', cases };
   },
@@ -65,9 +80,7 @@ interface Target {
 }
 
 async function fixtures(world: KitWorld, { url, revision }: Target): Promise<readonly CaseResult[]> {
-  const { server } = Requirements.parse(
-    parse(await readFile(join(packageFolder, 'requirements', `${revision}.yaml`), 'utf8')),
-  );
+  const { server } = await requirements(revision);
   const folder = join(world.reportFolder, 'fixtures', revision);
   const output = await runKit(world, ['server', '--url', url, '--requirements', revision, '-o', folder]);
   const results = await readResults(folder);
@@ -94,6 +107,27 @@ async function product(world: KitWorld, { url, revision }: Target): Promise<read
   return cases;
 }
 
+async function client(world: KitWorld, revision: Revision): Promise<readonly CaseResult[]> {
+  const program = fileURLToPath(new URL('mcp-client.ts', import.meta.url));
+  const folder = join(world.reportFolder, 'client', revision);
+  const cases: CaseResult[] = [];
+  for (const scenario of (await requirements(revision)).client) {
+    if (!clientScenarios[revision].includes(scenario)) {
+      const why = 'the client of our agents logs in nowhere and answers no questions';
+      cases.push({ name: `client/${revision}/${scenario}`, outcome: 'skipped', why });
+      continue;
+    }
+    const target = ['--scenario', scenario, '--spec-version', revision, '-o', folder];
+    const output = await runKit(world, ['client', '--command', `${process.execPath} ${program}`, ...target]);
+    cases.push(...casesOf(`client/${revision}/`, scenario, await readResults(folder), output));
+  }
+  return cases;
+}
+
+async function requirements(revision: Revision): Promise<z.output<typeof Requirements>> {
+  return Requirements.parse(parse(await readFile(join(packageFolder, 'requirements', `${revision}.yaml`), 'utf8')));
+}
+
 async function runKit(world: KitWorld, args: readonly string[]): Promise<string> {
   const program = join(packageFolder, 'dist', 'index.js');
   return (await world.command([process.execPath, program, ...args], { cwd: world.reportFolder })).output;
@@ -101,11 +135,11 @@ async function runKit(world: KitWorld, args: readonly string[]): Promise<string>
 
 type Results = ReadonlyMap<string, z.output<typeof Checks>>;
 
-/** By scenario; folders are called `server-<scenario>-<time>`. */
+/** By scenario; folders are called `server-<scenario>-<time>`, or without `server-`. */
 async function readResults(folder: string): Promise<Results> {
   const results = new Map<string, z.output<typeof Checks>>();
   for (const entry of await readdir(folder, { recursive: true }).catch(() => [])) {
-    const [, scenario] = /^(?:server|client)-(.+?)-\d{4}-\d\d-\d\dT[^/]*\/checks\.json$/.exec(entry) ?? [];
+    const [, scenario] = /^(?:server-)?(.+?)-\d{4}-\d\d-\d\dT[^/]*\/checks\.json$/.exec(entry) ?? [];
     if (scenario !== undefined)
       results.set(scenario, Checks.parse(JSON.parse(await readFile(join(folder, entry), 'utf8'))));
   }

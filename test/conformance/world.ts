@@ -23,8 +23,12 @@ interface Serving {
 
 const readyMs = 120_000;
 const commandMs = 15 * 60_000;
-/** Kits ask from one address, faster than anybody is meant to. */
-const settings = { CODETETHER_REQUESTS_PER_SECOND: '10000', CODETETHER_DRAIN_SECS: '0' };
+/** Kits ask from one address, faster than anybody is meant to, and take what is pushed on this machine. */
+const settings = {
+  CODETETHER_REQUESTS_PER_SECOND: '10000',
+  CODETETHER_DRAIN_SECS: '0',
+  CODETETHER_PUSH_HOSTS: '127.0.0.1:*,localhost:*',
+};
 
 /** The signal ends what goes on. */
 export async function startConformanceRun(options: {
