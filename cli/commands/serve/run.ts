@@ -46,8 +46,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   await serveUntilTold(
     { config, environment: whole, http, socket: isOwn ? config.apiSocket : undefined },
     ({ url, grpc }) => {
-      const places = [url ?? config.apiSocket, ...(grpc === null ? [] : [`gRPC ${grpc}`])];
-      print(context.stderr, [`serving ${places.join(', ')}   end it with Ctrl-C`]);
+      const places = [url ?? config.apiSocket, ...(grpc === null ? [] : [`gRPC at ${grpc}`]), 'end it with Ctrl-C'];
+      print(context.stderr, [`serving ${places.join('   ')}`]);
     },
   );
 }
