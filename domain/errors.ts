@@ -112,6 +112,10 @@ export const errorCatalogue = {
     http: 429,
     grpc: 8,
   },
+  'server-ending': temporary(
+    'This process ends; what was asked goes on without it.',
+    'Ask again: another process of the same address answers.',
+  ),
   'not-found': {
     retryable: false,
     exit: 2,

@@ -2,13 +2,14 @@ import type { FastifyContextConfig, FastifyInstance, RouteOptions } from 'fastif
 import { z } from 'zod';
 import { errorCatalogue } from '../../domain/errors.ts';
 import type { Json } from '../../domain/errors.ts';
+import { hasETag } from './etags.ts';
 
 type JsonObject = { readonly [key: string]: Json };
 /** Of a route's place in the request; `header`: of those that it reads. */
 type Place = 'path' | 'query' | 'header';
 
 /** What this document is about; what speaks a protocol of its own (A2A, MCP) is described there. */
-const described = /^\/(?:v1\/(?!a2a)|health$|ready$|metrics$|openapi\.json$)/;
+const described = /^\/(?:v1\/|health$|ready$|metrics$|openapi\.json$)/;
 const bearer = 'token';
 const apiKey = 'apiKey';
 const problemReference = { $ref: '#/components/schemas/Problem' };
@@ -19,6 +20,14 @@ const idempotencyKey = {
   required: false,
   description: 'A request that comes again with the same key within 24 hours is done once, and gets the first answer.',
   schema: { type: 'string', pattern: '^[!-~]{1,255}$' },
+};
+
+const ifNoneMatch = {
+  name: 'If-None-Match',
+  in: 'header',
+  required: false,
+  description: 'The ETag of an earlier answer: 304 while nothing has changed.',
+  schema: { type: 'string', pattern: '^[!-~ ]{1,500}$' },
 };
 
 const Problem = z.object({
@@ -37,7 +46,7 @@ const Problem = z.object({
 export function describeRoutes(app: FastifyInstance, version: string): void {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => {
-    if (described.test(route.url)) routes.push(route);
+    if (described.test(route.url) && route.config?.protocol === undefined) routes.push(route);
   });
   let text: string | undefined;
   app.get(
@@ -74,11 +83,13 @@ function openApiDocument(routes: readonly RouteOptions[], version: string): Json
 
 function operation({ config, schema }: RouteOptions, method: string, path: string): JsonObject {
   const permission = config?.permission;
+  const isTagged = method === 'GET' && config?.answers === undefined && hasETag({ url: path, permission });
   const parameters = [
     ...parametersOf(schema?.params, 'path'),
     ...parametersOf(schema?.querystring, 'query'),
     ...parametersOf(schema?.headers, 'header'),
     ...(method === 'POST' ? [idempotencyKey] : []),
+    ...(isTagged ? [ifNoneMatch] : []),
   ];
   return {
     operationId: [method.toLowerCase(), ...path.split('/').filter((part) => part !== '')]
@@ -90,7 +101,10 @@ function operation({ config, schema }: RouteOptions, method: string, path: strin
     security: permission === undefined ? [] : [{ [bearer]: [] }, { [apiKey]: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(schema?.body === undefined ? {} : { requestBody: requestBody(schema.body) }),
-    responses: responsesOf(config, schema?.response),
+    responses: {
+      ...responsesOf(config, schema?.response),
+      ...(isTagged ? { 304: { description: 'As it was when it had this ETag.' } } : {}),
+    },
   };
 }
 

@@ -100,6 +100,8 @@ const Config = z.strictObject({
   searchApiKey: secret.optional(),
   /** By which others reach `codetether serve`, where that is not the address it listens at. */
   publicUrl: webAddress.optional(),
+  /** The same for its gRPC, which has a port of its own. */
+  publicGrpc: hostAndPort.optional(),
   /** OpenID Connect issuer whose access tokens the API takes, as the tokens name it. */
   oidcIssuer: webAddress.optional(),
   /** What those tokens name as their audience. */
@@ -174,6 +176,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   searchUrl: ['CODETETHER_SEARCH_URL'],
   searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
   publicUrl: ['CODETETHER_PUBLIC_URL'],
+  publicGrpc: ['CODETETHER_PUBLIC_GRPC'],
   oidcIssuer: ['CODETETHER_OIDC_ISSUER'],
   oidcAudience: ['CODETETHER_OIDC_AUDIENCE'],
   oidcTenantClaim: ['CODETETHER_OIDC_TENANT_CLAIM'],

@@ -27,9 +27,11 @@ export const tck10: Kit = {
 const categories = {
   mandatory: ['tests/mandatory', '-m', 'mandatory_jsonrpc or mandatory_protocol'],
   capabilities: ['tests/optional/capabilities'],
+  quality: ['tests/optional/quality'],
+  features: ['tests/optional/features'],
 } as const;
 
-/** What makes an agent one of A2A 0.3, and what it says that it can, over each transport. */
+/** What makes an agent one of A2A 0.3, what it says that it can, and how well, over each transport. */
 export const tck03: Kit = {
   name: 'tck-0.3',
   run: async (world) => {

@@ -1,12 +1,16 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readCases, transports } from './acts/cases.ts';
+import type { Case } from './acts/cases.ts';
+import { grpcClient } from './acts/grpc-client.ts';
 import { bindings, jsonRpcClient, restClient } from './acts/clients.ts';
-
-const clients = { jsonrpc: jsonRpcClient, rest: restClient, grpc: restClient };
 import { runCase } from './acts/run-case.ts';
+import type { Target } from './acts/run-case.ts';
+import { openWebhook } from './acts/webhook.ts';
 import type { CaseResult, Kit } from './kit.ts';
 import { sourceOf } from './sources.ts';
+
+const clients = { jsonrpc: jsonRpcClient, rest: restClient, grpc: grpcClient };
 
 const Card = z.object({
   capabilities: z.record(z.string(), z.unknown()),
@@ -20,27 +24,32 @@ export const acts: Kit = {
     const source = sourceOf('A2A');
     if (source.kind === 'missing') return { kind: 'skipped', why: source.why };
     const tests = await readCases(join(source.folder, 'tests', 'acts'));
-    const results: CaseResult[] = [];
-    for (const [prefix, profile] of [
-      ['on', 'pure'],
-      ['off', 'minimal'],
-    ] as const) {
-      const origin = await world.serve(profile);
-      const card = Card.parse(await (await fetch(`${origin}/.well-known/agent-card.json`)).json());
-      for (const transport of transports) {
-        const found = card.supportedInterfaces.find(({ protocolBinding }) => protocolBinding === bindings[transport]);
-        if (found === undefined) {
-          results.push({ name: `${prefix}/${transport}`, outcome: 'skipped', why: 'the card does not name it' });
-          continue;
-        }
-        const { url } = found;
-        const target = { transport, url, origin, capabilities: card.capabilities, client: clients[transport](url) };
-        for (const test of tests) {
-          const result = await runCase(test, target);
-          results.push({ ...result, name: `${prefix}/${result.name}` });
-        }
-      }
+    const webhook = await openWebhook();
+    try {
+      const on = await runAll(tests, { origin: await world.serve('pure'), webhook, prefix: 'on' });
+      const off = await runAll(tests, { origin: await world.serve('minimal'), webhook, prefix: 'off' });
+      return { kind: 'ran', cases: [...on, ...off] };
+    } finally {
+      await webhook.close();
     }
-    return { kind: 'ran', cases: results };
   },
 };
+
+async function runAll(
+  tests: readonly Case[],
+  { prefix, ...server }: Pick<Target, 'origin' | 'webhook'> & { readonly prefix: string },
+): Promise<readonly CaseResult[]> {
+  const card = Card.parse(await (await fetch(`${server.origin}/.well-known/agent-card.json`)).json());
+  const results: CaseResult[] = [];
+  for (const transport of transports) {
+    const found = card.supportedInterfaces.find(({ protocolBinding }) => protocolBinding === bindings[transport]);
+    if (found === undefined) throw new Error(`the card names no ${bindings[transport]}`);
+    const { url } = found;
+    const target = { ...server, transport, url, client: clients[transport](url), capabilities: card.capabilities };
+    for (const test of tests) {
+      const result = await runCase(test, target);
+      results.push({ ...result, name: `${prefix}/${result.name}` });
+    }
+  }
+  return results;
+}

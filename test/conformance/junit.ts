@@ -5,7 +5,7 @@ export function readJUnit(xml: string): readonly CaseResult[] {
   return [...xml.matchAll(/<testcase\b([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)].map(
     ([, attributes = '', body = '']) => {
       const module = attributeOf(attributes, 'classname').replace(
-        /^tests\.(?:compatibility|mandatory|optional\.capabilities)\./,
+        /^tests\.(?:compatibility|mandatory|optional\.\w+)\./,
         '',
       );
       const name = `${module}.${attributeOf(attributes, 'name')}`.replaceAll(/\s+/g, '_');

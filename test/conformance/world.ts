@@ -23,8 +23,12 @@ interface Serving {
 
 const readyMs = 120_000;
 const commandMs = 15 * 60_000;
-/** Kits ask from one address, faster than anybody is meant to. */
-const settings = { CODETETHER_REQUESTS_PER_SECOND: '10000', CODETETHER_DRAIN_SECS: '0' };
+/** Kits ask from one address, faster than anybody is meant to, and take what is pushed on this machine. */
+const settings = {
+  CODETETHER_REQUESTS_PER_SECOND: '10000',
+  CODETETHER_DRAIN_SECS: '0',
+  CODETETHER_PUSH_HOSTS: '127.0.0.1:*,localhost:*',
+};
 
 /** The signal ends what goes on. */
 export async function startConformanceRun(options: {
@@ -42,7 +46,7 @@ export async function startConformanceRun(options: {
 
   const serve = (what: ConformanceCard | 'plain'): Serving => {
     const profile = what === 'plain' ? [] : ['--conformance', what];
-    const server = spawn(program, ['serve', '--port', '0', ...profile], { env: stack.env });
+    const server = spawn(program, ['serve', '--port', '0', '--grpc-port', '0', ...profile], { env: stack.env });
     let said = '';
     for (const stream of [server.stdout, server.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-4_000)));

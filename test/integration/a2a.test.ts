@@ -423,7 +423,13 @@ test('the card says who is there in both versions, to anybody, and does not come
     url: 'http://a.example:4096/a2a/jsonrpc',
     protocolVersion: '0.3.0',
     preferredTransport: 'JSONRPC',
-    supportedInterfaces: [{ protocolVersion: '1.0' }, { protocolVersion: '0.3' }],
+    supportedInterfaces: [
+      { protocolVersion: '1.0', protocolBinding: 'JSONRPC' },
+      { protocolVersion: '1.0', protocolBinding: 'HTTP+JSON', url: 'http://a.example:4096' },
+      { protocolVersion: '0.3', protocolBinding: 'JSONRPC' },
+      { protocolVersion: '0.3', protocolBinding: 'HTTP+JSON', url: 'http://a.example:4096' },
+    ],
+    additionalInterfaces: [{ transport: 'JSONRPC' }, { transport: 'HTTP+JSON' }],
     securitySchemes: { bearer: { type: 'http', scheme: 'bearer', httpAuthSecurityScheme: { scheme: 'Bearer' } } },
   });
   expect((await read({}, '/.well-known/agent.json')).body).toBe(hybrid.body);

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
+import { createLimits } from '../../services/api/limits.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
 import { withTestStore } from '../support/store.ts';
 import { apiDeps } from './api-fixtures.ts';
@@ -26,7 +27,7 @@ beforeAll(async () => {
       permissions: new Set(permissions),
       isLocal: false,
     }),
-    limits: { requestsPerSecond: 2, streams: 3 },
+    limits: createLimits({ requestsPerSecond: 2, streams: 3 }),
   });
   address = await app.listen({ host: '127.0.0.1', port: 0 });
 });

@@ -15,7 +15,7 @@ import type { WireVersion } from '../../../domain/a2a/push.ts';
 import type { TaskEvent, TaskSnapshot, TaskState } from '../../../domain/a2a/task.ts';
 import type { Principal } from '../../../domain/access/permissions.ts';
 import type { TaskLog, TaskPlace, TaskRecord } from '../../../domain/contracts/task-store.ts';
-import { asCodetetherError } from '../../../domain/errors.ts';
+import { asCodetetherError, CodetetherError } from '../../../domain/errors.ts';
 import { isAnswerTo, possibleAnswers } from '../../../domain/run/approval.ts';
 import { defaultTenant } from '../../../domain/run/ids.ts';
 import { currentTenant } from '../../store/current-tenant.ts';
@@ -144,7 +144,8 @@ export function createTaskHandler(
     const given = params.configuration?.taskPushNotificationConfig;
     if (given === undefined) return await accept(params, caller);
     const configs = pushConfigsOf(caller);
-    configs.check(given);
+    const taskId = params.message?.taskId ?? '';
+    await configs.check(given, taskId === '' ? undefined : await ownTask(taskId, caller));
     const accepted = await accept(params, caller);
     const messageId = params.message?.messageId ?? '';
     await configs.set(accepted.task, given, { version: versionOf(context), messageId });
@@ -349,6 +350,6 @@ async function protocolErrors<T>(work: () => Promise<T>): Promise<T> {
     if (code === 'permission-denied') throw new UnsupportedOperationError({ message: words, cause: error });
     if (entry.http < 500) throw new RequestMalformedError({ message: words, cause: error });
     // eslint-disable-next-line preserve-caught-error -- the SDK sends the message of any other error as it is
-    throw new Error(code === 'internal' ? 'something went wrong' : words);
+    throw new CodetetherError(code, code === 'internal' ? 'something went wrong' : words);
   }
 }

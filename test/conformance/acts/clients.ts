@@ -23,7 +23,7 @@ export interface Call {
 export type ActsClient = (call: Call) => Promise<Answer>;
 
 /** How long a stream is read. */
-const streamMs = 30_000;
+export const streamMs = 30_000;
 
 /** By which JSON-RPC code each error of the specification is told. */
 const codes: { readonly [code: number]: string } = {
@@ -38,7 +38,8 @@ const codes: { readonly [code: number]: string } = {
   [-32009]: 'VersionNotSupportedError',
 };
 
-const methods: { readonly [operation: string]: string } = {
+/** The specification's methods, by what cases call them. */
+const operations = {
   send_message: 'SendMessage',
   send_streaming_message: 'SendStreamingMessage',
   get_task: 'GetTask',
@@ -50,7 +51,8 @@ const methods: { readonly [operation: string]: string } = {
   list_push_notification_configs: 'ListTaskPushNotificationConfigs',
   delete_push_notification_config: 'DeleteTaskPushNotificationConfig',
   get_extended_agent_card: 'GetExtendedAgentCard',
-};
+} as const;
+export type Method = (typeof operations)[keyof typeof operations];
 
 /**
  * The requests of a case as the specification wants them: ids belong into the message, which needs an id of its own, and a webhook's
@@ -92,7 +94,7 @@ export function restClient(url: string): ActsClient {
 function restPath(operation: string, { id, taskId, contextId, historyLength, includeArtifacts }: Json): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries({ contextId, historyLength, includeArtifacts }))
-    if (value !== undefined) query.set(name, String(value));
+    if (value !== undefined) query.set(name, typeof value === 'string' ? value : JSON.stringify(value));
   const asked = query.size === 0 ? '' : `?${query.toString()}`;
   const configs = `/tasks/${String(taskId)}/pushNotificationConfigs`;
   switch (methodOf(operation)) {
@@ -113,7 +115,8 @@ function restPath(operation: string, { id, taskId, contextId, historyLength, inc
       return configs;
     case 'GetExtendedAgentCard':
       return '/extendedAgentCard';
-    default:
+    case 'GetTaskPushNotificationConfig':
+    case 'DeleteTaskPushNotificationConfig':
       return `${configs}/${String(id)}`;
   }
 }
@@ -172,10 +175,9 @@ export function errorOfReason(reason: unknown): string {
   return Object.values(codes).find((name) => name.toLowerCase() === squeezed) ?? String(reason);
 }
 
-function methodOf(operation: string): string {
-  const method = methods[operation];
-  if (method === undefined) throw new Error(`the kit's operation ${operation} is not known here`);
-  return method;
+export function methodOf(operation: string): Method {
+  if (!Object.hasOwn(operations, operation)) throw new Error(`the kit's operation ${operation} is not known here`);
+  return operations[operation as keyof typeof operations];
 }
 
 /** By which name an agent card calls a transport. */

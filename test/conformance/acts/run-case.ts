@@ -5,6 +5,7 @@ import type { Case, Step, Transport } from './cases.ts';
 import { request, wireParams } from './clients.ts';
 import type { ActsClient, Answer } from './clients.ts';
 import { isObject, problemsOf, valuesAt } from './matches.ts';
+import type { Webhook } from './webhook.ts';
 
 type Json = { readonly [key: string]: unknown };
 
@@ -16,6 +17,7 @@ export interface Target {
   /** Of the server. */
   readonly origin: string;
   readonly capabilities: Json;
+  readonly webhook: Webhook;
 }
 
 /** Runs one case. Its name: `<transport>/<level>/<id>`. */
@@ -23,16 +25,42 @@ export async function runCase(test: Case, target: Target): Promise<CaseResult> {
   const name = `${target.transport}/${test.level}/${test.id}`;
   const why = reasonToSkip(test, target);
   if (why !== undefined) return { name, outcome: 'skipped', why };
-  const known = new Map<string, unknown>();
+  const known = new Map<string, unknown>([['webhookUrl', target.webhook.url]]);
   try {
     for (const step of test.steps) {
       const problems = await runStep(step, target, known);
       if (problems.length > 0) return { name, outcome: 'failed', why: `${step.id}: ${problems.join('; ')}` };
     }
+    const problems = (await furthermore[test.id]?.(known, target)) ?? [];
+    if (problems.length > 0) return { name, outcome: 'failed', why: problems.join('; ') };
   } catch (error) {
     return { name, outcome: 'failed', why: error instanceof Error ? error.message : String(error) };
   }
   return { name, outcome: 'passed' };
+}
+
+/** What cases ask of whoever runs them, in words. */
+const furthermore: {
+  readonly [id: string]: (known: ReadonlyMap<string, unknown>, target: Target) => Promise<readonly string[]>;
+} = {
+  'SEC-PUSH-001': async (known, target) =>
+    await pushProblems(known.get('create-task.taskId'), target, 'Bearer test-token'),
+  'PUSH-DELIV-001': async (known, target) =>
+    await pushProblems(known.get('create.taskId'), target, 'Bearer test-token'),
+  'PUSH-DELIV-002': async (known, target) => await pushProblems(known.get('create.taskId'), target),
+  'PUSH-DELIV-003': async (known, target) => await pushProblems(known.get('create.taskId'), target),
+};
+
+async function pushProblems(taskId: unknown, { webhook }: Target, authorization?: string): Promise<readonly string[]> {
+  const delivery = await webhook.firstOf(String(taskId));
+  if (delivery === undefined) return ['nothing was pushed'];
+  const body: unknown = JSON.parse(delivery.body);
+  const kinds = ['task', 'message', 'statusUpdate', 'artifactUpdate'];
+  return [
+    ...problemsOf(delivery.headers.authorization, authorization, 'the header Authorization'),
+    ...problemsOf(delivery.headers['content-type'], 'application/a2a+json', 'the header Content-Type'),
+    ...(isObject(body) && Object.keys(body).every((key) => kinds.includes(key)) ? [] : ['what was pushed is no event']),
+  ];
 }
 
 function reasonToSkip({ transport, preconditions, steps }: Case, target: Target): string | undefined {
@@ -90,7 +118,7 @@ function withMessageId(body: Json): Json {
   if (!isObject(params) || !isObject(params['message'])) return body;
   const { taskId, message, ...others } = params;
   const ids = { messageId: randomUUID(), ...(taskId === undefined ? {} : { taskId }) };
-  return { ...body, params: { ...others, message: { ...ids, ...(message as Json) } } };
+  return { ...body, params: { ...others, message: { ...ids, ...message } } };
 }
 
 /** `{{step.name}}` alone is the value itself. */
