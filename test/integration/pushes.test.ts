@@ -288,6 +288,35 @@ test('a config is set, replaced, got, listed and deleted in both versions by who
   expect((await call('GetTaskPushNotificationConfig', { taskId, id: 'a' })).error?.code).toBe(-32001);
 });
 
+test('over REST a config is set, got and deleted by whoever may, and a receiver is told as the version of the route does', async () => {
+  const { url, told } = await receiver();
+  const taskId = await sent();
+  const ask = async (method: 'GET' | 'POST' | 'DELETE', path: string, payload?: object) =>
+    await app.inject({ method, url: `/tasks/${taskId}/pushNotificationConfigs${path}`, ...(payload && { payload }) });
+  const config = { id: 'rest', url, token: 'shown' };
+  principal = somebody('key:one', ['runs:read']);
+  expect((await ask('POST', '', config)).statusCode).toBe(403);
+  expect((await ask('DELETE', '/rest')).statusCode).toBe(403);
+  principal = somebody('key:one');
+  expect((await ask('POST', '', config)).json()).toMatchObject({ ...config, taskId });
+  const legacy = await app.inject({
+    method: 'POST',
+    url: `/v1/tasks/${taskId}/pushNotificationConfigs`,
+    payload: {
+      parent: `tasks/${taskId}`,
+      configId: 'legacy',
+      config: { name: `tasks/${taskId}/pushNotificationConfigs/legacy`, pushNotificationConfig: { id: 'legacy', url } },
+    },
+  });
+  expect(legacy.statusCode, legacy.body).toBeLessThan(300);
+  await happens(taskId, 'working');
+  for (const id of ['rest', 'legacy']) await worker().deliver(taskId, id);
+  expect(told.map(({ headers }) => headers['content-type'])).toEqual(['application/a2a+json', 'application/json']);
+  expect((await ask('GET', '/rest')).json()).toMatchObject({ token: 'shown' });
+  expect((await ask('DELETE', '/rest')).statusCode).toBe(204);
+  expect((await ask('GET', '/rest')).statusCode).toBe(404);
+});
+
 test.each([
   [{ url: 'nowhere' }, 'no web address'],
   [{ url: 'ftp://example.com/' }, 'https://'],
