@@ -53,7 +53,7 @@ export async function startConformanceRun(options: {
     const closed = once(server, 'close');
     const becomesReady = async (): Promise<string> => {
       for (const deadline = Date.now() + readyMs; ; await delay(200, undefined, { signal })) {
-        const [, url] = /serving (http:\S+)/.exec(said) ?? [];
+        const [, url] = /serving (http:[^\s,]+)/.exec(said) ?? [];
         if (url !== undefined && (await fetch(`${url}/ready`)).ok) return url;
         if (server.exitCode !== null || Date.now() > deadline)
           throw new Error(`codetether serve (${what}) does not get ready: ${said}`);
