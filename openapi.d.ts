@@ -2776,7 +2776,7 @@ export interface paths {
         query: {
           pattern: string;
           path?: string;
-          regex?: string | boolean;
+          regex?: boolean | "true" | "false";
           limit?: number;
         };
         header?: {
@@ -3819,6 +3819,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
         '5XX': { headers: { [name: string]: unknown }; content: {
           'application/json': {
@@ -3829,6 +3830,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
       };
     };
@@ -3874,6 +3876,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
         '5XX': { headers: { [name: string]: unknown }; content: {
           'application/json': {
@@ -3884,6 +3887,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
       };
     };
@@ -4037,6 +4041,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
         '5XX': { headers: { [name: string]: unknown }; content: {
           'application/json': {
@@ -4047,6 +4052,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
       };
     };

@@ -73,7 +73,8 @@ async function realpathOfNew(path: string, named: string): Promise<string> {
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code === 'ELOOP') throw refused(path, 'is a circle of links');
-      if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+      // What has a longer name than there can be is not there either.
+      if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ENAMETOOLONG') throw error;
       if (await isLink(ancestor)) throw refused(path, 'is a link to something that does not exist');
     }
     if (ancestor === dirname(ancestor)) throw refused(path, 'is not inside the workspace');

@@ -43,7 +43,7 @@ export const SearchFilesQuery = z.strictObject({
   /** Only in this file, or below this folder. */
   path,
   /** The pattern is a JavaScript regular expression, else plain text. */
-  regex: z.stringbool().or(z.boolean()).default(false),
+  regex: z.union([z.boolean(), z.enum(['true', 'false']).transform((said) => said === 'true')]).default(false),
   limit: wholeNumber.positive().max(500).default(100),
 });
 export type SearchFilesQuery = z.output<typeof SearchFilesQuery>;

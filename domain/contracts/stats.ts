@@ -2,7 +2,12 @@
 import { z } from 'zod';
 import { UsageView } from './api.ts';
 
-const text = z.string().min(1).max(4_000);
+/** PostgreSQL knows no NUL. */
+const text = z
+  .string()
+  .min(1)
+  .max(4_000)
+  .regex(/^[^\0]*$/, 'expected no NUL');
 
 /** Query of GET /v1/stats; all optional. */
 export const StatsQuery = z.strictObject({

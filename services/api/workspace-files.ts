@@ -29,7 +29,7 @@ const searchMs = 15_000;
  */
 export async function listWorkspaceFiles(root: string, query: ListFilesQuery): Promise<FileListView> {
   const place = await existing(root, query.path);
-  if (!(await stat(place.absolute)).isDirectory()) throw notRight(`path: ${place.relative} is no folder`);
+  if (!(await stat(place.absolute)).isDirectory()) throw absent(`${place.relative} is no folder`);
   const entries = (await readdir(place.absolute, { withFileTypes: true }))
     .filter(({ name }) => name.toLowerCase() !== '.git')
     .toSorted((one, other) => (one.name < other.name ? -1 : 1));
@@ -44,7 +44,7 @@ export async function listWorkspaceFiles(root: string, query: ListFilesQuery): P
 export async function readWorkspaceFile(root: string, query: ReadFileQuery): Promise<FileView> {
   const place = await existing(root, query.path);
   // Of the kind first: opening a pipe or a device would be felt.
-  if (!(await stat(place.absolute)).isFile()) throw notRight(`path: ${place.relative} is no file`);
+  if (!(await stat(place.absolute)).isFile()) throw absent(`${place.relative} is no file`);
   const handle = await openForReading(place.absolute);
   try {
     const { size } = await handle.stat();
@@ -94,7 +94,11 @@ async function existing(root: string, path: string): Promise<WorkspacePath> {
     () => false,
   );
   if (isThere) return place;
-  throw new CodetetherError('not-found', `there is no ${place.relative} in the workspace`);
+  throw absent(`there is no ${place.relative} in the workspace`);
+}
+
+function absent(message: string): CodetetherError {
+  return new CodetetherError('not-found', message);
 }
 
 async function linesFrom(

@@ -297,7 +297,7 @@ test('files of a workspace are listed, read in parts and searched, and nothing b
     [{ path: 'way-out' }, 'path-outside-workspace'],
     [{ path: '.git/config' }, 'path-outside-workspace'],
     [{ path: 'image.bin' }, 'request-invalid'],
-    [{ path: 'src' }, 'request-invalid'],
+    [{ path: 'src' }, 'not-found'],
     [{ path: 'none.txt' }, 'not-found'],
     [{ workspace: 'other', path: 'src/a.txt' }, 'not-found'],
   ] as const) {
