@@ -8,6 +8,9 @@ export const defaultTokenMs = 90 * day;
 export const longestTokenMs = 3_660 * day;
 const defaultOverlapMs = 3_600_000;
 
+/** Give it as `cursor` to read on; null at the end. */
+const nextCursor = z.string().nullable();
+
 const Permissions = z.array(z.enum(permissions)).min(1);
 const roleNames = Object.keys(roles) as [Role, ...Role[]];
 
@@ -59,7 +62,7 @@ export type TokenView = z.infer<typeof TokenView>;
 export const NewTokenView = TokenView.extend({ token: z.string() });
 export type NewTokenView = z.infer<typeof NewTokenView>;
 
-export const TokenListView = z.object({ tokens: z.array(TokenView) });
+export const TokenListView = z.object({ tokens: z.array(TokenView), nextCursor });
 export type TokenListView = z.infer<typeof TokenListView>;
 
 /** POST /v1/workspaces */
@@ -79,7 +82,7 @@ export const WorkspaceView = z.object({
 });
 export type WorkspaceView = z.infer<typeof WorkspaceView>;
 
-export const WorkspaceListView = z.object({ workspaces: z.array(WorkspaceView) });
+export const WorkspaceListView = z.object({ workspaces: z.array(WorkspaceView), nextCursor });
 export type WorkspaceListView = z.infer<typeof WorkspaceListView>;
 
 export const AuditView = z.object({
@@ -94,8 +97,7 @@ export const AuditView = z.object({
       hash: z.string(),
     }),
   ),
-  /** Give it as `before` to read on; null at the end. */
-  next: z.number().nullable(),
+  nextCursor,
 });
 export type AuditView = z.infer<typeof AuditView>;
 

@@ -11,6 +11,9 @@ import { attemptFailures, checkVerdicts, runEventBodies, runStatuses } from '../
 
 export const apiVersion = 1;
 
+/** Give it as `cursor` to read on; null at the end. */
+const nextCursor = z.string().nullable();
+
 const positive = z.number().int().positive();
 
 /** POST /v1/runs */
@@ -141,7 +144,7 @@ export const ApprovalView = z.object({
 export type ApprovalView = z.infer<typeof ApprovalView>;
 
 /** GET /v1/approvals: what people are asked now, oldest first. */
-export const ApprovalListView = z.object({ approvals: z.array(ApprovalView) });
+export const ApprovalListView = z.object({ approvals: z.array(ApprovalView), nextCursor });
 export type ApprovalListView = z.infer<typeof ApprovalListView>;
 
 /** POST /v1/approvals/:id. One answer about a used-up account answers all of the run's. */
@@ -193,8 +196,8 @@ export const RunDetailView = RunView.extend({
 });
 export type RunDetailView = z.infer<typeof RunDetailView>;
 
-/** GET /v1/runs?limit= */
-export const RunListView = z.object({ runs: z.array(RunView) });
+/** GET /v1/runs?limit=&cursor= */
+export const RunListView = z.object({ runs: z.array(RunView), nextCursor });
 export type RunListView = z.infer<typeof RunListView>;
 
 /** GET /v1/runs/:runId/prd: the PRD as the run follows it now; what has passed is told by the run's stories. */
@@ -372,7 +375,7 @@ export const HostView = z.object({
   seenAt: z.string(),
   alive: z.boolean(),
 });
-export const HostListView = z.object({ hosts: z.array(HostView) });
+export const HostListView = z.object({ hosts: z.array(HostView), nextCursor });
 export type HostListView = z.infer<typeof HostListView>;
 
 /** GET /health, without a credential: 200 as soon as the process serves. */
@@ -469,7 +472,7 @@ export const MessageResponse = z.object({
 export type MessageResponse = z.infer<typeof MessageResponse>;
 
 /** GET /v1/sessions?limit=&folder= : the one that was used last first. */
-export const SessionListView = z.object({ sessions: z.array(SessionView) });
+export const SessionListView = z.object({ sessions: z.array(SessionView), nextCursor });
 export type SessionListView = z.infer<typeof SessionListView>;
 
 /** GET /v1/sessions/:sessionId/transcript?agent= : all rows, in order; of the session, or of an agent that its own has started. */

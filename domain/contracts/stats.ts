@@ -88,6 +88,39 @@ export const StatsView = z.object({
 });
 export type StatsView = z.infer<typeof StatsView>;
 
+/** Nothing is older. */
+const day = z.iso.date().regex(/^(?:19[7-9]|[2-9]\d\d)/, 'expected a day since 1970');
+
+/** Query of GET /v1/usage; both days count, in UTC. */
+export const UsageQuery = z.strictObject({
+  /** Default: 29 days before `until`. */
+  since: day.optional(),
+  /** Default: today. */
+  until: day.optional(),
+});
+
+const Used = UsageView.extend({ requests: count });
+
+/** Answer of GET /v1/usage: what the tenant's answered model calls have used and cost, to the nano-dollar. */
+export const UsageReport = z.object({
+  since: z.string(),
+  until: z.string(),
+  total: Used,
+  /** Newest day first, then by cost; a day, model and kind without a call is not there. */
+  days: z.array(
+    Used.extend({
+      /** `2026-11-21`. */
+      day: z.string(),
+      model: z.string(),
+      /** Whether runs of PRDs, sessions or chats have asked. */
+      kind: z.enum(['ralph', 'session', 'chat']),
+    }),
+  ),
+});
+export type UsageReport = z.infer<typeof UsageReport>;
+
 export interface StatsStore {
   readStats(query: StatsQuery): Promise<StatsView>;
+  /** Of both days and those between, in UTC, see {@link UsageReport}. */
+  readUsage(of: { readonly since: string; readonly until: string }): Promise<UsageReport['days']>;
 }

@@ -128,8 +128,16 @@ export interface RunStore {
    */
   openRun(plan: RunPlan): Promise<number>;
   getRun(runId: string): Promise<RunRecord | undefined>;
+  /** The run is not listed or found by its name any more, until it is started again; nothing of it is lost. Twice: deleted once. */
+  deleteRun(runId: string): Promise<void>;
   /** Newest first. */
-  listRuns(options: { readonly limit: number }): Promise<readonly RunRecord[]>;
+  listRuns(options: {
+    readonly limit: number;
+    /** Only those after this one: the last of the page before. */
+    readonly before?: Pick<RunRecord, 'runId' | 'startedAt'> | undefined;
+    /** Default: with them. */
+    readonly withDeleted?: boolean;
+  }): Promise<readonly RunRecord[]>;
   /**
    * Ids that are `part`, or begin with it, or whose last part does; newest run first, at most 20. When runs are named by it
    * exactly (the whole id, else the last part), only those.
@@ -289,6 +297,8 @@ export interface SessionRun extends Pick<SessionRecord, 'sessionId' | 'title' | 
   readonly ledger: BudgetLedger;
   readonly usage: Usage;
   readonly outcomeMessage: string;
+  /** When its newest row was appended, or it changed. */
+  readonly usedAt: Date;
   /** When its newest turn was asked for. */
   readonly startedAt: Date;
   readonly endedAt: Date | null;
@@ -328,7 +338,12 @@ export interface SessionRunStore {
   /** Deleted ones are not there. */
   getSessionRun(sessionId: string): Promise<SessionRun | undefined>;
   /** The one that was used last first; without deleted ones. */
-  listSessionRuns(options: { readonly limit: number; readonly folder?: string }): Promise<readonly SessionRun[]>;
+  listSessionRuns(options: {
+    readonly limit: number;
+    readonly folder?: string;
+    /** Only those after this one: the last of the page before. */
+    readonly before?: Pick<SessionRun, 'sessionId' | 'usedAt'> | undefined;
+  }): Promise<readonly SessionRun[]>;
   openTurn(plan: TurnPlan): Promise<OpenTurnResult>;
   endTurn(input: Omit<EndTurnInput, 'before'>, facts?: TurnFacts): Promise<void>;
   /** What the turn's tool calls have done, those of agents that it has started among them, oldest first, of each that could change anything. */

@@ -6,8 +6,11 @@ import type { ApprovalRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { isAnswerTo, possibleAnswers } from '../../domain/run/approval.ts';
 import type { ApiDeps } from './deps.ts';
+import { pageOfAll, pageQuery } from './pages.ts';
+import { principalOf } from './permissions.ts';
 import { approvalView } from './views.ts';
 
+const ListQuery = z.strictObject(pageQuery);
 const ApprovalParams = z.object({ id: z.string().min(1).max(100) });
 
 export function approvalRoutes({ store, engine, authenticate }: ApiDeps): FastifyPluginAsyncZod {
@@ -16,9 +19,16 @@ export function approvalRoutes({ store, engine, authenticate }: ApiDeps): Fastif
       '/v1/approvals',
       {
         config: { permission: 'approvals:read', summary: 'What people are asked now, oldest first' },
-        schema: { response: { 200: ApprovalListView } },
+        schema: { querystring: ListQuery, response: { 200: ApprovalListView } },
       },
-      async () => ({ approvals: (await store.listPendingApprovals()).map(approvalView) }),
+      async (request) => {
+        const { items, nextCursor } = pageOfAll(await store.listPendingApprovals(), {
+          page: request.query,
+          of: [principalOf(request).tenant, 'approvals'],
+          key: ({ createdAt, approvalId }) => `${createdAt.toISOString()} ${approvalId}`,
+        });
+        return { approvals: items.map(approvalView), nextCursor };
+      },
     );
 
     app.post(

@@ -6,6 +6,7 @@ import type { RunPlan, RunRecord, StoryRecord } from '../../domain/contracts/sto
 import type { Chat } from '../../activities/model/chat.ts';
 import type { Git } from '../../activities/workspace/git.ts';
 import type { Prd } from '../../domain/ralph/prd.ts';
+import type { DetectedGates } from '../../domain/ralph/prd-template.ts';
 import type { ContextWindow } from '../../domain/session/derive-context.ts';
 import type { Extensions } from '../../domain/session/extensions.ts';
 import type { KeyRing } from '../config/key-ring.ts';
@@ -60,6 +61,8 @@ export interface ApiDeps {
   readonly extensions: (folder: string) => Promise<Extensions & { readonly project: string }>;
   /** Where PRDs are kept that came without a file. */
   readonly prdFolder: string;
+  /** Checks that fit what lies in a folder. */
+  readonly repositoryGates: (folder: string) => Promise<DetectedGates>;
   /** The host of folders that a request names. */
   readonly hostId: string;
   /** Loaded when it is first needed. */

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { RunRecord } from '../../domain/contracts/store.ts';
 import type { RunEvent } from '../../domain/run/events.ts';
 import { isActive } from '../../domain/run/status.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
@@ -12,6 +13,7 @@ import { findSession, reconcileSession } from './find-session.ts';
 import type { PrincipalLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { principalOf } from './permissions.ts';
+import { ralphFrames } from './ralph-wire.ts';
 import { eventView } from './views.ts';
 
 const SessionParams = z.object({ sessionId: z.string().min(1).max(300) });
@@ -43,6 +45,9 @@ const eventStream: Encoding = {
     `id: ${event.seq}\nevent: ${event.kind}\ndata: ${JSON.stringify(eventView(runId, event))}\n\n`,
 };
 
+/** As clients of the codetether platform read it. */
+const ralphStream: Encoding = { ...eventStream, encode: (_runId, event) => ralphFrames(event) };
+
 const lines: Encoding = {
   contentType: 'application/x-ndjson; charset=utf-8',
   opening: '',
@@ -68,11 +73,23 @@ export function eventRoutes(deps: ApiDeps, { closing, limits, metrics }: StreamC
       },
       async (request, reply) => {
         const run = await findRun(deps, request.params.runId);
-        const isOver = async (seen: number) => {
-          const found = await deps.store.getRun(run.runId);
-          return found === undefined || isOverAt(await reconcileRun(deps, found), seen);
-        };
-        return await sendEvents({ request, reply }, { ...run, isOver });
+        return await sendEvents({ request, reply }, loggedRun(run));
+      },
+    );
+    app.get(
+      '/v1/ralph/runs/:runId/stream',
+      {
+        config: {
+          permission: 'runs:read',
+          summary: 'What happens to a run (as the platform tells it)',
+          answers: { 200: ['text/event-stream'], 204: [] },
+        },
+        exposeHeadRoute: false,
+        schema: { params: RunParams, querystring: EventQuery, headers: EventHeaders },
+      },
+      async (request, reply) => {
+        const run = await findRun(deps, request.params.runId);
+        return await sendEvents({ request, reply }, loggedRun(run), ralphStream);
       },
     );
     app.get(
@@ -93,13 +110,22 @@ export function eventRoutes(deps: ApiDeps, { closing, limits, metrics }: StreamC
     );
   };
 
+  function loggedRun({ runId, status, headSeq }: RunRecord): LoggedRun {
+    const isOver = async (seen: number) => {
+      const found = await deps.store.getRun(runId);
+      return found === undefined || isOverAt(await reconcileRun(deps, found), seen);
+    };
+    return { runId, status, headSeq, isOver };
+  }
+
   async function sendEvents(
     { request, reply }: Exchange,
     { runId, status, headSeq, isOver }: LoggedRun,
+    stream = eventStream,
   ): Promise<FastifyReply> {
     const afterSeq = request.headers['last-event-id'] ?? request.query['since-seq'] ?? 0;
-    const encoding = request.headers.accept?.includes('application/x-ndjson') === true ? lines : eventStream;
-    if (isOverAt({ status, headSeq }, afterSeq) && encoding === eventStream) return await reply.code(204).send();
+    const encoding = request.headers.accept?.includes('application/x-ndjson') === true ? lines : stream;
+    if (isOverAt({ status, headSeq }, afterSeq) && encoding === stream) return await reply.code(204).send();
 
     const leave = limits.openStream(principalOf(request));
     const gone = new AbortController();

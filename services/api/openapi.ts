@@ -2,6 +2,7 @@ import type { FastifyContextConfig, FastifyInstance, RouteOptions } from 'fastif
 import { z } from 'zod';
 import { errorCatalogue } from '../../domain/errors.ts';
 import type { Json } from '../../domain/errors.ts';
+import { hasETag } from './etags.ts';
 
 type JsonObject = { readonly [key: string]: Json };
 /** Of a route's place in the request; `header`: of those that it reads. */
@@ -19,6 +20,14 @@ const idempotencyKey = {
   required: false,
   description: 'A request that comes again with the same key within 24 hours is done once, and gets the first answer.',
   schema: { type: 'string', pattern: '^[!-~]{1,255}$' },
+};
+
+const ifNoneMatch = {
+  name: 'If-None-Match',
+  in: 'header',
+  required: false,
+  description: 'The ETag of an earlier answer: 304 while nothing has changed.',
+  schema: { type: 'string', pattern: '^[!-~ ]{1,500}$' },
 };
 
 const Problem = z.object({
@@ -74,11 +83,13 @@ function openApiDocument(routes: readonly RouteOptions[], version: string): Json
 
 function operation({ config, schema }: RouteOptions, method: string, path: string): JsonObject {
   const permission = config?.permission;
+  const isTagged = method === 'GET' && config?.answers === undefined && hasETag({ url: path, permission });
   const parameters = [
     ...parametersOf(schema?.params, 'path'),
     ...parametersOf(schema?.querystring, 'query'),
     ...parametersOf(schema?.headers, 'header'),
     ...(method === 'POST' ? [idempotencyKey] : []),
+    ...(isTagged ? [ifNoneMatch] : []),
   ];
   return {
     operationId: [method.toLowerCase(), ...path.split('/').filter((part) => part !== '')]
@@ -90,7 +101,10 @@ function operation({ config, schema }: RouteOptions, method: string, path: strin
     security: permission === undefined ? [] : [{ [bearer]: [] }, { [apiKey]: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(schema?.body === undefined ? {} : { requestBody: requestBody(schema.body) }),
-    responses: responsesOf(config, schema?.response),
+    responses: {
+      ...responsesOf(config, schema?.response),
+      ...(isTagged ? { 304: { description: 'As it was when it had this ETag.' } } : {}),
+    },
   };
 }
 

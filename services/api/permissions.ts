@@ -107,5 +107,7 @@ export async function requirePermission(
   if (principal.permissions.has(permission)) return;
   const entry = { principal: principal.id, action, outcome: 'denied', detail: { needs: permission } } as const;
   await inTenant(principal.tenant, async () => await appendAudit(entry));
-  throw new CodetetherError('permission-denied', `${principal.id} may not do that: it needs ${permission}`);
+  throw new CodetetherError('permission-denied', `${principal.id} may not do that: it needs ${permission}`, {
+    details: { needs: permission },
+  });
 }

@@ -23,7 +23,7 @@ export function createPreflight(options: {
   readonly config: Config;
   readonly environment: Environment;
   readonly hostId: string;
-}): Pick<ApiDeps, 'preflight' | 'checkModel' | 'contextWindow' | 'extensions' | 'hostId' | 'git'> {
+}): Pick<ApiDeps, 'preflight' | 'repositoryGates' | 'checkModel' | 'contextWindow' | 'extensions' | 'hostId' | 'git'> {
   const { config, environment, hostId } = options;
   const settings = modelSettings(config);
   const ownPrices = createPriceReader(locate({ environment }).pricesFile);
@@ -58,6 +58,10 @@ export function createPreflight(options: {
   };
   return {
     preflight,
+    repositoryGates: async (folder) => {
+      const { repositoryGates } = await import('../../activities/ralph/repository-gates.ts');
+      return repositoryGates(folder, environment['PATH'] ?? '');
+    },
     checkModel: checkedModel,
     contextWindow,
     extensions: createExtensionReader({ config, environment }),

@@ -19,6 +19,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { isActive } from '../../domain/run/status.ts';
 import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
+import { cursorsOf, pageOf, pageQuery, placeTime } from './pages.ts';
 import { principalOf } from './permissions.ts';
 import { attemptsOf } from './attempts.ts';
 import { findRun, reconcileRun } from './find-run.ts';
@@ -29,7 +30,9 @@ import { approvalView, checkView, runView, spendingView, storyView } from './vie
 const RunParams = z.object({ runId: z.string().min(1).max(300) });
 const StoryParams = RunParams.extend({ storyId: z.string().min(1).max(100) });
 const LogParams = StoryParams.extend({ hash: z.string().regex(/^[0-9a-f]{64}$/) });
-const ListQuery = z.strictObject({ limit: z.coerce.number().int().positive().max(500).default(50) });
+const ListQuery = z.strictObject(pageQuery);
+/** Newest start first. */
+const RunPlace = z.tuple([placeTime, z.string()]);
 
 const steerSummaries = {
   pause: 'Let a run begin nothing new',
@@ -65,9 +68,15 @@ export function runRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         schema: { querystring: ListQuery, response: { 200: RunListView } },
       },
       async (request) => {
-        const runs = await store.listRuns({ limit: request.query.limit });
-        const current = await Promise.all(runs.map(async (run) => await reconcileRun(deps, run)));
-        return { runs: current.map((run) => runView(run, ui)) };
+        const { limit, cursor } = request.query;
+        const cursors = cursorsOf([principalOf(request).tenant, 'runs'], RunPlace);
+        const place = cursors.read(cursor);
+        const before = place === undefined ? undefined : { startedAt: new Date(place[0]), runId: place[1] };
+        const read = await store.listRuns({ limit: limit + 1, before, withDeleted: false });
+        const at = ({ startedAt, runId }: RunRecord) => [startedAt.getTime(), runId] as [number, string];
+        const { items, nextCursor } = pageOf(read, { limit, cursors, at });
+        const current = await Promise.all(items.map(async (run) => await reconcileRun(deps, run)));
+        return { runs: current.map((run) => runView(run, ui)), nextCursor };
       },
     );
 

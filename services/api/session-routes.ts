@@ -22,6 +22,7 @@ import { currentTenant } from '../store/current-tenant.ts';
 import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
 import { requestIdOf } from './idempotency.ts';
+import { cursorsOf, pageOf, pageQuery, placeTime } from './pages.ts';
 import { principalOf } from './permissions.ts';
 import { prepareTurn, requireFolder, titleOf } from './prepare-turn.ts';
 import { findAgentTranscript, findIdleSession, findSession, reconcileSession } from './find-session.ts';
@@ -31,10 +32,9 @@ import type { UiLocation } from './views.ts';
 const SessionParams = z.object({ sessionId: z.string().min(1).max(300) });
 /** `agent`: one that the session's has started, `scout`, `scout/helper`. */
 const TranscriptQuery = z.strictObject({ agent: z.string().min(1).max(300).optional() });
-const ListQuery = z.strictObject({
-  limit: z.coerce.number().int().positive().max(500).default(50),
-  folder: z.string().min(1).optional(),
-});
+const ListQuery = z.strictObject({ ...pageQuery, folder: z.string().min(1).optional() });
+/** The one that was used last first. */
+const SessionPlace = z.tuple([placeTime, z.string()]);
 /** A message and what is around it, as JSON with escapes. */
 const bodyLimit = 8 * 1024 * 1024;
 
@@ -92,10 +92,19 @@ export function sessionRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         config: { permission: 'runs:read', summary: 'Sessions, the one that was used last first' },
         schema: { querystring: ListQuery, response: { 200: SessionListView } },
       },
-      async ({ query: { limit, folder } }) => {
-        const found = await store.listSessionRuns({ limit, ...(folder === undefined ? {} : { folder }) });
-        const current = await Promise.all(found.map(async (session) => await reconcileSession(deps, session)));
-        return { sessions: current.map((session) => sessionView(session, ui)) };
+      async (request) => {
+        const { limit, cursor, folder } = request.query;
+        const cursors = cursorsOf([principalOf(request).tenant, 'sessions', folder], SessionPlace);
+        const place = cursors.read(cursor);
+        const read = await store.listSessionRuns({
+          limit: limit + 1,
+          before: place === undefined ? undefined : { usedAt: new Date(place[0]), sessionId: place[1] },
+          ...(folder === undefined ? {} : { folder }),
+        });
+        const at = ({ usedAt, sessionId }: SessionRun) => [usedAt.getTime(), sessionId] as [number, string];
+        const { items, nextCursor } = pageOf(read, { limit, cursors, at });
+        const current = await Promise.all(items.map(async (session) => await reconcileSession(deps, session)));
+        return { sessions: current.map((session) => sessionView(session, ui)), nextCursor };
       },
     );
 

@@ -1,6 +1,16 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { StatsQuery, StatsView } from '../../domain/contracts/stats.ts';
+import { StatsQuery, StatsView, UsageQuery, UsageReport } from '../../domain/contracts/stats.ts';
+import { CodetetherError } from '../../domain/errors.ts';
+import { addUsage, noUsage } from '../../domain/run/budget.ts';
 import type { ApiDeps } from './deps.ts';
+
+const dayMs = 86_400_000;
+const usualDays = 29;
+const mostDays = 366;
+
+function dayOf(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 10);
+}
 
 /** What models, tools and files came to, over many runs and sessions. */
 export function statsRoutes({ store }: ApiDeps): FastifyPluginAsyncZod {
@@ -12,6 +22,29 @@ export function statsRoutes({ store }: ApiDeps): FastifyPluginAsyncZod {
         schema: { querystring: StatsQuery, response: { 200: StatsView } },
       },
       async ({ query }) => await store.readStats(query),
+    );
+
+    app.get(
+      '/v1/usage',
+      {
+        config: { permission: 'runs:read', summary: 'What models were used for and cost, by day' },
+        schema: { querystring: UsageQuery, response: { 200: UsageReport } },
+      },
+      async ({ query }) => {
+        const until = query.until ?? dayOf(Date.now());
+        const since = query.since ?? dayOf(Date.parse(until) - usualDays * dayMs);
+        const days = (Date.parse(until) - Date.parse(since)) / dayMs;
+        if (days < 0 || days > mostDays)
+          throw new CodetetherError('request-invalid', undefined, {
+            problems: [`since: expected a day up to until, at most ${mostDays} days before it`],
+          });
+        const used = await store.readUsage({ since, until });
+        const total = {
+          requests: used.reduce((sum, { requests }) => sum + requests, 0),
+          ...used.reduce(addUsage, noUsage),
+        };
+        return { since, until, total, days: used };
+      },
     );
   };
 }

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import {
   CleanupQuery,
   CleanupView,
@@ -10,7 +11,11 @@ import {
 import { defaultTenant } from '../../domain/run/ids.ts';
 import { inTenant } from '../store/current-tenant.ts';
 import type { ApiDeps } from './deps.ts';
+import { pageOfAll, pageQuery } from './pages.ts';
+import { principalOf } from './permissions.ts';
 import { hostView, isAlive } from './views.ts';
+
+const ListQuery = z.strictObject(pageQuery);
 
 export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
   let isPrepared = false;
@@ -51,11 +56,16 @@ export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
       '/v1/hosts',
       {
         config: { permission: 'hosts:read', summary: 'Hosts and whether they are alive' },
-        schema: { response: { 200: HostListView } },
+        schema: { querystring: ListQuery, response: { 200: HostListView } },
       },
-      async () => {
+      async (request) => {
         const now = Date.now();
-        return { hosts: (await deps.store.listHosts()).map((host) => hostView(host, now)) };
+        const { items, nextCursor } = pageOfAll(await deps.store.listHosts(), {
+          page: request.query,
+          of: [principalOf(request).tenant, 'hosts'],
+          key: ({ hostId }) => hostId,
+        });
+        return { hosts: items.map((host) => hostView(host, now)), nextCursor };
       },
     );
 

@@ -17,13 +17,12 @@ import type { ApiKeyRecord } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { secretHash } from './authenticate.ts';
 import type { ApiDeps } from './deps.ts';
+import { cursorsOf, pageOf, pageOfAll, pageQuery } from './pages.ts';
 import { principalOf } from './permissions.ts';
 
 const TokenParams = z.object({ tokenId: z.string().regex(keyIdPattern, 'expected 12 hex digits') });
-const AuditQuery = z.strictObject({
-  before: z.coerce.number().int().positive().optional(),
-  limit: z.coerce.number().int().positive().max(500).default(100),
-});
+const AuditQuery = z.strictObject({ ...pageQuery, limit: pageQuery.limit.default(100) });
+const AuditPlace = z.tuple([z.number().int().positive()]);
 
 /** The tokens of a tenant, and what was done with them. */
 export function tokenRoutes({ store }: Pick<ApiDeps, 'store'>): FastifyPluginAsyncZod {
@@ -50,10 +49,19 @@ export function tokenRoutes({ store }: Pick<ApiDeps, 'store'>): FastifyPluginAsy
 
     app.get(
       '/v1/tokens',
-      { config: { ...config, summary: 'Tokens, newest first' }, schema: { response: { 200: TokenListView } } },
+      {
+        config: { ...config, summary: 'Tokens, newest first' },
+        schema: { querystring: z.strictObject(pageQuery), response: { 200: TokenListView } },
+      },
       async (request) => {
         const { tenant } = principalOf(request);
-        return { tokens: (await store.listApiKeys()).map((key) => tokenView(tenant, key)) };
+        const { items, nextCursor } = pageOfAll(await store.listApiKeys(), {
+          page: request.query,
+          of: [tenant, 'tokens'],
+          // Newest first.
+          key: ({ createdAt, keyId }) => `${String(8.64e15 - createdAt.getTime()).padStart(17, '0')} ${keyId}`,
+        });
+        return { tokens: items.map((key) => tokenView(tenant, key)), nextCursor };
       },
     );
 
@@ -100,13 +108,13 @@ export function tokenRoutes({ store }: Pick<ApiDeps, 'store'>): FastifyPluginAsy
         config: { permission: 'audit:read', summary: 'What was done and denied, newest first' },
         schema: { querystring: AuditQuery, response: { 200: AuditView } },
       },
-      async ({ query }) => {
-        const entries = await store.readAudit(query);
-        const last = entries.at(-1);
-        return {
-          entries: entries.map((entry) => ({ ...entry, at: entry.at.toISOString() })),
-          next: last === undefined || last.seq === 1 ? null : last.seq,
-        };
+      async (request) => {
+        const { limit, cursor } = request.query;
+        const cursors = cursorsOf([principalOf(request).tenant, 'audit'], AuditPlace);
+        const [before] = cursors.read(cursor) ?? [];
+        const read = await store.readAudit({ limit: limit + 1, ...(before === undefined ? {} : { before }) });
+        const { items, nextCursor } = pageOf(read, { limit, cursors, at: ({ seq }) => [seq] as [number] });
+        return { entries: items.map((entry) => ({ ...entry, at: entry.at.toISOString() })), nextCursor };
       },
     );
 

@@ -5,8 +5,10 @@ import { NameWorkspaceRequest, WorkspaceListView, WorkspaceView } from '../../do
 import type { NamedWorkspace } from '../../domain/contracts/store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { ApiDeps } from './deps.ts';
+import { pageOfAll, pageQuery } from './pages.ts';
 import { principalOf } from './permissions.ts';
 
+const ListQuery = z.strictObject(pageQuery);
 const WorkspaceParams = z.object({ name: z.string().min(1).max(100) });
 
 /** The folders of this host in which those who ask from elsewhere may have work done. */
@@ -37,9 +39,16 @@ export function workspaceRoutes({ store, hostId }: Pick<ApiDeps, 'store' | 'host
       '/v1/workspaces',
       {
         config: { permission: 'workspaces:read', summary: 'The named folders, by name' },
-        schema: { response: { 200: WorkspaceListView } },
+        schema: { querystring: ListQuery, response: { 200: WorkspaceListView } },
       },
-      async () => ({ workspaces: (await store.listNamedWorkspaces()).map(workspaceView) }),
+      async (request) => {
+        const { items, nextCursor } = pageOfAll(await store.listNamedWorkspaces(), {
+          page: request.query,
+          of: [principalOf(request).tenant, 'workspaces'],
+          key: ({ name }) => name,
+        });
+        return { workspaces: items.map(workspaceView), nextCursor };
+      },
     );
 
     app.delete(

@@ -85,7 +85,7 @@ export interface Client {
    * @param options.idempotencyKey the same within 24 hours: it is begun once, and the first answer comes again
    */
   startRun(request: StartRunRequest, options?: { readonly idempotencyKey?: string }): Promise<StartRunResponse>;
-  /** Newest first. */
+  /** Newest first. Lists are read page by page up to `limit`, which may be `Infinity`; those without one, to their end. */
   listRuns(options?: { readonly limit?: number }): Promise<RunListView>;
   getRun(runId: string): Promise<RunDetailView>;
   getPrd(runId: string): Promise<RunPrdView>;
@@ -156,11 +156,28 @@ export interface Client {
 
 const answerMs = 30_000;
 const startMs = 120_000;
+const largestPage = 500;
 
 /** Connects with the first call; there is nothing to close. */
 export function createClient(address: ApiAddress): Client {
   const get = async <T>(path: string): Promise<T> =>
     await requestJson<T>({ address, method: 'GET', path, timeoutMs: answerMs });
+  /** The first `limit` items, page by page; `nextCursor` tells whether there are more. */
+  const list = async <View extends { readonly nextCursor: string | null }>(
+    path: string,
+    items: Exclude<keyof View, 'nextCursor'>,
+    { limit = Infinity, query = {} }: { readonly limit?: number; readonly query?: Record<string, string> } = {},
+  ): Promise<View> => {
+    const found: unknown[] = [];
+    for (let cursor = ''; ;) {
+      const rest = String(Math.min(limit - found.length, largestPage));
+      const search = new URLSearchParams({ ...query, limit: rest, ...(cursor === '' ? {} : { cursor }) });
+      const page = await get<View>(`${path}?${search.toString()}`);
+      found.push(...(page[items] as readonly unknown[]));
+      cursor = page.nextCursor ?? '';
+      if (cursor === '' || found.length >= limit) return { ...page, [items]: found };
+    }
+  };
   return {
     startRun: async (body, { idempotencyKey } = {}) =>
       await requestJson({
@@ -171,7 +188,7 @@ export function createClient(address: ApiAddress): Client {
         timeoutMs: startMs,
         headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
       }),
-    listRuns: async ({ limit } = {}) => await get(limit === undefined ? '/v1/runs' : `/v1/runs?limit=${limit}`),
+    listRuns: async ({ limit = 50 } = {}) => await list<RunListView>('/v1/runs', 'runs', { limit }),
     getRun: async (runId) => await get(runPath(runId)),
     getPrd: async (runId) => await get(`${runPath(runId)}/prd`),
     getStory: async (runId, storyId) => await get(`${runPath(runId)}/story/${encodeURIComponent(storyId)}`),
@@ -189,7 +206,7 @@ export function createClient(address: ApiAddress): Client {
       const path = `${runPath(runId)}/story/${encodeURIComponent(storyId)}/${verb}`;
       return await requestJson({ address, method: 'POST', path, body: { text }, timeoutMs: startMs });
     },
-    listApprovals: async () => await get('/v1/approvals'),
+    listApprovals: async () => await list<ApprovalListView>('/v1/approvals', 'approvals'),
     answerApproval: async (id, body) => {
       const path = `/v1/approvals/${encodeURIComponent(id)}`;
       return await requestJson({ address, method: 'POST', path, body, timeoutMs: answerMs });
@@ -200,7 +217,7 @@ export function createClient(address: ApiAddress): Client {
       const path = `/v1/cleanup${what === undefined ? '' : `?what=${what}`}`;
       return await requestJson({ address, method: apply ? 'POST' : 'GET', path, timeoutMs: startMs });
     },
-    hosts: async () => await get('/v1/hosts'),
+    hosts: async () => await list<HostListView>('/v1/hosts', 'hosts'),
     startSession: async (body) =>
       await requestJson({ address, method: 'POST', path: '/v1/sessions', body, timeoutMs: startMs }),
     sendMessage: async (sessionId, body) => {
@@ -208,7 +225,10 @@ export function createClient(address: ApiAddress): Client {
       return await requestJson({ address, method: 'POST', path, body, timeoutMs: startMs });
     },
     listSessions: async ({ limit = 50, folder } = {}) =>
-      await get(`/v1/sessions?limit=${limit}${folder === undefined ? '' : `&folder=${encodeURIComponent(folder)}`}`),
+      await list<SessionListView>('/v1/sessions', 'sessions', {
+        limit,
+        ...(folder === undefined ? {} : { query: { folder } }),
+      }),
     getSession: async (sessionId) => await get(sessionPath(sessionId)),
     transcript: async (sessionId, agent) =>
       await get(
@@ -273,7 +293,7 @@ export function createClient(address: ApiAddress): Client {
       runEvents(address, `${sessionPath(sessionId)}/events`, eventsOptions),
     createToken: async (body) =>
       await requestJson({ address, method: 'POST', path: '/v1/tokens', body, timeoutMs: answerMs }),
-    listTokens: async () => await get('/v1/tokens'),
+    listTokens: async () => await list<TokenListView>('/v1/tokens', 'tokens'),
     rotateToken: async (tokenId, body) => {
       const path = `${tokenPath(tokenId)}/rotate`;
       return await requestJson({ address, method: 'POST', path, body, timeoutMs: answerMs });
@@ -282,7 +302,7 @@ export function createClient(address: ApiAddress): Client {
       await requestJson({ address, method: 'DELETE', path: tokenPath(tokenId), timeoutMs: answerMs }),
     nameWorkspace: async (body) =>
       await requestJson({ address, method: 'POST', path: '/v1/workspaces', body, timeoutMs: answerMs }),
-    listWorkspaces: async () => await get('/v1/workspaces'),
+    listWorkspaces: async () => await list<WorkspaceListView>('/v1/workspaces', 'workspaces'),
     forgetWorkspace: async (name) => {
       const path = workspacePath(name);
       return await requestJson({ address, method: 'DELETE', path, timeoutMs: answerMs });
@@ -299,7 +319,7 @@ export function createClient(address: ApiAddress): Client {
         path: `/v1/dead-letters/${encodeURIComponent(deadLetterId)}/replay`,
         timeoutMs: answerMs,
       }),
-    readAudit: async ({ limit }) => await get(`/v1/audit?limit=${limit}`),
+    readAudit: async ({ limit }) => await list<AuditView>('/v1/audit', 'entries', { limit }),
     checkAudit: async () => await get('/v1/audit/check'),
     health: async () => await get('/health'),
     ready: async () =>

@@ -42,6 +42,7 @@ export async function openRun(database: Queries, plan: RunPlan): Promise<number>
       outcome_message: '',
       started_at: sql<Date>`now()`,
       ended_at: null,
+      deleted_at: null,
     }))
     .where('run_id', '=', runId)
     .returning('execution')

@@ -24,9 +24,25 @@ export function createRunStore(database: Kysely<Database>): Omit<RunStore, 'watc
       const row = await selectRuns(database).where('run_id', '=', runId).executeTakeFirst();
       return row === undefined ? undefined : runRecord(row);
     },
-    listRuns: async ({ limit }) => {
-      const rows = await selectRuns(database).orderBy('started_at', 'desc').orderBy('run_id').limit(limit).execute();
+    listRuns: async ({ limit, before, withDeleted = true }) => {
+      const rows = await selectRuns(database)
+        .$if(!withDeleted, (query) => query.where('deleted_at', 'is', null))
+        .$if(before !== undefined, (query) =>
+          query.where(sql<boolean>`(started_at, run_id) < (${before?.startedAt}::timestamptz, ${before?.runId})`),
+        )
+        .orderBy('started_at', 'desc')
+        .orderBy('run_id', 'desc')
+        .limit(limit)
+        .execute();
       return rows.map(runRecord);
+    },
+    deleteRun: async (runId) => {
+      await database
+        .updateTable('run')
+        .set({ deleted_at: sql<Date>`now()` })
+        .where('run_id', '=', runId)
+        .where('kind', '=', 'ralph')
+        .execute();
     },
     findRunIds: async (part) => await findRunIds(database, part),
     getStories: async (runId) => (await selectStories(database, runId).execute()).map(storyRecord),
@@ -114,6 +130,7 @@ async function findRunIds(database: Queries, part: string): Promise<readonly str
     .selectFrom('run')
     .select(['run_id', lastPart.as('last_part')])
     .where('kind', '=', 'ralph')
+    .where('deleted_at', 'is', null)
     .where(sql<boolean>`(starts_with(run_id, ${text}) OR starts_with(${lastPart}, ${text}))`)
     .orderBy(sql`run_id = ${text}`, 'desc')
     .orderBy(sql`${lastPart} = ${text}`, 'desc')

@@ -74,6 +74,7 @@ export interface RunTable extends UsageColumns {
   created_at: Time;
   started_at: Time;
   ended_at: Date | null;
+  deleted_at: Date | null;
 }
 
 /** A story that left the PRD keeps its row (`removed`), so that the number of an attempt is never used again. */

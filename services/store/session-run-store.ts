@@ -44,9 +44,14 @@ export function createSessionRunStore(database: Kysely<Database>): SessionRunSto
       const row = await selectSessions(database).where('session.session_id', '=', sessionId).executeTakeFirst();
       return row === undefined ? undefined : sessionRun(row);
     },
-    listSessionRuns: async ({ limit, folder }) => {
+    listSessionRuns: async ({ limit, folder, before }) => {
       const rows = await selectSessions(database)
         .$if(folder !== undefined, (query) => query.where('session.folder', '=', folder ?? ''))
+        .$if(before !== undefined, (query) =>
+          query.where(
+            sql<boolean>`(session.updated_at, session.session_id) < (${before?.usedAt}::timestamptz, ${before?.sessionId})`,
+          ),
+        )
         .orderBy('session.updated_at', 'desc')
         .orderBy('session.session_id', 'desc')
         .limit(limit)
@@ -88,7 +93,16 @@ function selectSessions(database: Queries) {
     .innerJoin('run', 'run.run_id', 'session.session_id')
     .where('session.deleted_at', 'is', null)
     .selectAll('run')
-    .select(['title', 'folder', 'model', 'agent', 'parent_session_id', 'parent_seq', 'session.created_at as begun_at']);
+    .select([
+      'title',
+      'folder',
+      'model',
+      'agent',
+      'parent_session_id',
+      'parent_seq',
+      'session.created_at as begun_at',
+      'session.updated_at',
+    ]);
 }
 
 async function openSession(database: Queries, opening: SessionOpening): Promise<number> {
@@ -337,6 +351,7 @@ function sessionRun(
     usage: usageOf(row),
     outcomeMessage: row.outcome_message,
     createdAt: row.begun_at,
+    usedAt: row.updated_at,
     startedAt: row.started_at,
     endedAt: row.ended_at,
     headSeq: row.head_seq,

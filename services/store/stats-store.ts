@@ -1,16 +1,19 @@
 import type { Kysely, RawBuilder, Selectable } from 'kysely';
 import { sql } from 'kysely';
 import { z } from 'zod';
-import type { StatsQuery, StatsStore, StatsView } from '../../domain/contracts/stats.ts';
+import type { StatsQuery, StatsStore, StatsView, UsageReport } from '../../domain/contracts/stats.ts';
 import { addUsage, noUsage } from '../../domain/run/budget.ts';
 import { runEventBodies } from '../../domain/run/events.ts';
 import { usageOf } from './run-rows.ts';
 import type { Database, UsageColumns } from './schema.ts';
 import type { Queries } from './transaction.ts';
 
+const Kind = z.enum(['ralph', 'session', 'chat']);
+
 /** See `StatsStore`. Everything is added up by PostgreSQL; what comes back is bounded by the query's limit. */
 export function createStatsStore(database: Kysely<Database>): StatsStore {
   return {
+    readUsage: async (days) => await readUsage(database, days),
     readStats: async (query) => {
       const [{ runs, sessions }, models, tools, recentExecutions, recentChanges, files] = await Promise.all([
         countRuns(database, query),
@@ -35,6 +38,31 @@ export function createStatsStore(database: Kysely<Database>): StatsStore {
       };
     },
   };
+}
+
+async function readUsage(
+  database: Queries,
+  { since: first, until: last }: { readonly since: string; readonly until: string },
+): Promise<UsageReport['days']> {
+  const { rows } = await sql<
+    Readonly<Selectable<UsageColumns> & { day: string; model: string; kind: string; requests: number }>
+  >`
+    SELECT to_char(model_call.answered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, model_call.model, run.kind,
+           count(*) AS requests, sum(model_call.input_tokens) AS input_tokens,
+           sum(model_call.output_tokens) AS output_tokens, sum(model_call.cached_input_tokens) AS cached_input_tokens,
+           sum(model_call.cost_usd) AS cost_usd
+    FROM model_call JOIN run USING (tenant_id, run_id)
+    WHERE model_call.status = 'answered' AND model_call.answered_at >= ${first}::date::timestamp AT TIME ZONE 'UTC'
+      AND model_call.answered_at < (${last}::date + 1)::timestamp AT TIME ZONE 'UTC'
+    GROUP BY 1, 2, 3
+    ORDER BY day DESC, sum(model_call.cost_usd) DESC, model_call.model, run.kind`.execute(database);
+  return rows.map((row) => ({
+    day: row.day,
+    model: row.model,
+    kind: Kind.parse(row.kind),
+    requests: row.requests,
+    ...usageOf(row),
+  }));
 }
 
 async function countRuns(

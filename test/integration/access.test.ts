@@ -128,7 +128,7 @@ test('what a token of another tenant asks for is not there', async () => {
   expect((await asked(url, own)).statusCode).toBe(200);
   const foreign = await asked(url, secret.token);
   expect(foreign.statusCode).toBe(404);
-  expect((await asked('/v1/runs', secret.token)).json()).toEqual({ runs: [] });
+  expect((await asked('/v1/runs', secret.token)).json()).toEqual({ runs: [], nextCursor: null });
   const listed = await local.inject({ url: '/v1/tokens', headers: ofAcme });
   expect(listed.json<{ tokens: object[] }>().tokens).toHaveLength(1);
   // The header is the local user's only.

@@ -184,6 +184,7 @@ export function apiDeps(store: PostgresStore, plans?: ReadonlyMap<string, RunPla
     store,
     engine: fakeEngine(),
     preflight: async (request) => ({ plan: plans?.get(request.prdPath) ?? plan(), warnings: ['mind the gap'] }),
+    repositoryGates: async () => ({ test: 'true' }),
     checkModel: async () => undefined,
     chat: async () => chatDeps(store),
     contextWindow: async () => ({ model: 'openai/x', contextTokens: 20_000, reservedTokens: 0 }),

@@ -58,7 +58,7 @@ test('a request waits for the database to be prepared', async () => {
   expect(await waiting.client.ready()).toMatchObject({ ready: false, database: false });
   const runs = waiting.client.listRuns();
   setTimeout(preparing.resolve, 100);
-  expect(await runs).toEqual({ runs: [] });
+  expect(await runs).toEqual({ runs: [], nextCursor: null });
   await waiting.close();
 });
 

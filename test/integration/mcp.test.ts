@@ -335,6 +335,14 @@ test('who has no token is told where to get one, and pages of strangers are refu
   expect(stranger.headers['www-authenticate']).toBe(
     'Bearer realm="codetether", resource_metadata="https://codetether.example/.well-known/oauth-protected-resource/mcp"',
   );
+  const poor = await post({ authorization: `Bearer ${await tokenWith(['hosts:read'])}` });
+  expect([poor.statusCode, poor.json<object>()]).toEqual([
+    403,
+    expect.objectContaining({ code: 'permission-denied', details: { needs: 'runs:read' } }),
+  ]);
+  expect(poor.headers['www-authenticate']).toBe(
+    'Bearer realm="codetether", resource_metadata="https://codetether.example/.well-known/oauth-protected-resource/mcp", error="insufficient_scope", scope="runs:read"',
+  );
   const metadata = await remote.inject({ url: '/.well-known/oauth-protected-resource/mcp' });
   expect(metadata.json()).toMatchObject({
     resource: 'https://codetether.example/mcp',

@@ -1,8 +1,11 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import createClient from 'openapi-fetch';
 import { z } from 'zod';
+import type { paths } from '../../openapi.d.ts';
 import { createApp } from '../../services/api/app.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
+import { openApiTypes } from '../support/openapi-types.ts';
 import { withTestStore } from '../support/store.ts';
 import { apiDeps, collectRoutes } from './api-fixtures.ts';
 
@@ -53,6 +56,36 @@ test('the document is valid OpenAPI 3.1', async () => {
   expect(result.errors ?? []).toEqual([]);
   expect(result.valid).toBe(true);
   expect([document.openapi, document.info.version]).toEqual(['3.1.1', '1.2.3']);
+});
+
+test('the types that others use are those of the document', async () => {
+  await expect(openApiTypes(JSON.parse(text))).toMatchFileSnapshot('../../openapi.d.ts');
+});
+
+test('a client that is typed by the document alone names a folder, finds it page by page, and is told what is wrong', async () => {
+  const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 });
+  const client = createClient<paths>({ baseUrl });
+  for (const name of ['shop', 'till']) {
+    const headers = { 'Idempotency-Key': `name-${name}` };
+    const made = await client.POST('/v1/workspaces', { body: { name, folder: '/tmp' }, params: { header: headers } });
+    expect(made.data?.name).toBe(name);
+  }
+  const found: string[] = [];
+  for (let cursor: string | undefined; ;) {
+    const query = { limit: 1, ...(cursor === undefined ? {} : { cursor }) };
+    const { data } = await client.GET('/v1/workspaces', { params: { query } });
+    found.push(...(data?.workspaces ?? []).map(({ name }) => name));
+    cursor = data?.nextCursor ?? undefined;
+    if (cursor === undefined) break;
+  }
+  expect(found).toEqual(['shop', 'till']);
+  const gone = await client.DELETE('/v1/workspaces/{name}', { params: { path: { name: 'shop' } } });
+  expect(gone.data?.folder).toBe('/tmp');
+  const { error, response } = await client.GET('/v1/runs/{runId}', { params: { path: { runId: 'none' } } });
+  expect([response.status, error?.code]).toEqual([404, 'not-found']);
+  // @ts-expect-error: the document says that there is no such role
+  const refused = await client.POST('/v1/tokens', { body: { name: 'x', role: 'king' } });
+  expect(refused.error?.code).toBe('request-invalid');
 });
 
 test('each route of ours is in it once, with its permission, a summary, parameters and answers', () => {

@@ -261,6 +261,10 @@ test('a config is set, replaced, got, listed and deleted in both versions by who
   expect((await call('tasks/pushNotificationConfig/list', { id: taskId }, '0.3')).result).toHaveLength(3);
   expect((await call('tasks/pushNotificationConfig/get', { id: taskId }, '0.3')).result).toMatchObject({ taskId });
 
+  // Names as in the protocol buffers are read too.
+  expect((await call('GetTaskPushNotificationConfig', { task_id: taskId, id: 'a' })).result).toMatchObject({ taskId });
+  expect((await call('ListTaskPushNotificationConfigs', {})).error?.code).toBe(-32602);
+
   principal = somebody('key:two');
   for (const [method, params] of [
     ['CreateTaskPushNotificationConfig', config],
@@ -325,6 +329,12 @@ test('a task has ten configs at most, however they are set at once', async () =>
   );
   expect(answers.filter(({ error }) => error?.code === -32602)).toHaveLength(2);
   expect((await rows(`SELECT 1 FROM push_config WHERE task_id = '${taskId}'`)).length).toBe(10);
+  // A message with one more is not taken.
+  const more = {
+    message: { ...message(), taskId },
+    configuration: { taskPushNotificationConfig: { id: 'more', url } },
+  };
+  expect((await call('SendMessage', more)).error?.message).toContain('at most');
 });
 
 test('the same message twice sets its config once, and what was missed before it was set is told', async () => {

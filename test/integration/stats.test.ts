@@ -151,3 +151,41 @@ test('a hundred thousand events are answered about in a few seconds at most, on 
   expect(found).toMatchObject({ executions: 33_338, filesModified: 502 });
   expect(tookMs).toBeLessThan(5_000);
 });
+
+test('usage is told by day, model and kind, and its total is that of all of them', async () => {
+  const chatRun = await store.openChatRun({ principal: 'key:a', day: '2026-11-21', maxCostUsd: null });
+  const usage = { inputTokens: 7, outputTokens: 3, cachedInputTokens: 0, costUsd: 0.000000001 };
+  const result = { kind: 'answered', stop: 'finished', toolCalls: [], usage } as const;
+  const call = { runId: chatRun, storyId: 'chat', sessionId: chatRun, model: 'anthropic/a', result };
+  await store.answerChatCall({ key: 'chat:1', ...call });
+  await store.answerChatCall({ key: 'chat:1', ...call });
+  const behind = openDatabase({ databaseUrl: database.url });
+  await sql`UPDATE model_call SET answered_at = '2026-01-02T23:59:59.9Z' WHERE key = ${`${runId}:1`}`.execute(behind);
+  await behind.destroy();
+  const get = async (query: string) => await api.app.inject({ method: 'GET', url: `/v1/usage${query}` });
+  const day = new Date().toISOString().slice(0, 10);
+  const now = (await get('')).json<{ days: object[]; total: object }>();
+  expect(now.days).toEqual([
+    { day, model: 'anthropic/a', kind: 'session', requests: 1, ...used(100, 10, 1) },
+    { day, model: 'anthropic/b', kind: 'ralph', requests: 1, ...used(100, 10, 0.5) },
+    { day, model: 'anthropic/a', kind: 'ralph', requests: 1, ...used(100, 10, 0.125) },
+    { day, model: 'anthropic/a', kind: 'chat', requests: 1, ...usage },
+  ]);
+  expect(now.total).toMatchObject({ requests: 4, inputTokens: 307, costUsd: expect.closeTo(1.625000001, 12) });
+  const then = (await get('?since=2026-01-02&until=2026-01-02')).json<{ days: object[] }>();
+  expect(then.days).toEqual([
+    { day: '2026-01-02', model: 'anthropic/a', kind: 'ralph', requests: 1, ...used(100, 10, 0.25) },
+  ]);
+  expect((await get('?since=2026-01-03&until=2026-01-03')).json()).toMatchObject({ days: [], total: { requests: 0 } });
+  for (const wrong of [
+    '?since=2026-01-02&until=2026-01-01',
+    '?since=2020-01-01',
+    '?since=yesterday',
+    '?until=0001-01-01',
+  ])
+    expect([wrong, (await get(wrong)).statusCode]).toEqual([wrong, 422]);
+});
+
+function used(inputTokens: number, outputTokens: number, costUsd: number) {
+  return { inputTokens, outputTokens, cachedInputTokens: 40, costUsd };
+}

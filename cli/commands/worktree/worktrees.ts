@@ -175,7 +175,8 @@ function liveUsers(context: Context, primary: string): () => Promise<readonly Us
     if (!hasDatabase(context)) return [];
     const [{ runs }, { sessions }] = await ask(
       context,
-      async (client) => await Promise.all([client.listRuns({ limit: 500 }), client.listSessions({ limit: 500 })]),
+      async (client) =>
+        await Promise.all([client.listRuns({ limit: Infinity }), client.listSessions({ limit: Infinity })]),
     );
     return [
       ...runs

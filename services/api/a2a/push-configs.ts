@@ -38,7 +38,7 @@ export function createPushConfigs(deps: Pick<ApiDeps, 'store' | 'engine' | 'keyR
   const { store, engine, keyRing, pushHosts = [] } = deps;
 
   /** Changes nothing. @throws the SDK's errors, `secret-key-missing` */
-  function check(given: TaskPushNotificationConfig): void {
+  async function check(given: TaskPushNotificationConfig, task?: TaskRecord): Promise<void> {
     const read = Given.safeParse(given);
     if (!read.success) {
       const problems = read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
@@ -47,6 +47,10 @@ export function createPushConfigs(deps: Pick<ApiDeps, 'store' | 'engine' | 'keyR
     const problem = receiverProblem(given.url, pushHosts);
     if (problem !== undefined) throw new RequestMalformedError(`url: ${problem}`);
     if (secretsOf(given) !== undefined && keyRing === undefined) throw new CodetetherError('secret-key-missing');
+    if (task === undefined) return;
+    const known = await store.listPushConfigs(task.taskId);
+    const others = known.filter(({ configId }) => configId !== (given.id === '' ? task.taskId : given.id));
+    if (others.length >= mostPushConfigs) throw tooMany();
   }
 
   /** @param options.messageId the message that it came with: it is told of what came of that */
@@ -55,7 +59,7 @@ export function createPushConfigs(deps: Pick<ApiDeps, 'store' | 'engine' | 'keyR
     given: TaskPushNotificationConfig,
     options: { readonly version: WireVersion; readonly messageId?: string },
   ): Promise<TaskPushNotificationConfig> {
-    check(given);
+    await check(given);
     const { version, messageId } = options;
     // A message that comes again, and a config of 0.3, is the same one without an id too.
     const isOne = version === '0.3' || messageId !== undefined;
@@ -64,7 +68,7 @@ export function createPushConfigs(deps: Pick<ApiDeps, 'store' | 'engine' | 'keyR
     const sealed = secrets === undefined ? null : sealSecrets(keyRing, secrets, { tenant, taskId, configId });
     const config: PushConfig = { taskId, configId, url: given.url, wireVersion: version, sealed };
     const isSet = await store.setPushConfig(config, { most: mostPushConfigs, messageId });
-    if (!isSet) throw new RequestMalformedError(`a task has ${mostPushConfigs} push notification configs at most`);
+    if (!isSet) throw tooMany();
     const behind = await store.pushConfigsBehind(taskId);
     if (behind.includes(configId)) await engine.tellPush({ taskId, configId }, tenant);
     return view(config);
@@ -93,6 +97,10 @@ export function createPushConfigs(deps: Pick<ApiDeps, 'store' | 'engine' | 'keyR
   }
 
   return { check, set, get, list };
+}
+
+function tooMany(): RequestMalformedError {
+  return new RequestMalformedError(`a task has ${mostPushConfigs} push notification configs at most`);
 }
 
 function secretsOf({ token, authentication }: TaskPushNotificationConfig): PushSecrets | undefined {

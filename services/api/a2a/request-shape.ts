@@ -56,7 +56,11 @@ const Listing = z.looseObject({
   statusTimestampAfter: z.iso.datetime({ offset: true }).or(z.literal('')).nullish(),
 });
 
-const OnePush = z.looseObject({ taskId: Id, id: Id });
+/** As JSON of protocol buffers may have it, too. */
+const OfTask = z
+  .looseObject({ taskId: Id.nullish(), task_id: Id.nullish() })
+  .refine((params) => (params.taskId ?? params.task_id) !== undefined, 'taskId is needed');
+const OnePush = OfTask.and(z.looseObject({ id: Id }));
 const LegacyOnePush = z.looseObject({ id: Id, pushNotificationConfigId: Id });
 
 const params: { readonly [method: string]: z.ZodType } = {
@@ -75,9 +79,9 @@ const params: { readonly [method: string]: z.ZodType } = {
   'tasks/pushNotificationConfig/get': LegacyOnePush.extend({ pushNotificationConfigId: OptionalId }),
   'tasks/pushNotificationConfig/list': z.looseObject({ id: Id }),
   'tasks/pushNotificationConfig/delete': LegacyOnePush,
-  CreateTaskPushNotificationConfig: Push.extend({ taskId: Id }),
+  CreateTaskPushNotificationConfig: OfTask.and(Push),
   GetTaskPushNotificationConfig: OnePush,
-  ListTaskPushNotificationConfigs: z.looseObject({ taskId: Id }),
+  ListTaskPushNotificationConfigs: OfTask,
   DeleteTaskPushNotificationConfig: OnePush,
 };
 

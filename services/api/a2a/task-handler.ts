@@ -144,7 +144,8 @@ export function createTaskHandler(
     const given = params.configuration?.taskPushNotificationConfig;
     if (given === undefined) return await accept(params, caller);
     const configs = pushConfigsOf(caller);
-    configs.check(given);
+    const taskId = params.message?.taskId ?? '';
+    await configs.check(given, taskId === '' ? undefined : await ownTask(taskId, caller));
     const accepted = await accept(params, caller);
     const messageId = params.message?.messageId ?? '';
     await configs.set(accepted.task, given, { version: versionOf(context), messageId });

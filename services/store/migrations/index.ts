@@ -14,6 +14,7 @@ import { memories } from './0010-memories.ts';
 import { tasks } from './0013-tasks.ts';
 import { taskWork } from './0014-task-work.ts';
 import { pushes } from './0015-pushes.ts';
+import { deletedRuns } from './0016-deleted-runs.ts';
 
 export interface Migration {
   /** From 1, without gaps. A migration that was released is never edited. */
@@ -38,4 +39,5 @@ export const migrations: readonly Migration[] = [
   tasks,
   taskWork,
   pushes,
+  deletedRuns,
 ];
