@@ -3916,6 +3916,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
         '5XX': { headers: { [name: string]: unknown }; content: {
           'application/json': {
@@ -3926,6 +3927,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
       };
     };
@@ -3971,6 +3973,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
         '5XX': { headers: { [name: string]: unknown }; content: {
           'application/json': {
@@ -3981,6 +3984,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
       };
     };
@@ -4134,6 +4138,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
         '5XX': { headers: { [name: string]: unknown }; content: {
           'application/json': {
@@ -4144,6 +4149,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
       };
     };
