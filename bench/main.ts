@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { createTestStack } from '../test/support/test-stack.ts';
 import type { StackProcess, TestStack } from '../test/support/test-stack.ts';
+import { measureA2a } from './a2a/measure.ts';
 import { compareCommands, median, quantile } from './commands.ts';
 import { pssMb, treePssMb } from './memory.ts';
 import { benchRun, createBenchRepository, parseEvents, runArguments } from './run.ts';
@@ -55,6 +56,7 @@ async function main(): Promise<void> {
     await shareOfModelTime(stack);
     await twentyStories(stack);
     await recovery(stack);
+    await a2a(stack);
     await otherAgents(stack);
   } finally {
     await stack.remove();
@@ -312,6 +314,44 @@ async function recovery(stack: TestStack): Promise<void> {
     `p50 ${seconds(median(waits))}, worst ${seconds(worst)}`,
     'p50 ≤ 3 s, worst ≤ 8 s',
     median(waits) <= 3_000 && worst <= 8_000,
+  );
+}
+
+async function a2a(stack: TestStack): Promise<void> {
+  const { bare, sent, sampleSent, getTask, listTasks, streamed, readP50Ms, idleStreams } = await measureA2a(stack);
+  const rates = (figures: typeof bare): string =>
+    `${figures.alonePerSecond.toFixed(0)}/s one at a time (p50 ${figures.p50Ms.toFixed(1)} ms), ${figures.perSecond.toFixed(0)}/s at 50`;
+  const alone = sent.alonePerSecond / bare.alonePerSecond;
+  const together = sent.perSecond / bare.perSecond;
+  report(
+    'A2A: a task that is done at once, from send to completed, against a bare workflow with one local activity',
+    `${rates(sent)}; bare ${rates(bare)}: × ${alone.toFixed(2)} and × ${together.toFixed(2)}`,
+    '≥ × 0.7, p50 ≤ 35 ms',
+    alone >= 0.7 && together >= 0.7 && sent.p50Ms <= 35,
+  );
+  report("the same by the SDK's sample in memory (Express)", rates(sampleSent), '(shown)', true);
+  for (const [method, { ours, sample }] of [
+    ['GetTask', getTask],
+    ['ListTasks (10 of a page)', listTasks],
+  ] as const)
+    report(
+      `A2A: ${method}, 10 at a time, against the sample in memory`,
+      `${ours.toFixed(0)}/s, ${sample.toFixed(0)}/s: × ${(ours / sample).toFixed(2)}`,
+      '≥ × 0.5',
+      ours >= 0.5 * sample,
+    );
+  report(
+    `A2A: one task followed by ${streamed.subscribers} on two replicas`,
+    `${streamed.events} events, ${streamed.lost} readers that missed something`,
+    '0 missed',
+    streamed.lost === 0,
+  );
+  report('`GET /v1/runs`, 100 at a time', `p50 ${readP50Ms.toFixed(0)} ms`, '(shown)', true);
+  report(
+    `memory of an API process for each of ${idleStreams.count} idle streams (PSS)`,
+    `${idleStreams.kbEach.toFixed(0)} KB`,
+    '≤ 100 KB',
+    idleStreams.kbEach <= 100,
   );
 }
 

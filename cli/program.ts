@@ -144,6 +144,11 @@ const commands: { readonly [name: string]: Entry } = {
     summary: 'what was done with tokens and workspaces, and what was denied',
     load: async () => await import('./commands/audit.ts'),
   },
+  'dead-letters': {
+    group: stack,
+    summary: 'push notifications that could not be delivered',
+    load: async () => await import('./commands/dead-letters.ts'),
+  },
   mcp: {
     group: work,
     summary: 'serve all this to editors and other agents, over MCP',

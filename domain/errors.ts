@@ -76,6 +76,10 @@ export const errorCatalogue = {
     'Correct the named lines; docs/extensions.md shows the form.',
   ),
   'request-invalid': usage('The request does not have the documented shape.', 'Correct the named fields.'),
+  'secret-key-missing': usage(
+    'There is no key for what is to be kept secret, or not the one that it was encrypted with.',
+    'Set CODETETHER_SECRET_KEYS, for API and worker alike; docs/serving.md says how.',
+  ),
   'request-too-large': {
     ...usage('The request is larger than it may be.', 'Send less at once.'),
     http: 413,
@@ -83,6 +87,12 @@ export const errorCatalogue = {
   'media-type-unsupported': {
     ...usage('The body is of a type that is not read here.', 'Send application/json.'),
     http: 415,
+  },
+  'method-not-allowed': {
+    ...usage('There is such an address, but not for this method.', 'Use one of those that the header Allow names.'),
+    http: 405,
+    grpc: 12,
+    jsonrpc: -32601,
   },
   'idempotency-key-reused': state(
     'The Idempotency-Key came with another request before.',
@@ -102,6 +112,10 @@ export const errorCatalogue = {
     http: 429,
     grpc: 8,
   },
+  'server-ending': temporary(
+    'This process ends; what was asked goes on without it.',
+    'Ask again: another process of the same address answers.',
+  ),
   'not-found': {
     retryable: false,
     exit: 2,

@@ -1,8 +1,14 @@
-import { condition, continueAsNew, defineSignal, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  condition,
+  continueAsNew,
+  defineSignal,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { taskSignals } from '../domain/contracts/a2a.ts';
 import type { A2aTaskInput, WorkOnTaskResult } from '../domain/contracts/a2a.ts';
-import { activityError } from './failure.ts';
-import { projections } from './policies.ts';
+import { taskLooks } from './policies.ts';
 
 /**
  * Drives an A2A task to its end. What the task is, is in the store; this looks at it when it is told that something may have changed,
@@ -30,10 +36,10 @@ export async function a2aTask({ taskId, isCanceling: wasCanceling = false }: A2a
 /** What can never work ends the task. */
 async function lookAt(taskId: string, isCanceling: boolean): Promise<WorkOnTaskResult> {
   try {
-    return await projections.workOnTask({ taskId, isCanceling });
+    return await taskLooks.workOnTask({ taskId, isCanceling });
   } catch (error) {
-    const problem = activityError(error)?.message;
-    if (problem === undefined) throw error;
-    return await projections.workOnTask({ taskId, isCanceling, problem: problem.slice(0, 500) });
+    // That of a local activity comes without an `ActivityFailure` around it.
+    if (!(error instanceof ApplicationFailure)) throw error;
+    return await taskLooks.workOnTask({ taskId, isCanceling, problem: error.message.slice(0, 500) });
   }
 }

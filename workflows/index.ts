@@ -2,6 +2,7 @@
 export { a2aTask } from './a2a-task.ts';
 export { agentSession } from './agent-session.ts';
 export { cleanUp } from './clean-up.ts';
+export { pushDelivery } from './push-delivery.ts';
 export { ralphRollback } from './ralph-rollback.ts';
 export { ralphRun } from './ralph-run.ts';
 export { ralphStory } from './ralph-story.ts';

@@ -3,8 +3,9 @@
  * marks the others as final), so what may be tried again is tried until it works or the run is cancelled: an
  * outage of hours is waited out. Heartbeats come from a timer in the worker; 5 s without one and the work goes on elsewhere.
  */
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
+import type { PushActivities } from '../domain/contracts/a2a.ts';
 import type {
   GateActivities,
   HousekeepingActivities,
@@ -16,6 +17,7 @@ import type {
   ToolActivities,
   WorkspaceActivities,
 } from '../domain/contracts/activities.ts';
+import type { TaskActivities } from '../domain/contracts/a2a.ts';
 import { hostQueue, taskQueues } from '../domain/run/ids.ts';
 
 const heartbeatTimeout = '5s';
@@ -50,7 +52,14 @@ const once: ActivityOptions = { ...repeatable, startToCloseTimeout: '15m', retry
 const projection: ActivityOptions = { ...repeatable, taskQueue: taskQueues.service, startToCloseTimeout: '30s' };
 
 export const model = proxyActivities<ModelActivities>(modelPolicy);
+/** One request to somebody else's server, which has 15 s; away from the database work, which it must not hold up. */
+const push: ActivityOptions = { ...repeatable, taskQueue: taskQueues.push, startToCloseTimeout: '60s' };
+
+export const pushes = proxyActivities<PushActivities>(push);
 export const projections = proxyActivities<ProjectionActivities>(projection);
+
+/** One at a time, in a workflow that does nothing else: see docs/decisions/2026-11-21-looks-are-local-activities.md. */
+export const taskLooks = proxyLocalActivities<TaskActivities>({ startToCloseTimeout: '30s', retry: untilItWorks });
 
 /** The activities of one host, by policy. */
 export function onHost(hostId: string) {

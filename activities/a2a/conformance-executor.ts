@@ -1,5 +1,5 @@
 import type { WorkOnTaskResult } from '../../domain/contracts/a2a.ts';
-import type { TaskRecord, TaskStore, TaskWorkOf } from '../../domain/contracts/task-store.ts';
+import type { TaskLog, TaskRecord, TaskStore, TaskWorkOf } from '../../domain/contracts/task-store.ts';
 import { nextStep } from '../../domain/a2a/conformance.ts';
 import type { ConformanceStep } from '../../domain/a2a/conformance.ts';
 import { isTerminal } from '../../domain/a2a/task.ts';
@@ -13,7 +13,7 @@ import type { Append } from './task-status.ts';
  */
 export function createConformanceExecutor({ store }: { readonly store: Pick<TaskStore, 'readTaskEvents'> }) {
   return async (
-    task: TaskRecord,
+    task: TaskLog,
     { otherwise, longMs }: TaskWorkOf<'conformance'>,
     { isCanceling, append }: { readonly isCanceling: boolean; readonly append: Append },
   ): Promise<WorkOnTaskResult> => {
@@ -21,8 +21,7 @@ export function createConformanceExecutor({ store }: { readonly store: Pick<Task
       await append(status(task, 'canceled', { key: 'end' }));
       return { isOver: true };
     }
-    for (;;) {
-      const events = await store.readTaskEvents(task.taskId, { afterSeq: 0 });
+    for (let { events } = task; ; events = await store.readTaskEvents(task.taskId, { afterSeq: 0 })) {
       const last = events.at(-1);
       if (last?.kind === 'status' && isTerminal(last.body.state)) return { isOver: true };
       const next = nextStep(events, otherwise);
@@ -31,6 +30,7 @@ export function createConformanceExecutor({ store }: { readonly store: Pick<Task
       const waitMs = last.at.getTime() + (afterMs === 'long' ? longMs : afterMs) - Date.now();
       if (waitMs > 0) return { isOver: false, waitMs };
       await append(eventOf(task, next.step, `step:${next.index}`));
+      if ('state' in next.step && isTerminal(next.step.state)) return { isOver: true };
     }
   };
 }

@@ -2,7 +2,7 @@ import type { NewTaskEvent } from '../../domain/a2a/task.ts';
 import type { WorkOnTaskResult } from '../../domain/contracts/a2a.ts';
 import type { RunDetailView, StartRunRequest, StartRunResponse } from '../../domain/contracts/api.ts';
 import type { Store } from '../../domain/contracts/store.ts';
-import type { TaskRecord, TaskWorkOf } from '../../domain/contracts/task-store.ts';
+import type { TaskLog, TaskRecord, TaskWorkOf } from '../../domain/contracts/task-store.ts';
 import type { RunEvent, RunEventBody } from '../../domain/run/events.ts';
 import { isActive } from '../../domain/run/status.ts';
 import { patchBetween } from '../session/diff-since.ts';
@@ -38,7 +38,7 @@ export function createRalphExecutor(deps: RalphExecutorDeps) {
   const ask = createAskSender(deps);
 
   return async (
-    task: TaskRecord,
+    task: TaskLog,
     work: TaskWorkOf<'ralph'>,
     { isCanceling, append }: { readonly isCanceling: boolean; readonly append: Append },
   ): Promise<WorkOnTaskResult> => {
@@ -46,7 +46,7 @@ export function createRalphExecutor(deps: RalphExecutorDeps) {
       await append(status(task, 'canceled', { key: 'end', text: 'canceled before it began' }));
       return { isOver: true };
     }
-    const afterSeq = (await begunAfter(task)) ?? (await start(task, work, append));
+    const afterSeq = begunAfter(task) ?? (await start(task, work, append));
     // Notices a run that was ended behind our back, and ends it in its log.
     const run = await runs.getRun(work.runId);
     const told = await store.readRunEvents(work.runId, { afterSeq, limit: mostTold, kinds: toldKinds });
@@ -62,8 +62,7 @@ export function createRalphExecutor(deps: RalphExecutorDeps) {
     return { isOver: false, waitMs: isCanceling || !isActive(run.status) ? busyMs : slowMs };
   };
 
-  async function begunAfter({ taskId }: TaskRecord): Promise<number | undefined> {
-    const events = await store.readTaskEvents(taskId, { afterSeq: 0 });
+  function begunAfter({ events }: TaskLog): number | undefined {
     return events.flatMap((event) => (event.kind === 'status' ? (event.body.runAfterSeq ?? []) : [])).at(0);
   }
 

@@ -1,5 +1,5 @@
 import { lookup as lookUp } from 'node:dns/promises';
-import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
@@ -17,6 +17,8 @@ export interface GuardedRequest {
   /** For everything, redirects included. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Default: redirects to the same host are followed. */
+  readonly maxRedirects?: 0;
   /** Whether a redirect to another host is followed; default: none is. */
   readonly mayRedirect?: (to: URL) => boolean;
 }
@@ -27,6 +29,7 @@ export type GuardedResponse =
       /** Where it came from after redirects. */
       readonly url: string;
       readonly status: number;
+      readonly headers: IncomingHttpHeaders;
       /** Empty when it has none. */
       readonly contentType: string;
       readonly body: Buffer;
@@ -44,7 +47,7 @@ export type LookUpAddresses = (
 ) => Promise<readonly { readonly address: string; readonly family: number }[]>;
 
 export interface GuardOptions {
-  /** `host:port` of servers that the user has named, which may be on this machine or its network. */
+  /** `host:port` (`host:*`: any port) of servers that the user has named, which may be on this machine or its network. */
   readonly trusted?: readonly string[];
   /** Default: the system's. */
   readonly lookUpAddresses?: LookUpAddresses;
@@ -90,7 +93,7 @@ async function follow(request: GuardedRequest, guard: Guard): Promise<GuardedRes
   for (let hops = 0; hops <= maxRedirects; hops += 1) {
     const headers = url.origin === origin ? request.headers : {};
     const answer = await ask(url, { method, body, headers }, guard);
-    const location = redirectOf(answer);
+    const location = request.maxRedirects === 0 ? undefined : redirectOf(answer);
     if (location === undefined) return await readAnswer(answer, url, request.maxBytes);
     answer.destroy();
     const next = parse(new URL(location, url).href);
@@ -162,7 +165,7 @@ async function allowedAddresses(
     const addresses =
       family === 0 ? await Promise.race([lookUpAddresses(host), aborted.promise]) : [{ address: host, family }];
     const refused = addresses.find(({ address }) => !isPublicAddress(address));
-    if (refused !== undefined && !trusted.includes(hostAndPort(url)))
+    if (refused !== undefined && !isNamed(url, trusted))
       throw new Refused(`${host} is not on the public internet (${refused.address})`);
     if (addresses.length === 0) throw new Error(`${host} has no address`);
     return addresses;
@@ -176,6 +179,11 @@ const defaultPorts: Readonly<Record<string, string>> = { 'http:': '80', 'https:'
 /** As {@link GuardOptions} names servers. */
 export function hostAndPort(url: URL): string {
   return `${url.hostname}:${url.port === '' ? (defaultPorts[url.protocol] ?? '') : url.port}`;
+}
+
+/** Whether it is one of servers as {@link GuardOptions} names them. */
+export function isNamed(url: URL, servers: readonly string[]): boolean {
+  return servers.includes(hostAndPort(url)) || servers.includes(`${url.hostname}:*`);
 }
 
 function redirectOf(answer: IncomingMessage): string | undefined {
@@ -200,6 +208,7 @@ async function readAnswer(answer: IncomingMessage, url: URL, maxBytes: number): 
     kind: 'answered',
     url: url.href,
     status: answer.statusCode ?? 0,
+    headers: answer.headers,
     contentType: answer.headers['content-type'] ?? '',
     body: Buffer.concat(chunks),
     isCut,

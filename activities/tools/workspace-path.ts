@@ -73,7 +73,7 @@ async function realpathOfNew(path: string, named: string): Promise<string> {
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code === 'ELOOP') throw refused(path, 'is a circle of links');
-      // What has a longer name than there can be is not there either.
+      // What is longer than a path can be is not there either.
       if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ENAMETOOLONG') throw error;
       if (await isLink(ancestor)) throw refused(path, 'is a link to something that does not exist');
     }

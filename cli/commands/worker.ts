@@ -18,6 +18,8 @@ export function command(): Command {
         '  CODETETHER_STREAM_IDLE_TIMEOUT_SECS=60 codetether worker      a silent provider is hung up on after a minute\n' +
         '  CODETETHER_TEXT_TOOL_MODELS=openai-compatible/small codetether worker   it is told of its tools in the prompt\n' +
         '  CODETETHER_WEB_HOSTS=docs.python.org codetether worker        hosts that agents may ask without a question\n' +
+        '  CODETETHER_SECRET_KEYS=… codetether worker                    the same as those of codetether serve\n' +
+        '  CODETETHER_PUSH_HOSTS=ci.internal:8080 codetether worker      receivers of push notifications on this network\n' +
         '\nSettings for the tools and the web: docs/tools.md.\n' +
         '\nExit codes: 0 ended, 1 error.\n\nMore: docs/hosts.md, codetether hosts',
     )

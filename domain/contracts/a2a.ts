@@ -36,3 +36,26 @@ export const taskSignals = {
 } as const;
 
 export const a2aTaskType = 'a2aTask';
+
+/** The workflow's id is `push:<task id>:<config id>`. It tells one receiver of what happens to a task, one event after the other. */
+export interface PushDeliveryInput {
+  readonly taskId: string;
+  readonly configId: string;
+}
+
+export interface PushActivities {
+  /**
+   * Sends the next event that its receiver was not told of, where its time has come, and notes what came of it. Twice: an event
+   * that was sent and not noted is sent again, under the same id.
+   * @returns when there is something to be done again; null: not before something happens
+   */
+  deliverNext(input: PushDeliveryInput): Promise<{ readonly waitMs: number | null }>;
+}
+
+/** Without arguments. */
+export const pushSignals = {
+  /** There may be something to be told. */
+  look: 'look',
+} as const;
+
+export const pushDeliveryType = 'pushDelivery';

@@ -7,7 +7,6 @@
  * what makes the second run harmless.
  */
 import type { Nudge, ReloadRequest, ReloadResult, WorkspaceStart } from './ralph.ts';
-import type { TaskActivities } from './a2a.ts';
 import type { BesideTask, SessionMessage } from './session.ts';
 import type { AgentQuestion, Approval, ApprovalSettlement, Decision } from '../run/approval.ts';
 import type { AgentEnd, AttemptFailure, CheckVerdict, NewRunEvent, RunOutcome, RunStatus } from '../run/events.ts';
@@ -646,7 +645,7 @@ export interface Placement {
   readonly takeOver: boolean;
 }
 
-export interface ProjectionActivities extends SessionProjections, TaskActivities {
+export interface ProjectionActivities extends SessionProjections {
   /**
    * Names the host that does a story of a shared run, or what is done for the run as a whole. A host that has it and is alive keeps it; else
    * one that is alive gets it, with `story-placed` and `host-lost`. Throws `hosts-lost`. Twice: the same answer.

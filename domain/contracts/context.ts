@@ -55,7 +55,7 @@ export const PinResponse = z.object({ fromSeq: z.number(), toSeq: z.number(), pi
 export type PinResponse = z.infer<typeof PinResponse>;
 
 /** POST …/context/reset: without a summary the session's model makes one. */
-export const ResetRequest = z.strictObject({ summary: z.string().trim().min(1).max(20_000).optional() });
+export const ResetRequest = z.strictObject({ summary: z.string().trim().regex(/\S/).max(20_000).optional() });
 export type ResetRequest = z.infer<typeof ResetRequest>;
 /** `reset`: nothing before is sent any more. `summary-wanted`: the same as soon as the model has made the summary, before its next answer. */
 export const ResetResponse = z.object({

@@ -43,7 +43,10 @@ export const SearchFilesQuery = z.strictObject({
   /** Only in this file, or below this folder. */
   path,
   /** The pattern is a JavaScript regular expression, else plain text. */
-  regex: z.union([z.boolean(), z.enum(['true', 'false']).transform((said) => said === 'true')]).default(false),
+  regex: z
+    .stringbool({ truthy: ['true'], falsy: ['false'] })
+    .meta({ enum: ['true', 'false'] })
+    .default(false),
   limit: wholeNumber.positive().max(500).default(100),
 });
 export type SearchFilesQuery = z.output<typeof SearchFilesQuery>;

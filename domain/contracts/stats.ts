@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { UsageView } from './api.ts';
 
-/** PostgreSQL knows no NUL. */
+// PostgreSQL's text knows no NUL.
 const text = z
   .string()
   .min(1)
   .max(4_000)
-  .regex(/^[^\0]*$/, 'expected no NUL');
+  .refine((given) => !given.includes('\0'), 'must not hold NUL')
+  .meta({ pattern: String.raw`^[^\u0000]*$` });
 
 /** Query of GET /v1/stats; all optional. */
 export const StatsQuery = z.strictObject({

@@ -36,6 +36,7 @@ import type {
 import type { RalphOptions, ReloadResult } from './ralph.ts';
 import type { ChatAnswer } from './openai.ts';
 import type { StatsStore } from './stats.ts';
+import type { PushStore } from './push-store.ts';
 import type { TaskStore } from './task-store.ts';
 
 export interface RunRecord {
@@ -761,6 +762,7 @@ export type Store = AccessStore &
   RequestStore &
   StatsStore &
   TaskStore &
+  PushStore &
   ApprovalStore &
   RunStore &
   SessionRunStore &

@@ -51,6 +51,11 @@ export interface TaskRecord extends Pick<TaskPlan, 'taskId' | 'contextId' | 'pri
   readonly headSeq: number;
 }
 
+/** A task with all that has happened to it, oldest first. */
+export interface TaskLog extends TaskRecord {
+  readonly events: readonly TaskEvent[];
+}
+
 export interface TaskQuery {
   readonly principal: string;
   readonly contextId?: string;
@@ -70,8 +75,8 @@ export type TurnProgress =
 
 /** Tasks of the A2A protocol. */
 export interface TaskStore {
-  /** A message that its sender has sent before makes no further task. @returns the message's task */
-  createTask(plan: TaskPlan): Promise<{ readonly taskId: string; readonly isNew: boolean }>;
+  /** A message that its sender has sent before makes no further task: undefined. */
+  createTask(plan: TaskPlan): Promise<TaskLog | undefined>;
   /** The same for a further message to a task. */
   noteTaskMessage(
     note: { readonly taskId: string; readonly principal: string },
@@ -79,12 +84,12 @@ export interface TaskStore {
   ): Promise<{ readonly taskId: string; readonly isNew: boolean }>;
   /** The task of a message that was sent before. */
   findTaskOf(message: { readonly principal: string; readonly messageId: string }): Promise<string | undefined>;
-  getTask(taskId: string): Promise<TaskRecord | undefined>;
+  getTask(taskId: string): Promise<TaskLog | undefined>;
   /** Those with the newest status first, and how many there are in all. */
   listTasks(
     query: TaskQuery,
     page: { readonly limit: number; readonly after?: TaskPlace | undefined },
-  ): Promise<{ readonly tasks: readonly TaskRecord[]; readonly total: number }>;
+  ): Promise<{ readonly tasks: readonly TaskLog[]; readonly total: number }>;
   /** Ids of tasks whose work a run or a session does and that are not over. */
   openTasksOf(runId: string): Promise<readonly string[]>;
   /** Appends in order, skipping keys that are there, and whatever comes after a terminal state; wakes readers. */

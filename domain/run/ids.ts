@@ -61,9 +61,14 @@ export function taskWorkflowId(taskId: string, tenant = defaultTenant): string {
   return `${idPrefix('task', tenant)}${taskId}`;
 }
 
+/** Id of the workflow that tells a receiver of what happens to a task. */
+export function pushWorkflowId(taskId: string, configId: string, tenant = defaultTenant): string {
+  return `${idPrefix('push', tenant)}${taskId}:${configId}`;
+}
+
 /** It works for a task, which is no run: what the task does is in a run of its own. */
 export function isTaskWorkflowId(workflowId: string): boolean {
-  return workflowId.startsWith('task:');
+  return workflowId.startsWith('task:') || workflowId.startsWith('push:');
 }
 
 /** The run that a workflow works for: `ralph:<repository>:<prd>`, `session:<id>`; of a task's, its own id. */
@@ -180,6 +185,8 @@ export const taskQueues = {
   model: 'codetether.model',
   /** Database projections. */
   service: 'codetether.service',
+  /** Push notifications to other servers. */
+  push: 'codetether.push',
 } as const;
 
 /** The last part of a run id, which people may use for it: `due-dates`. */

@@ -1,14 +1,15 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { LogController, fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { CodetetherError } from '../../domain/errors.ts';
 import { a2aRoutes } from './a2a/a2a-routes.ts';
+import { createCalls } from './a2a/calls.ts';
+import { restRoutes } from './a2a/rest-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { contextRoutes } from './context-routes.ts';
 import { rollbackRoutes } from './rollback-routes.ts';
+import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { drainConnections } from './drain.ts';
 import { answerUnchanged } from './etags.ts';
 import { eventRoutes } from './event-routes.ts';
@@ -16,9 +17,11 @@ import { answerOnce } from './idempotency.ts';
 import { takeJsonBodies } from './json-bodies.ts';
 import { createLimits, defaultLimits, limitRequests } from './limits.ts';
 import { mcpRoutes } from './mcp-routes.ts';
+import { refuseOtherMethods } from './known-methods.ts';
 import { createMetrics, serveMetrics } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
 import { requirePermissions } from './permissions.ts';
+import { waitUntilPrepared } from './prepared.ts';
 import { answerWithProblems, brokenRequest, frameworkProblem } from './problems.ts';
 import { challenge, serveResourceMetadata } from './protected-resource.ts';
 import { ralphRoutes } from './ralph-routes.ts';
@@ -32,8 +35,6 @@ import { statsRoutes } from './stats-routes.ts';
 import { storyRoutes } from './story-routes.ts';
 import { systemRoutes } from './system-routes.ts';
 
-/** How long a request waits for a database that is being prepared. */
-const preparedMs = 10_000;
 const longestParameter = 500;
 /** Of all headers and the address; addresses may name ten folders. */
 const headerBytes = 64 * 1024;
@@ -60,10 +61,11 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.setSerializerCompiler(serializerCompiler);
   answerWithProblems(app, (request) => challenge(request, deps));
   takeJsonBodies(app);
+  refuseOtherMethods(app);
   drainConnections(app, deps.draining);
   if (deps.onRoute !== undefined) app.addHook('onRoute', deps.onRoute);
   requirePermissions(app, { authenticate: deps.authenticate, appendAudit: deps.store.appendAudit });
-  const limits = createLimits(deps.limits ?? defaultLimits);
+  const limits = deps.limits ?? createLimits(defaultLimits);
   limitRequests(app, limits);
   const metrics = deps.metrics ?? createMetrics(deps.store.connections);
   describeRoutes(app, deps.version);
@@ -80,6 +82,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(storyRoutes(deps));
   await app.register(rollbackRoutes(deps));
   await app.register(sessionRoutes(deps));
+  await app.register(deadLetterRoutes(deps));
   await app.register(tokenRoutes(deps));
   await app.register(workspaceRoutes(deps));
   await app.register(fileRoutes(deps));
@@ -90,20 +93,9 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(ralphRoutes(deps));
   await app.register(chatRoutes(deps, { limits, metrics }));
   await app.register(mcpRoutes(deps, closing.signal));
-  await app.register(a2aRoutes(deps, closing.signal));
+  const calls = createCalls(deps, { closing: closing.signal, limits, metrics });
+  await app.register(a2aRoutes(deps, calls));
+  await app.register(restRoutes(deps, calls));
   serveResourceMetadata(app, deps);
   return app;
-}
-
-async function waitUntilPrepared(deps: ApiDeps): Promise<void> {
-  const waiting = new AbortController();
-  const late = async (): Promise<never> => {
-    await delay(preparedMs, undefined, { signal: waiting.signal });
-    throw new CodetetherError('database-unreachable', 'PostgreSQL does not answer yet');
-  };
-  try {
-    await Promise.race([deps.prepared, late()]);
-  } finally {
-    waiting.abort();
-  }
 }

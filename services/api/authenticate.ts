@@ -53,7 +53,7 @@ async function principalOf(
   });
 }
 
-function credentialOf({ headers }: FastifyRequest): string | undefined {
+function credentialOf({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
   const [, bearer] = /^bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
   if (bearer !== undefined) return bearer;
   const own = headers['x-api-key'];

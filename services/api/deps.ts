@@ -9,9 +9,10 @@ import type { Prd } from '../../domain/ralph/prd.ts';
 import type { DetectedGates } from '../../domain/ralph/prd-template.ts';
 import type { ContextWindow } from '../../domain/session/derive-context.ts';
 import type { Extensions } from '../../domain/session/extensions.ts';
+import type { KeyRing } from '../config/key-ring.ts';
 import type { PostgresStore } from '../store/store.ts';
 import type { RunEngine } from './engine.ts';
-import type { Limits } from './limits.ts';
+import type { PrincipalLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { Authenticate } from './permissions.ts';
 import type { UiLocation } from './views.ts';
@@ -44,6 +45,10 @@ export interface ApiDeps {
   readonly engine: RunEngine;
   /** Checks all that can be checked before a run starts; changes nothing. */
   readonly preflight: (request: CheckedStartRequest) => Promise<Preflight>;
+  /** Absent: nothing that is secret is taken. */
+  readonly keyRing?: KeyRing | undefined;
+  /** Receivers of push notifications on this machine or its network: `host:port`, `host:*`. */
+  readonly pushHosts?: readonly string[];
   /** Of tasks that name none. */
   readonly defaultModel?: string | undefined;
   /** Throws `model-unknown`, `provider-key-missing`, `script-invalid`. */
@@ -77,7 +82,8 @@ export interface ApiDeps {
   /** Resolves when the database has its schema. Requests wait for it a few seconds. */
   readonly prepared: Promise<void>;
   readonly log?: boolean;
-  readonly limits?: Limits;
+  /** Of the process; absent: the default ones, of this app alone. */
+  readonly limits?: PrincipalLimits;
   /** Of the process; absent: of this app alone. */
   readonly metrics?: Metrics;
   /** Raised before the app is closed: it is not ready any more, and its connections end with their answers. */
@@ -88,6 +94,8 @@ export interface ApiDeps {
   readonly hostNames?: readonly string[] | undefined;
   /** By which others reach it. Default: as they named it. */
   readonly publicUrl?: string | undefined;
+  /** By which others reach its gRPC: `host:port`, or a port of the host as they named it; absent: there is none. */
+  readonly grpcAddress?: string | number | undefined;
   /** Whose access tokens are taken. */
   readonly oidcIssuer?: string | undefined;
   /** PEM; absent: http. */

@@ -71,6 +71,8 @@ export interface RunEngine {
   interrupt(sessionId: string, messageId?: string): Promise<void>;
   /** Has a task's workflow look at it, or end its work; it is started where it is not running. */
   tellTask(taskId: string, what: 'look' | 'cancel', tenant: string): Promise<void>;
+  /** Has what happened to a task delivered to a receiver, where it is not being done. */
+  tellPush(config: { readonly taskId: string; readonly configId: string }, tenant: string): Promise<void>;
   /** Tells the agent at work. @throws like `interrupt` */
   steerSession(sessionId: string, nudge: Nudge): Promise<void>;
   /** Looks on a host for what runs that are over have left, and removes it if told to. */

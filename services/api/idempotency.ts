@@ -124,8 +124,7 @@ async function releaseAfter(
 }
 
 function isOurs({ routeOptions }: FastifyRequest): boolean {
-  // A2A has message ids of its own for that.
-  return /^\/v1\/(?!a2a)/.test(routeOptions.url ?? '');
+  return routeOptions.config.protocol === undefined && (routeOptions.url ?? '').startsWith('/v1/');
 }
 
 function hashOf({ method, url, body }: FastifyRequest): Buffer {

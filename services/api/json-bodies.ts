@@ -16,8 +16,8 @@ export function takeJsonBodies(app: FastifyInstance): void {
   });
 }
 
-/** Looks at the text: what is deep is not parsed at all. */
-function isDeeper(text: string): boolean {
+/** Whether JSON has more levels than are taken. Looks at the text: what is deep is not parsed at all. */
+export function isDeeper(text: string): boolean {
   let level = 0;
   let inText = false;
   for (let index = 0; index < text.length; index++) {

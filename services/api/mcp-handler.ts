@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hostHeaderValidation, originValidation, toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler } from '@modelcontextprotocol/server';
+import type { McpHttpHandler } from '@modelcontextprotocol/server';
 import type { FastifyInstance } from 'fastify';
 import { createClient } from '../client/client.ts';
 import { createMcpServer } from '../mcp/create-server.ts';
@@ -17,21 +18,29 @@ export interface McpHandler {
 
 /**
  * The MCP server over Streamable HTTP, of both eras and without sessions: each request stands for itself, and any process answers
- * it. It asks the API of this process with the caller's own credential. Pages in a browser are refused unless they are of this
- * machine or of the public address.
+ * it. It asks the API of this process with the caller's own credential.
  */
 export function openMcpHandler(
   app: FastifyInstance,
-  { hostNames, publicUrl, closing }: Pick<ApiDeps, 'hostNames' | 'publicUrl'> & { readonly closing: AbortSignal },
+  deps: Pick<ApiDeps, 'hostNames' | 'publicUrl' | 'version'> & { readonly closing: AbortSignal },
+): McpHandler {
+  const { closing, version } = deps;
+  const handler = createMcpHandler(({ requestInfo }) => {
+    const credential = credentialOf(requestInfo?.headers ?? new Headers());
+    const gone = requestInfo === undefined ? closing : AbortSignal.any([closing, requestInfo.signal]);
+    return createMcpServer({ client: createClient(inProcess(app, credential)), version, closing: gone });
+  });
+  return guarded(handler, deps);
+}
+
+/** Pages in a browser are refused unless they are of this machine or of the public address. */
+export function guarded(
+  handler: Pick<McpHttpHandler, 'fetch' | 'close'>,
+  { hostNames, publicUrl }: Pick<ApiDeps, 'hostNames' | 'publicUrl'>,
 ): McpHandler {
   const ownName = publicUrl === undefined ? [] : [new URL(publicUrl).hostname];
   const isHost = hostNames === undefined ? () => true : hostHeaderValidation([...hostNames, ...ownName]);
   const isOrigin = originValidation([...loopbackNames, ...ownName]);
-  const handler = createMcpHandler(({ requestInfo }) => {
-    const credential = credentialOf(requestInfo?.headers ?? new Headers());
-    const gone = requestInfo === undefined ? closing : AbortSignal.any([closing, requestInfo.signal]);
-    return createMcpServer({ client: createClient(inProcess(app, credential)), closing: gone });
-  });
   const serve = toNodeHandler(handler);
   return {
     answer: async (request, response) => {

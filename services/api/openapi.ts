@@ -9,7 +9,7 @@ type JsonObject = { readonly [key: string]: Json };
 type Place = 'path' | 'query' | 'header';
 
 /** What this document is about; what speaks a protocol of its own (A2A, MCP) is described there. */
-const described = /^\/(?:v1\/(?!a2a)|health$|ready$|metrics$|openapi\.json$)/;
+const described = /^\/(?:v1\/|health$|ready$|metrics$|openapi\.json$)/;
 const bearer = 'token';
 const apiKey = 'apiKey';
 const problemReference = { $ref: '#/components/schemas/Problem' };
@@ -46,7 +46,7 @@ const Problem = z.object({
 export function describeRoutes(app: FastifyInstance, version: string): void {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => {
-    if (described.test(route.url)) routes.push(route);
+    if (described.test(route.url) && route.config?.protocol === undefined) routes.push(route);
   });
   let text: string | undefined;
   app.get(

@@ -9,7 +9,7 @@ import { inTenant } from '../store/current-tenant.ts';
 import { metadataPaths } from './protected-resource.ts';
 
 /** @returns who asks. @throws `unauthenticated` when that cannot be told */
-export type Authenticate = (request: FastifyRequest) => Promise<Principal>;
+export type Authenticate = (request: Pick<FastifyRequest, 'headers'>) => Promise<Principal>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -17,6 +17,8 @@ declare module 'fastify' {
     readonly permission?: Permission;
     /** One line about it in the OpenAPI document. */
     readonly summary?: string;
+    /** Of a protocol that is described, and keeps from doing things twice, by itself: A2A. */
+    readonly protocol?: 'a2a';
     /** Content types of answers that are no JSON document, by status. */
     readonly answers?: { readonly [status: number]: readonly string[] };
     /** Shape of its failures, where they are no problems of RFC 9457. */
@@ -36,6 +38,7 @@ const publicRoutes: ReadonlySet<string> = new Set([
   '/ready',
   '/openapi.json',
   ...cardPaths,
+  '/.well-known/jwks.json',
   ...metadataPaths,
 ]);
 
@@ -104,5 +107,7 @@ export async function requirePermission(
   if (principal.permissions.has(permission)) return;
   const entry = { principal: principal.id, action, outcome: 'denied', detail: { needs: permission } } as const;
   await inTenant(principal.tenant, async () => await appendAudit(entry));
-  throw new CodetetherError('permission-denied', `${principal.id} may not do that: it needs ${permission}`);
+  throw new CodetetherError('permission-denied', `${principal.id} may not do that: it needs ${permission}`, {
+    details: { needs: permission },
+  });
 }

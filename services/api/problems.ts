@@ -60,7 +60,10 @@ async function sendProblem(
 ): Promise<FastifyReply> {
   const problem = toProblem(error);
   if (problem.status === 401) reply.header('www-authenticate', challenge);
-  const { retryAfterSeconds } = problem.details;
+  const { retryAfterSeconds, needs } = problem.details;
+  // So that a client of an issuer can ask for a token with that scope too (RFC 6750 §3.1).
+  if (problem.status === 403 && typeof needs === 'string')
+    reply.header('www-authenticate', `${challenge}, error="insufficient_scope", scope="${needs}"`);
   if (typeof retryAfterSeconds === 'number') reply.header('retry-after', retryAfterSeconds);
   return await reply
     .code(problem.status)

@@ -6,14 +6,18 @@ import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { ensureHostId } from '../config/host-id.ts';
+import { createKeyRing } from '../config/key-ring.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { packageVersion } from '../config/version.ts';
 import { currentTenant } from '../store/current-tenant.ts';
 import { createStore } from '../store/store.ts';
+import type { GrpcServer } from '../grpc/serve-grpc.ts';
+import type { CardAddresses } from './a2a/agent-card.ts';
 import { createApp } from './app.ts';
 import { authenticateByToken } from './authenticate.ts';
 import { createChatDeps } from './chat-deps.ts';
 import { authenticateAnybody } from './conformance.ts';
+import { createLimits } from './limits.ts';
 import { createMetrics } from './metrics.ts';
 import { loopbackNames } from './protected-resource.ts';
 import { authenticateLocal } from './permissions.ts';
@@ -32,11 +36,22 @@ export interface HttpAddress {
   readonly allowPlain?: boolean;
   /** For the official kits: whoever comes without a credential is taken, so only loopback addresses are served. */
   readonly conformance?: ConformanceCard | undefined;
+  /** A2A over gRPC at the same host, with the same TLS. */
+  readonly grpc?: GrpcListener | undefined;
+}
+
+export interface GrpcListener {
+  /** 0: any that is free. */
+  readonly port: number;
+  /** PEM of an authority: whoever connects needs a certificate of it, beside a credential. */
+  readonly clientCa?: Buffer | undefined;
 }
 
 export interface ApiServer {
   /** Where it is served beyond the socket. */
   readonly url: string | null;
+  /** `host:port` of its gRPC. */
+  readonly grpc: string | null;
   /** Rejects when the database's schema cannot be brought up to date; never because it does not answer yet. */
   readonly prepared: Promise<void>;
   /** Is not ready any more; then ends event streams, answers what was asked, lets go of everything. */
@@ -79,6 +94,8 @@ export async function serveApi(options: {
     ...createPreflight({ config, environment, hostId }),
     chat: createChatDeps({ config, environment, store }),
     defaultModel: config.defaultModel,
+    keyRing: createKeyRing(config.secretKeys?.reveal()),
+    pushHosts: config.pushHosts,
     prdFolder: join(config.dataDir, 'prds'),
     readEditedPrd: createEditedPrdReader(environment),
     ui: { uiUrl: config.temporalUiUrl ?? null, namespace },
@@ -86,16 +103,17 @@ export async function serveApi(options: {
     log: true,
     metrics: createMetrics(store.connections),
     draining: draining.signal,
-    limits: { requestsPerSecond: config.requestsPerSecond, streams: config.maxStreams },
+    limits: createLimits({ requestsPerSecond: config.requestsPerSecond, streams: config.maxStreams }),
   };
-  const apps: FastifyInstance[] = [];
+  const apps: Pick<FastifyInstance, 'close'>[] = [];
   let url: string | null = null;
+  let grpc: GrpcServer | undefined;
   const close = async (): Promise<void> => {
     stopping.abort();
     draining.abort();
     // Whatever spreads requests over several of these processes sees meanwhile that this one is not ready.
     if (url !== null) await delay(config.drainSecs * 1000);
-    await Promise.all(apps.map(async (app) => await app.close()));
+    await Promise.all([...apps, ...(grpc === undefined ? [] : [grpc])].map(async (each) => await each.close()));
     await Promise.all([store.close(), engine.close()]);
   };
   try {
@@ -106,7 +124,7 @@ export async function serveApi(options: {
     }
     if (http !== undefined) {
       const authenticate = authenticateByToken(store, await tokenVerifier(config));
-      const app = await createApp({
+      const own = {
         ...deps,
         authenticate: http.conformance === undefined ? authenticate : authenticateAnybody(authenticate),
         conformance: http.conformance,
@@ -115,7 +133,13 @@ export async function serveApi(options: {
         hostNames: isLoopback(http.host) ? loopbackNames : undefined,
         publicUrl: config.publicUrl,
         oidcIssuer: config.oidcIssuer,
-      });
+      };
+      if (http.grpc !== undefined) {
+        // Its library is loaded where it is served.
+        const { serveGrpc } = await import('../grpc/serve-grpc.ts');
+        grpc = await serveGrpc(own, { ...http, ...http.grpc }, (authority) => addressesBy(authority, { config, url }));
+      }
+      const app = await createApp({ ...own, grpcAddress: config.publicGrpc ?? grpc?.port });
       apps.push(app);
       url = await listenOnPort(app, http);
     }
@@ -123,7 +147,18 @@ export async function serveApi(options: {
     await close();
     throw error;
   }
-  return { url, prepared, close };
+  return { url, grpc: http === undefined || grpc === undefined ? null : `${http.host}:${grpc.port}`, prepared, close };
+}
+
+/** Where whoever calls gRPC by that host reaches this server. */
+function addressesBy(
+  authority: string,
+  { config, url }: { readonly config: Config; readonly url: string | null },
+): CardAddresses {
+  const host = URL.canParse(`http://${authority}`) ? authority : 'localhost';
+  const at = new URL(url ?? 'http://localhost');
+  at.hostname = new URL(`http://${host}`).hostname;
+  return { origin: (config.publicUrl ?? at.href).replace(/\/+$/, ''), grpc: config.publicGrpc ?? host };
 }
 
 /** Undefined where no issuer is set: then its library is not loaded either. */

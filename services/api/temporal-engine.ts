@@ -17,12 +17,12 @@ import {
 } from '../../domain/contracts/ralph.ts';
 import type { CleanUpResult } from '../../domain/contracts/activities.ts';
 import type { CleanUpInput, RalphRollbackInput, RalphRunInput, ReloadResult } from '../../domain/contracts/ralph.ts';
-import { a2aTaskType, taskSignals } from '../../domain/contracts/a2a.ts';
-import type { A2aTaskInput } from '../../domain/contracts/a2a.ts';
+import { a2aTaskType, pushDeliveryType, pushSignals, taskSignals } from '../../domain/contracts/a2a.ts';
+import type { A2aTaskInput, PushDeliveryInput } from '../../domain/contracts/a2a.ts';
 import { agentSessionType, sessionUpdates } from '../../domain/contracts/session.ts';
 import type { AgentSessionInput, SessionMessage } from '../../domain/contracts/session.ts';
 import { CodetetherError } from '../../domain/errors.ts';
-import { repositoryOf, taskQueues, taskWorkflowId, tenantOf } from '../../domain/run/ids.ts';
+import { pushWorkflowId, repositoryOf, taskQueues, taskWorkflowId, tenantOf } from '../../domain/run/ids.ts';
 import { engineError, grpcStatus } from '../temporal/engine-errors.ts';
 import { openTemporal, probeTemporal } from '../temporal/connect.ts';
 import type { TemporalAddress } from '../temporal/connect.ts';
@@ -140,6 +140,31 @@ export function createTemporalEngine(options: TemporalAddress & { readonly updat
     }
   };
 
+  /** Starts the workflow where it is not running. */
+  const signal = async (
+    type: string,
+    workflowId: string,
+    told: { readonly kind: string; readonly tenant: string; readonly signal: string; readonly input: object },
+  ): Promise<void> => {
+    try {
+      await answered(
+        answerMs,
+        async () =>
+          await client.workflow.signalWithStart<(input: object) => Promise<void>>(type, {
+            workflowId,
+            taskQueue: taskQueues.workflows,
+            workflowTaskTimeout,
+            args: [told.input],
+            signal: told.signal,
+            typedSearchAttributes: [keyword('CodetetherKind', told.kind), keyword('CodetetherTenant', told.tenant)],
+            staticSummary: workflowId.slice(0, summaryCharacters),
+          }),
+      );
+    } catch (error) {
+      throw refusedStart(error);
+    }
+  };
+
   const updateSession = async (sessionId: string, name: string, message?: object): Promise<void> => {
     try {
       await update(sessionId, name, name, message);
@@ -202,24 +227,18 @@ export function createTemporalEngine(options: TemporalAddress & { readonly updat
     interrupt: async (sessionId, messageId) =>
       await updateSession(sessionId, sessionUpdates.interrupt, messageId === undefined ? undefined : { messageId }),
     tellTask: async (taskId, what, tenant) => {
-      const workflowId = taskWorkflowId(taskId, tenant);
-      try {
-        await answered(
-          answerMs,
-          async () =>
-            await client.workflow.signalWithStart<(input: A2aTaskInput) => Promise<void>>(a2aTaskType, {
-              workflowId,
-              taskQueue: taskQueues.workflows,
-              workflowTaskTimeout,
-              args: [{ taskId }],
-              signal: taskSignals[what],
-              typedSearchAttributes: [keyword('CodetetherKind', 'task'), keyword('CodetetherTenant', tenant)],
-              staticSummary: workflowId,
-            }),
-        );
-      } catch (error) {
-        throw refusedStart(error);
-      }
+      const input: A2aTaskInput = { taskId };
+      await signal(a2aTaskType, taskWorkflowId(taskId, tenant), {
+        kind: 'task',
+        tenant,
+        signal: taskSignals[what],
+        input,
+      });
+    },
+    tellPush: async ({ taskId, configId }, tenant) => {
+      const input: PushDeliveryInput = { taskId, configId };
+      const workflowId = pushWorkflowId(taskId, configId, tenant);
+      await signal(pushDeliveryType, workflowId, { kind: 'push', tenant, signal: pushSignals.look, input });
     },
     steerSession: async (sessionId, nudge) => await updateSession(sessionId, sessionUpdates.steer, nudge),
     cleanUp: async (input) =>

@@ -29,7 +29,7 @@ const searchMs = 15_000;
  */
 export async function listWorkspaceFiles(root: string, query: ListFilesQuery): Promise<FileListView> {
   const place = await existing(root, query.path);
-  if (!(await stat(place.absolute)).isDirectory()) throw absent(`${place.relative} is no folder`);
+  if (!(await stat(place.absolute)).isDirectory()) throw missing(`${place.relative} is no folder of the workspace`);
   const entries = (await readdir(place.absolute, { withFileTypes: true }))
     .filter(({ name }) => name.toLowerCase() !== '.git')
     .toSorted((one, other) => (one.name < other.name ? -1 : 1));
@@ -44,7 +44,7 @@ export async function listWorkspaceFiles(root: string, query: ListFilesQuery): P
 export async function readWorkspaceFile(root: string, query: ReadFileQuery): Promise<FileView> {
   const place = await existing(root, query.path);
   // Of the kind first: opening a pipe or a device would be felt.
-  if (!(await stat(place.absolute)).isFile()) throw absent(`${place.relative} is no file`);
+  if (!(await stat(place.absolute)).isFile()) throw missing(`${place.relative} is no file of the workspace`);
   const handle = await openForReading(place.absolute);
   try {
     const { size } = await handle.stat();
@@ -94,11 +94,7 @@ async function existing(root: string, path: string): Promise<WorkspacePath> {
     () => false,
   );
   if (isThere) return place;
-  throw absent(`there is no ${place.relative} in the workspace`);
-}
-
-function absent(message: string): CodetetherError {
-  return new CodetetherError('not-found', message);
+  throw missing(`there is no ${place.relative} in the workspace`);
 }
 
 async function linesFrom(
@@ -131,6 +127,10 @@ function requireExpression(pattern: string): void {
   } catch (error) {
     throw notRight(`pattern: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+function missing(what: string): CodetetherError {
+  return new CodetetherError('not-found', what, { next: 'List a folder to see what there is.' });
 }
 
 function notRight(problem: string): CodetetherError {

@@ -2,6 +2,7 @@
  * The typed client of the API, over its Unix socket or an address. Loads nothing but Node's HTTP: answers are taken as the contract
  * describes them, since server and client are of one release.
  */
+import type { DeadLetterListView, DeadLetterView } from '../../domain/contracts/push-api.ts';
 import type {
   CheckLogView,
   AnswerApprovalRequest,
@@ -139,6 +140,8 @@ export interface Client {
   readFile(workspace: string, query: ReadFileQuery): Promise<FileView>;
   searchFiles(workspace: string, query: SearchFilesQuery): Promise<FileSearchView>;
   /** Newest first. */
+  listDeadLetters(page: { readonly limit: number; readonly before?: string | undefined }): Promise<DeadLetterListView>;
+  replayDeadLetter(deadLetterId: string): Promise<DeadLetterView>;
   readAudit(page: { readonly limit: number }): Promise<AuditView>;
   checkAudit(): Promise<AuditCheckView>;
   health(): Promise<HealthView>;
@@ -307,6 +310,15 @@ export function createClient(address: ApiAddress): Client {
     listFiles: async (workspace, query) => await get(`${workspacePath(workspace)}/files?${searchOf(query)}`),
     readFile: async (workspace, query) => await get(`${workspacePath(workspace)}/file?${searchOf(query)}`),
     searchFiles: async (workspace, query) => await get(`${workspacePath(workspace)}/search?${searchOf(query)}`),
+    listDeadLetters: async ({ limit, before }) =>
+      await get(`/v1/dead-letters?${searchOf({ limit, ...(before === undefined ? {} : { before }) })}`),
+    replayDeadLetter: async (deadLetterId) =>
+      await requestJson({
+        address,
+        method: 'POST',
+        path: `/v1/dead-letters/${encodeURIComponent(deadLetterId)}/replay`,
+        timeoutMs: answerMs,
+      }),
     readAudit: async ({ limit }) => await list<AuditView>('/v1/audit', 'entries', { limit }),
     checkAudit: async () => await get('/v1/audit/check'),
     health: async () => await get('/health'),

@@ -5,6 +5,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { defaultModelTimeouts } from '../../domain/model/timeouts.ts';
 import { bytesOf } from '../../domain/text/bytes.ts';
 import { searchProviders, toolProfiles, webAccessPolicies } from '../../domain/session/tool-settings.ts';
+import { areSecretKeys } from './key-ring.ts';
 import { processEnvironment, variable } from './environment.ts';
 import type { Environment } from './environment.ts';
 import { apiSocketPath, locate } from './paths.ts';
@@ -44,6 +45,18 @@ const modelNames = text
 const hostNames = text
   .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
   .pipe(z.array(z.string().regex(/^(?:\*\.)?[\w.-]+$/, 'expected names of hosts, separated by commas')));
+const secretKeyList = text
+  .refine(areSecretKeys, 'expected keys of 32 bytes in base64, separated by commas')
+  .transform((value) => new Secret(value));
+const receivers = text
+  .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
+  .pipe(
+    z.array(
+      z
+        .string()
+        .regex(/^(?:[\w.-]+|\[[\da-f:]+\]):(?:\d{1,5}|\*)$/, 'expected host:port or host:*, separated by commas'),
+    ),
+  );
 
 /** `5g`, `500m`, or a number of bytes. */
 const diskSize = z
@@ -87,6 +100,8 @@ const Config = z.strictObject({
   searchApiKey: secret.optional(),
   /** By which others reach `codetether serve`, where that is not the address it listens at. */
   publicUrl: webAddress.optional(),
+  /** The same for its gRPC, which has a port of its own. */
+  publicGrpc: hostAndPort.optional(),
   /** OpenID Connect issuer whose access tokens the API takes, as the tokens name it. */
   oidcIssuer: webAddress.optional(),
   /** What those tokens name as their audience. */
@@ -108,6 +123,10 @@ const Config = z.strictObject({
     .min(0, 'expected a number of seconds, 0 to 60')
     .max(60, 'expected a number of seconds, 0 to 60')
     .default(1),
+  /** Encrypt what has to be known in clear: the first does, all decrypt. Default: the local stack's own. */
+  secretKeys: secretKeyList.optional(),
+  /** Receivers of push notifications on this machine or its network, or over http; `host:*` stands for any port. */
+  pushHosts: receivers.default([]),
   /** What the official kits take for a long while, in seconds; for `serve --conformance`. */
   tckStreamingTimeout: seconds(600).default(2),
   /** `provider/model[:effort]` of runs that name none. */
@@ -157,6 +176,7 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   searchUrl: ['CODETETHER_SEARCH_URL'],
   searchApiKey: ['CODETETHER_SEARCH_API_KEY'],
   publicUrl: ['CODETETHER_PUBLIC_URL'],
+  publicGrpc: ['CODETETHER_PUBLIC_GRPC'],
   oidcIssuer: ['CODETETHER_OIDC_ISSUER'],
   oidcAudience: ['CODETETHER_OIDC_AUDIENCE'],
   oidcTenantClaim: ['CODETETHER_OIDC_TENANT_CLAIM'],
@@ -164,6 +184,8 @@ const variables: { readonly [key in Key]: readonly string[] } = {
   maxStreams: ['CODETETHER_MAX_STREAMS'],
   maxChatCostUsd: ['CODETETHER_MAX_CHAT_COST_USD'],
   drainSecs: ['CODETETHER_DRAIN_SECS'],
+  secretKeys: ['CODETETHER_SECRET_KEYS'],
+  pushHosts: ['CODETETHER_PUSH_HOSTS'],
   tckStreamingTimeout: ['TCK_STREAMING_TIMEOUT'],
   defaultModel: ['CODETETHER_DEFAULT_MODEL'],
   textToolModels: ['CODETETHER_TEXT_TOOL_MODELS'],
@@ -188,6 +210,7 @@ const secretKeys: readonly string[] = [
   'googleApiKey',
   'openaiCompatibleApiKey',
   'searchApiKey',
+  'secretKeys',
 ];
 const hiddenKeys: readonly string[] = [...secretKeys, 'databaseUrl', 'databaseOwnerUrl'];
 

@@ -2,7 +2,6 @@ import { McpServer } from '@modelcontextprotocol/server';
 import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server';
 import { asCodetetherError } from '../../domain/errors.ts';
 import type { Client } from '../client/client.ts';
-import { packageVersion } from '../config/version.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerResources } from './resources.ts';
 import type { McpCall, McpEffect, McpTool } from './tool.ts';
@@ -11,6 +10,8 @@ import { mcpTools } from './tools.ts';
 export interface McpServerDeps {
   /** Asks the API as the caller: what he may not do there he may not do here. */
   readonly client: Client;
+  /** Of the package. */
+  readonly version: string;
   /** Raised when the process goes down, or the caller has gone: waits end, with what is known then. */
   readonly closing: AbortSignal;
   /** Until it resolves nothing is asked; where it rejects, each call fails with that. */
@@ -32,7 +33,7 @@ const hints: { readonly [effect in McpEffect]: object } = {
 /** Tools, resources and prompts for one caller; holds nothing between two calls, so any process answers for another. */
 export function createMcpServer(deps: McpServerDeps): McpServer {
   const server = new McpServer(
-    { name: 'codetether', title: 'codetether', version: packageVersion() },
+    { name: 'codetether', title: 'codetether', version: deps.version },
     { instructions, capabilities: { tools: {}, resources: {}, prompts: {} } },
   );
   for (const tool of mcpTools) {

@@ -2,18 +2,15 @@ import { completable } from '@modelcontextprotocol/server';
 import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { McpServerDeps } from './create-server.ts';
-
-const mostCompleted = 50;
+import { completions, listedRuns } from './resources.ts';
 
 const asked = (text: string) => ({ messages: [{ role: 'user' as const, content: { type: 'text' as const, text } }] });
 
 /** What people ask for often. `code_review` and `explain_code` are those that users of the original know. */
-export function registerPrompts(server: McpServer, { client, ready }: McpServerDeps): void {
-  const runId = completable(z.string().min(1).describe('Id of the run, or any unique beginning'), async (begun) => {
-    await ready;
-    const { runs } = await client.listRuns({ limit: mostCompleted });
-    return runs.map((run) => run.runId).filter((id) => id.includes(begun ?? ''));
-  });
+export function registerPrompts(server: McpServer, deps: McpServerDeps): void {
+  const runId = completable(z.string().min(1).describe('Id of the run, or any unique beginning'), async (begun) =>
+    completions(await listedRuns(deps), begun),
+  );
 
   server.registerPrompt(
     'write_prd',

@@ -17,12 +17,17 @@ import { runEventBodies } from '../../domain/run/events.ts';
 import { readEvents } from './read-events.ts';
 import { EventPage, eventPage } from './run-tools.ts';
 import { SessionInput, mcpTool, waitMs } from './tool.ts';
-import type { McpTool } from './tool.ts';
+import type { McpCall, McpTool } from './tool.ts';
 import { waitForTurn } from './waiting.ts';
 
 /** Null: the turn has not ended yet. */
 const Turn = z.object({ turn: runEventBodies['turn-ended'].nullable() });
 const Answered = MessageResponse.extend(Turn.shape);
+
+async function answered(call: McpCall, sent: MessageResponse, ms: number): Promise<z.input<typeof Answered>> {
+  const turn = { sessionId: sent.session.sessionId, messageId: sent.messageId, afterSeq: sent.afterSeq };
+  return { ...sent, turn: ms === 0 ? null : await waitForTurn(call, turn, ms) };
+}
 
 const start = mcpTool({
   name: 'start_session',
@@ -33,11 +38,8 @@ const start = mcpTool({
   output: Answered,
   effect: 'work',
   permission: 'runs:write',
-  run: async ({ waitMs: ms, ...request }, call) => {
-    const sent = await call.client.startSession({ messageId: randomUUID(), ...request });
-    const turn = { sessionId: sent.session.sessionId, messageId: sent.messageId, afterSeq: sent.afterSeq };
-    return { ...sent, turn: ms === 0 ? null : await waitForTurn(call, turn, ms) };
-  },
+  run: async ({ waitMs: ms, ...request }, call) =>
+    await answered(call, await call.client.startSession({ messageId: randomUUID(), ...request }), ms),
 });
 
 const send = mcpTool({
@@ -49,11 +51,8 @@ const send = mcpTool({
   output: Answered,
   effect: 'work',
   permission: 'runs:write',
-  run: async ({ sessionId, waitMs: ms, ...request }, call) => {
-    const sent = await call.client.sendMessage(sessionId, { messageId: randomUUID(), ...request });
-    const turn = { sessionId: sent.session.sessionId, messageId: sent.messageId, afterSeq: sent.afterSeq };
-    return { ...sent, turn: ms === 0 ? null : await waitForTurn(call, turn, ms) };
-  },
+  run: async ({ sessionId, waitMs: ms, ...request }, call) =>
+    await answered(call, await call.client.sendMessage(sessionId, { messageId: randomUUID(), ...request }), ms),
 });
 
 const wait = mcpTool({

@@ -19,6 +19,8 @@ export interface StackPaths {
   readonly logsDir: string;
   readonly postgresDir: string;
   readonly temporalFile: string;
+  /** Encrypts what has to be known in clear, where no key is set. */
+  readonly secretKeyFile: string;
 }
 
 export function stackPaths(dataDir: string): StackPaths {
@@ -31,6 +33,7 @@ export function stackPaths(dataDir: string): StackPaths {
     logsDir: join(dataDir, 'logs'),
     postgresDir: join(dataDir, 'postgres'),
     temporalFile: join(dataDir, 'temporal', 'temporal.db'),
+    secretKeyFile: join(dataDir, 'secret-key'),
   };
 }
 

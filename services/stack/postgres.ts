@@ -16,6 +16,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { clusterPath, saysDiskFull } from './paths.ts';
 import { asIdentity, chooseIdentity, makeReachable, ownCluster, spawnOptions } from './postgres-identity.ts';
 import type { ServerCommand, ServerIdentity } from './postgres-identity.ts';
+import { ensureSecretFile } from './secret-file.ts';
 
 export const databaseName = 'codetether';
 /** What processes work as: it sees and writes rows of one tenant at a time, and can change no table. */
@@ -97,13 +98,17 @@ export function findPostgres(): PostgresBinaries {
   }
 }
 
+function newPassword(): string {
+  return randomBytes(24).toString('hex');
+}
+
 /** Reads the passwords of the server in `dataDir`, making them first where there are none. */
 export async function ensureCredentials(dataDir: string): Promise<Credentials> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   return {
-    password: await ensureSecretFile(join(dataDir, 'password')),
-    ownerPassword: await ensureSecretFile(join(dataDir, 'owner-password')),
-    superuserPassword: await ensureSecretFile(join(dataDir, 'superuser-password')),
+    password: await ensureSecretFile(join(dataDir, 'password'), newPassword),
+    ownerPassword: await ensureSecretFile(join(dataDir, 'owner-password'), newPassword),
+    superuserPassword: await ensureSecretFile(join(dataDir, 'superuser-password'), newPassword),
   };
 }
 
@@ -335,16 +340,6 @@ async function runServerTool(tool: ServerCommand, input: string): Promise<string
     child.on('close', (code) => (code === 0 ? resolve(output) : reject(initFailed(output))));
     child.stdin.end(input);
   });
-}
-
-async function ensureSecretFile(path: string): Promise<string> {
-  const present = await readFile(path, 'utf8').catch(() => '');
-  if (present.trim() !== '') return present.trim();
-  const secret = randomBytes(24).toString('hex');
-  const unfinished = `${path}.${process.pid}`;
-  await writeFile(unfinished, `${secret}\n`, { mode: 0o600, flush: true });
-  await rename(unfinished, path);
-  return secret;
 }
 
 async function removeUnfinished(dataDir: string): Promise<void> {

@@ -5,6 +5,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { apiSocketPath } from '../config/paths.ts';
 import { stackVariables, variable, workSettings } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
+import { newSecretKey } from '../config/key-ring.ts';
 import type { ChildDefinition, Launch } from './child.ts';
 import { endingOf } from './endings.ts';
 import { clusterPath, stackPaths } from './paths.ts';
@@ -21,6 +22,7 @@ import {
 } from './postgres.ts';
 import { chooseIdentity } from './postgres-identity.ts';
 import { findByArgument } from './processes.ts';
+import { ensureSecretFile } from './secret-file.ts';
 import { temporalArguments, temporalEnvironment } from './temporal.ts';
 
 export interface Servers {
@@ -58,6 +60,7 @@ export async function describeServers(options: ServersOptions): Promise<Servers>
   const namespace = variable(environment, 'TEMPORAL_NAMESPACE') ?? 'default';
   const fixed = fixedPorts(environment);
   const credentials = await ensureCredentials(paths.postgresDir);
+  const secretKey = await ensureSecretFile(paths.secretKeyFile, newSecretKey);
   const ports: Record<PortName, number> = { postgres: 0, temporal: 0, temporalUi: 0 };
 
   const settle = async (name: PortName): Promise<number> => {
@@ -91,6 +94,7 @@ export async function describeServers(options: ServersOptions): Promise<Servers>
       CODETETHER_DATA_DIR: dataDir,
       CODETETHER_API_SOCKET: apiSocketPath(dataDir),
       CODETETHER_STACK_BUILD: options.build,
+      ...secretKeyVariable(options.settings(), secretKey),
       ...databaseVariables(),
       TEMPORAL_ADDRESS: temporalAddress(),
       TEMPORAL_NAMESPACE: namespace,
@@ -154,6 +158,12 @@ export async function describeServers(options: ServersOptions): Promise<Servers>
     temporalUiUrl,
     serverEnvironment,
   };
+}
+
+/** The local stack's own key counts where none is set. */
+function secretKeyVariable(settings: Environment, secretKey: string): { readonly [name: string]: string } {
+  const name = 'CODETETHER_SECRET_KEYS';
+  return variable(settings, name) === undefined ? { [name]: secretKey } : {};
 }
 
 /** The variables among {@link stackVariables} that are set to something else than the stack was started with. */

@@ -7,6 +7,8 @@ const longestDelayMs = 2_000;
 /** How long a dead peer (a cut network, not a closed connection) can go unnoticed. */
 const heartbeatMs = 15_000;
 const answerMs = 5_000;
+/** Who watches next may come at once; a connection is dearer than a while of silence. */
+const lingerMs = 2_000;
 
 type OnAppend = (id: string | null) => void;
 
@@ -18,7 +20,7 @@ export interface EventListener {
 /**
  * One `LISTEN` connection for all watchers of a channel, there while somebody watches. What is heard are ids.
  *
- * `idle → connecting → listening → (lost) waiting → connecting …`, back to `idle` when the last watcher leaves.
+ * `idle → connecting → listening → (lost) waiting → connecting …`, back to `idle` a while after the last watcher has left.
  * Each time it comes to `listening` every watcher is called with `null`, since what was said before is unknown.
  */
 export function createEventListener(
@@ -28,11 +30,13 @@ export function createEventListener(
   const watchers = new Set<OnAppend>();
   let stop: AbortController | undefined;
   let loop = Promise.resolve();
+  let lingering: NodeJS.Timeout | undefined;
 
   const tell: OnAppend = (id) => {
     for (const watcher of watchers) watcher(id);
   };
   const leave = async (): Promise<void> => {
+    clearTimeout(lingering);
     stop?.abort();
     stop = undefined;
     await loop;
@@ -42,6 +46,7 @@ export function createEventListener(
       // The same function may watch twice.
       const watcher: OnAppend = (id) => onAppend(id);
       watchers.add(watcher);
+      clearTimeout(lingering);
       if (stop === undefined) {
         stop = new AbortController();
         const { signal } = stop;
@@ -49,7 +54,8 @@ export function createEventListener(
       }
       return async () => {
         watchers.delete(watcher);
-        if (watchers.size === 0) await leave();
+        clearTimeout(lingering);
+        if (watchers.size === 0) lingering = setTimeout(() => void leave(), lingerMs).unref();
       };
     },
     close: async () => {

@@ -29,6 +29,8 @@ export interface Database {
   a2a_task: TaskTable;
   a2a_task_event: TaskEventTable;
   a2a_message: TaskMessageTable;
+  push_config: PushConfigTable;
+  push_failure: PushFailureTable;
 }
 
 /** JSON goes in as text (see `json.ts`) and comes out as unknown: whoever reads it parses it. */
@@ -318,4 +320,32 @@ interface TaskMessageTable {
   principal: string;
   message_id: string;
   task_id: string;
+}
+
+export interface PushConfigTable {
+  task_id: string;
+  config_id: string;
+  url: string;
+  wire_version: string;
+  /** Token and credentials, encrypted; null where there are none. */
+  sealed: Buffer | null;
+  /** Events up to here were delivered, or stand in `push_failure`. */
+  after_seq: number;
+  dead_in_a_row: Count;
+  disabled_at: Date | null;
+  created_at: Time;
+}
+
+export interface PushFailureTable {
+  failure_id: Generated<string>;
+  task_id: string;
+  config_id: string;
+  seq: number;
+  /** False: it is tried again at `next_at`. */
+  is_dead: boolean;
+  attempts: number;
+  next_at: Date;
+  reason: string;
+  status: number | null;
+  at: Time;
 }

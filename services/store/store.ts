@@ -18,6 +18,7 @@ import { createModelCallStore } from './model-call-store.ts';
 import { connectionConfig, createPool, guardedPool } from './pool.ts';
 import type { DatabaseOptions } from './pool.ts';
 import { createEventListener } from './event-listener.ts';
+import { createPushStore } from './push-store.ts';
 import { createRequestStore } from './request-store.ts';
 import { createRunStore } from './run-store.ts';
 import type { Database } from './schema.ts';
@@ -113,6 +114,7 @@ function storeMethods(database: Kysely<Database>): StoreMethods {
     ...createStatsStore(database),
     ...createRequestStore(database),
     ...createTaskStore(database),
+    ...createPushStore(database),
   };
 }
 

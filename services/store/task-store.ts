@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { taskEventBodies, taskStates } from '../../domain/a2a/task.ts';
 import type { NewTaskEvent, TaskEvent, TaskEventKind } from '../../domain/a2a/task.ts';
 import { runOfWork } from '../../domain/contracts/task-store.ts';
-import type { TaskQuery, TaskRecord, TaskStore, TaskWork } from '../../domain/contracts/task-store.ts';
+import type { TaskLog, TaskQuery, TaskStore, TaskWork } from '../../domain/contracts/task-store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { runEventBodies } from '../../domain/run/events.ts';
 import { messageKey } from '../../domain/run/ids.ts';
@@ -17,26 +17,42 @@ const State = z.enum(taskStates);
 
 export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'watchTasks'> {
   return {
-    createTask: async ({ taskId, contextId, principal, work, message }) =>
-      await inTransaction(database, async (transaction) => {
-        const known = await noteMessage(transaction, { principal, messageId: message.messageId, taskId });
-        if (known !== undefined) return { taskId: known, isNew: false };
-        await transaction
-          .insertInto('a2a_task')
-          .values({
-            task_id: taskId,
-            context_id: contextId,
-            principal,
-            run_id: runOfWork(work),
-            work: jsonText(work),
-          })
-          .execute();
-        await appendEvents(transaction, taskId, [
-          { key: `message:${message.messageId}`, kind: 'message', body: { message } },
-          { key: 'submitted', kind: 'status', body: { state: 'submitted' } },
-        ]);
-        return { taskId, isNew: true };
-      }),
+    createTask: async (plan) => {
+      const { taskId, contextId, principal, work, message } = plan;
+      const said = { message };
+      // One statement: each further one would be a round trip before the engine hears of the task.
+      const { rows } = await sql<{ at: Date }>`
+        WITH noted AS (
+          INSERT INTO a2a_message (principal, message_id, task_id) VALUES (${principal}, ${message.messageId}, ${taskId})
+          ON CONFLICT ON CONSTRAINT a2a_message_pkey DO NOTHING RETURNING task_id
+        ), task AS (
+          INSERT INTO a2a_task (task_id, context_id, principal, run_id, work, head_seq)
+          SELECT task_id, ${contextId}, ${principal}, ${runOfWork(work)}, ${jsonText(work)}::jsonb, 2 FROM noted
+          RETURNING task_id, status_at
+        )
+        INSERT INTO a2a_task_event (task_id, seq, key, kind, body, at)
+        SELECT task_id, seq, key, kind, body, status_at
+        FROM task, (VALUES (1, ${`message:${message.messageId}`}, 'message', ${jsonText(said)}::jsonb),
+                           (2, 'submitted', 'status', '{"state":"submitted"}'::jsonb)) AS event (seq, key, kind, body)
+        RETURNING at`.execute(database);
+      const at = rows[0]?.at;
+      if (at === undefined) return undefined;
+      const events = [
+        { seq: 1, at, kind: 'message', body: said },
+        { seq: 2, at, kind: 'status', body: { state: 'submitted' } },
+      ] as const;
+      return {
+        taskId,
+        contextId,
+        principal,
+        work,
+        state: 'submitted',
+        statusAt: at,
+        createdAt: at,
+        headSeq: 2,
+        events,
+      };
+    },
     noteTaskMessage: async ({ taskId, principal }, said) =>
       await inTransaction(database, async (transaction) => {
         const { messageId } = said.message;
@@ -47,13 +63,19 @@ export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'wa
       }),
     findTaskOf: async ({ principal, messageId }) => await taskOfMessage(database, principal, messageId),
     getTask: async (taskId) => {
-      const row = await database.selectFrom('a2a_task').selectAll().where('task_id', '=', taskId).executeTakeFirst();
-      return row === undefined ? undefined : taskRecord(row);
+      const row = await database
+        .selectFrom('a2a_task')
+        .selectAll()
+        .select(eventsOfTask)
+        .where('task_id', '=', taskId)
+        .executeTakeFirst();
+      return row === undefined ? undefined : taskLog(row);
     },
     listTasks: async (query, { limit, after }) => {
       const [rows, { total }] = await Promise.all([
         selectTasks(database, query)
           .selectAll()
+          .select(eventsOfTask)
           .$if(after !== undefined, (page) =>
             page.where(sql<boolean>`(status_at, task_id) < (${after?.statusAt}, ${after?.taskId})`),
           )
@@ -65,7 +87,7 @@ export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'wa
           .select(sql<number>`count(*)`.as('total'))
           .executeTakeFirstOrThrow(),
       ]);
-      return { tasks: rows.map(taskRecord), total };
+      return { tasks: rows.map(taskLog), total };
     },
     openTasksOf: async (runId) => {
       const rows = await database
@@ -139,7 +161,7 @@ async function appendEvents(database: Queries, taskId: string, events: readonly 
   await sql`SELECT append_a2a_task_events(${taskId}, ${jsonText(events)}::jsonb)`.execute(database);
 }
 
-function taskRecord(row: Selectable<TaskTable>): TaskRecord {
+function taskLog({ events, ...row }: Selectable<TaskTable> & { readonly events: readonly EventRow[] }): TaskLog {
   return {
     taskId: row.task_id,
     contextId: row.context_id,
@@ -150,13 +172,22 @@ function taskRecord(row: Selectable<TaskTable>): TaskRecord {
     statusAt: row.status_at,
     createdAt: row.created_at,
     headSeq: row.head_seq,
+    events: events.map(taskEvent),
   };
 }
 
-function taskEvent(row: Pick<Selectable<TaskEventTable>, 'seq' | 'kind' | 'body' | 'at'>): TaskEvent {
+/** `at` is a text where the row comes within JSON. */
+type EventRow = Pick<Selectable<TaskEventTable>, 'seq' | 'kind' | 'body'> & { readonly at: Date | string };
+
+/** All of a task's, with its row: one round trip. */
+const eventsOfTask = sql<EventRow[]>`(
+  SELECT coalesce(json_agg(json_build_object('seq', seq, 'kind', kind, 'body', body, 'at', at) ORDER BY seq), '[]')
+  FROM a2a_task_event AS event WHERE event.task_id = a2a_task.task_id)`.as('events');
+
+function taskEvent(row: EventRow): TaskEvent {
   if (!Object.hasOwn(taskEventBodies, row.kind))
     throw new CodetetherError('internal', `unknown event of a task: ${row.kind}`);
   const kind = row.kind as TaskEventKind;
   // Kind and body belong together: the body was parsed with its kind's own schema.
-  return { seq: row.seq, at: row.at, kind, body: taskEventBodies[kind].parse(row.body) } as TaskEvent;
+  return { seq: row.seq, at: new Date(row.at), kind, body: taskEventBodies[kind].parse(row.body) } as TaskEvent;
 }

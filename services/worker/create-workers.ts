@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import { createPushActivities } from '../../activities/a2a/push-activities.ts';
 import { createTaskActivities } from '../../activities/a2a/task-activities.ts';
 import type { TaskActivitiesDeps } from '../../activities/a2a/task-activities.ts';
 import { withTasksTold } from '../../activities/a2a/tasks-told.ts';
@@ -15,6 +16,7 @@ import { createLanguageServers } from '../../activities/lsp/language-servers.ts'
 import { createMcpServers } from '../../activities/mcp/mcp-servers.ts';
 import { createAnswerSpool } from '../../activities/model/answer-spool.ts';
 import { createModelActivities } from '../../activities/model/model-activities.ts';
+import { createGuardedFetch } from '../../activities/network/guarded-fetch.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
 import { createLongLivedProcesses } from '../../activities/process/long-lived.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
@@ -41,10 +43,12 @@ import type { Config } from '../config/config.ts';
 import { variable } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
 import { createExtensionReader } from '../config/extensions.ts';
+import { createKeyRing } from '../config/key-ring.ts';
 import { createMcpCallPolicies } from '../config/mcp-servers.ts';
 import { locate } from '../config/paths.ts';
 import { createPriceReader } from '../config/prices.ts';
 import { currentTenant } from '../store/current-tenant.ts';
+import { openSecrets } from '../api/a2a/push-secrets.ts';
 import type { RunEngine } from '../api/engine.ts';
 import type { PostgresStore } from '../store/store.ts';
 import { interceptActivity } from './activity-interceptor.ts';
@@ -60,7 +64,7 @@ export interface WorkersOptions {
   readonly hostId: string;
   readonly store: PostgresStore;
   readonly connection: NativeConnection;
-  readonly engine: TaskActivitiesDeps['engine'] & Pick<RunEngine, 'tellTask'>;
+  readonly engine: TaskActivitiesDeps['engine'] & Pick<RunEngine, 'tellTask' | 'tellPush'>;
   readonly journal: InFlightJournal;
   /** Where commands that run are noted, see `killLeftovers`. */
   readonly processDir: string;
@@ -71,6 +75,8 @@ export interface WorkersOptions {
 const maxCachedWorkflows = 100;
 const maxModelCalls = 100;
 const maxProjections = 20;
+/** Each waits for somebody else's server. */
+const maxPushes = 50;
 
 /** One Temporal worker for each queue that this process serves. */
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
@@ -138,8 +144,17 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     checkAnswer: createCheckAnswer(store),
     ...createAgentCalls(store),
     ...createAskCalls(store),
-    ...createTaskActivities({ store, engine, runs: runsOfTenant(config.apiSocket), git, hostId }),
   };
+  const keyRing = createKeyRing(config.secretKeys?.reveal());
+  const pushes = createPushActivities({
+    store,
+    fetch: createGuardedFetch({ trusted: config.pushHosts }),
+    named: config.pushHosts,
+    open: (pushed) => openSecrets(keyRing, currentTenant() ?? defaultTenant, pushed),
+    // Loaded when something is pushed.
+    body: async (...told) => (await import('../api/a2a/push-body.ts')).pushBody(...told),
+    cancellationSignal,
+  });
   const onHost = { store: hostStore, hostId, repositories, heldLease: leases.held };
   const host = leases.hold(
     withProcessesEnded(living, {
@@ -183,6 +198,15 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     Worker.create({
       ...common,
       taskQueue: taskQueues.workflows,
+      // What workflows have done beside themselves.
+      activities: createTaskActivities({
+        store,
+        engine,
+        tellPush: async (ids) => await engine.tellPush(ids, currentTenant() ?? defaultTenant),
+        runs: runsOfTenant(config.apiSocket),
+        git,
+        hostId,
+      }),
       workflowBundle: { codePath: fileURLToPath(new URL('../../workflows/bundle.js', import.meta.url)) },
       maxCachedWorkflows,
       stickyQueueScheduleToStartTimeout: '2s',
@@ -192,6 +216,12 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
       taskQueue: taskQueues.service,
       activities: { ...projections },
       maxConcurrentActivityTaskExecutions: maxProjections,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: taskQueues.push,
+      activities: { ...pushes },
+      maxConcurrentActivityTaskExecutions: maxPushes,
     }),
     Worker.create({
       ...common,

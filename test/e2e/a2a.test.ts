@@ -19,6 +19,7 @@ import {
   JsonRpcTransportFactory as LegacyJsonRpcTransportFactory,
 } from 'a2a-js-sdk-0-3/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bindingClient, legacyBindingClient } from '../support/a2a-clients.ts';
 import { freePort } from '../support/free-port.ts';
 import { createTestStack, repositoryFolder } from '../support/test-stack.ts';
 import type { RunningCli, TestStack } from '../support/test-stack.ts';
@@ -30,7 +31,7 @@ let token: string;
 const serving = new Map<number, RunningCli>();
 
 async function serve(port: number): Promise<void> {
-  const server = stack.start(['serve', '--port', String(port)]);
+  const server = stack.start(['serve', '--port', String(port), '--grpc-port', '0']);
   serving.set(port, server);
   for (const deadline = Date.now() + 60_000; ; await delay(100)) {
     const card = await fetch(`http://127.0.0.1:${port}/.well-known/agent-card.json`).catch(() => undefined);
@@ -181,31 +182,40 @@ async function appears(file: string): Promise<void> {
   }
 }
 
-test('a server and the worker are killed in the middle: on the other server nothing is missed or doubled', async () => {
-  const bash = { name: 'bash', args: { command: 'echo ran >> log.txt; sleep 3' } };
-  const model = await script([{ text: 'I run.', tools: [bash] }, { text: 'Ran.' }]);
-  const [first, second] = ports;
-  const begun = await send(await client(first), { ...request('run it', model), configuration: noWait });
-  await appears('log.txt');
-  kill(serving.get(first)?.pid ?? 0);
-  kill((await stack.pids()).get('worker') ?? 0);
-  const other = await client(second);
-  const seen: StreamResponse[] = [];
-  for await (const event of other.resubscribeTask({ tenant: '', id: begun.id })) seen.push(event);
-  const shown = seen.map(({ payload }) =>
-    payload?.$case === 'artifactUpdate'
-      ? payload.value.artifact?.artifactId
-      : payload?.$case === 'message'
-        ? 'message'
-        : TaskState[payload?.value.status?.state ?? 0],
-  );
-  expect(shown).toEqual(['TASK_STATE_WORKING', 'answer', 'changes', 'diff', 'TASK_STATE_COMPLETED']);
-  expect(await readFile(join(path, 'log.txt'), 'utf8')).toMatch(/^ran\n$/);
-  await serve(first);
-  const again = await (await client(first)).getTask({ tenant: '', id: begun.id });
-  expect(texts(again, 'answer')).toEqual(['Ran.']);
-  await expect(collect(other.resubscribeTask({ tenant: '', id: begun.id }))).rejects.toThrow();
-}, 180_000);
+test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
+  'a server and the worker are killed in the middle, over %s: on the other server nothing is missed or doubled',
+  async (binding) => {
+    const log = `log-${binding.slice(0, 4)}.txt`;
+    const bash = { name: 'bash', args: { command: `echo ran >> ${log}; sleep 3` } };
+    const reach = async (port: number) =>
+      binding === 'JSONRPC'
+        ? await client(port)
+        : await bindingClient({ url: `http://127.0.0.1:${port}`, token, binding });
+    const model = await script([{ text: 'I run.', tools: [bash] }, { text: 'Ran.' }]);
+    const [first, second] = ports;
+    const begun = await send(await reach(first), { ...request('run it', model), configuration: noWait });
+    await appears(log);
+    kill(serving.get(first)?.pid ?? 0);
+    kill((await stack.pids()).get('worker') ?? 0);
+    const other = await reach(second);
+    const seen: StreamResponse[] = [];
+    for await (const event of other.resubscribeTask({ tenant: '', id: begun.id })) seen.push(event);
+    const shown = seen.map(({ payload }) =>
+      payload?.$case === 'artifactUpdate'
+        ? payload.value.artifact?.artifactId
+        : payload?.$case === 'message'
+          ? 'message'
+          : TaskState[payload?.value.status?.state ?? 0],
+    );
+    expect(shown).toEqual(['TASK_STATE_WORKING', 'answer', 'changes', 'diff', 'TASK_STATE_COMPLETED']);
+    expect(await readFile(join(path, log), 'utf8')).toMatch(/^ran\n$/);
+    await serve(first);
+    const again = await (await reach(first)).getTask({ tenant: '', id: begun.id });
+    expect(texts(again, 'answer')).toEqual(['Ran.']);
+    await expect(collect(other.resubscribeTask({ tenant: '', id: begun.id }))).rejects.toThrow();
+  },
+  180_000,
+);
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
@@ -213,21 +223,27 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-test('a client of 0.3 does a whole job: it streams one task and is told of it as 0.3 does', async () => {
-  const agent = await legacyClient(ports[1]);
-  const model = await script([{ text: 'Done as of old.' }]);
-  const message = {
-    kind: 'message' as const,
-    messageId: randomUUID(),
-    role: 'user' as const,
-    parts: [{ kind: 'text' as const, text: 'do it' }],
-    metadata: { model },
-  };
-  const events = await collect(agent.sendMessageStream({ message }));
-  expect(events[0]?.kind).toBe('task');
-  expect(events.at(-1)).toMatchObject({ kind: 'status-update', final: true, status: { state: 'completed' } });
-  const task = events[0]?.kind === 'task' ? events[0] : undefined;
-  expect(await agent.getTask({ id: task?.id ?? '' })).toMatchObject({
-    artifacts: [{ artifactId: 'answer', parts: [{ kind: 'text', text: 'Done as of old.' }] }],
-  });
-}, 120_000);
+test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
+  'a client of 0.3 over %s does a whole job: it streams one task and is told of it as 0.3 does',
+  async (binding) => {
+    const url = `http://127.0.0.1:${ports[1]}`;
+    const agent =
+      binding === 'JSONRPC' ? await legacyClient(ports[1]) : await legacyBindingClient({ url, token, binding });
+    const model = await script([{ text: 'Done as of old.' }]);
+    const message = {
+      kind: 'message' as const,
+      messageId: randomUUID(),
+      role: 'user' as const,
+      parts: [{ kind: 'text' as const, text: 'do it' }],
+      metadata: { model },
+    };
+    const events = await collect(agent.sendMessageStream({ message }));
+    expect(events[0]?.kind).toBe('task');
+    expect(events.at(-1)).toMatchObject({ kind: 'status-update', final: true, status: { state: 'completed' } });
+    const task = events[0]?.kind === 'task' ? events[0] : undefined;
+    expect(await agent.getTask({ id: task?.id ?? '' })).toMatchObject({
+      artifacts: [{ artifactId: 'answer', parts: [{ kind: 'text', text: 'Done as of old.' }] }],
+    });
+  },
+  120_000,
+);

@@ -16,7 +16,7 @@ let token: string;
 let server: RunningCli;
 
 async function serve(): Promise<void> {
-  server = stack.start(['serve', '--port', String(port)]);
+  server = stack.start(['serve', '--port', String(port), '--no-grpc']);
   for (const deadline = Date.now() + 60_000; ; await delay(100)) {
     const answers = await fetch(`http://127.0.0.1:${port}/health`).then(
       () => true,

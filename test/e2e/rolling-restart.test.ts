@@ -18,7 +18,7 @@ let ready: readonly Replica[] = [];
 const over = new AbortController();
 
 const start = (port: number): RunningCli =>
-  stack.start(['serve', '--port', String(port)], { env: { CODETETHER_REQUESTS_PER_SECOND: '100000' } });
+  stack.start(['serve', '--port', String(port), '--no-grpc'], { env: { CODETETHER_REQUESTS_PER_SECOND: '100000' } });
 
 async function isReady({ url }: Replica): Promise<boolean> {
   const answer = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(500) }).catch(() => undefined);

@@ -20,7 +20,7 @@ const serving: RunningCli[] = [];
 
 /** TLS, so that the whole way is the one of another machine. */
 async function serve(): Promise<RunningCli> {
-  const server = stack.start(['serve', '--port', String(port), '--tls-cert', cert, '--tls-key', key]);
+  const server = stack.start(['serve', '--port', String(port), '--no-grpc', '--tls-cert', cert, '--tls-key', key]);
   serving.push(server);
   for (const deadline = Date.now() + 60_000; ; await delay(100)) {
     const health = await elsewhere(['sessions', 'list']);
@@ -122,11 +122,13 @@ test('a revoked token, and none, are told as what they are', async () => {
 }, 60_000);
 
 test('what would serve or send a token in clear to other machines is refused', async () => {
-  const open = await stack.cli(['serve', '--host', '0.0.0.0', '--port', '0']);
+  const open = await stack.cli(['serve', '--host', '0.0.0.0', '--port', '0', '--no-grpc']);
   expect([open.code, open.stderr]).toEqual([2, expect.stringContaining('--tls-cert')]);
-  const half = await stack.cli(['serve', '--port', '0', '--tls-cert', cert]);
+  const half = await stack.cli(['serve', '--port', '0', '--no-grpc', '--tls-cert', cert]);
   expect(half.code).toBe(2);
-  const taken = await stack.cli(['serve', '--port', String(port)]);
+  const clear = await stack.cli(['serve', '--port', '0', '--grpc-client-ca', cert]);
+  expect([clear.code, clear.stderr]).toEqual([2, expect.stringContaining('--grpc-client-ca needs --tls-cert')]);
+  const taken = await stack.cli(['serve', '--port', String(port), '--no-grpc']);
   expect([taken.code, taken.stderr]).toEqual([75, expect.stringContaining('[port-taken]')]);
   const plain = await stack.start(['sessions', 'list'], {
     env: { ...remote(), CODETETHER_SERVER: `http://192.0.2.1:${port}` },

@@ -112,6 +112,7 @@ function worker(engine: Partial<TaskActivitiesDeps['engine']> = {}, runs: Partia
   const sends: string[] = [];
   const activities = createTaskActivities({
     store,
+    tellPush: async () => undefined,
     engine: {
       send: async (_session, { messageId }) => sends.push(messageId),
       interrupt: async () => {
@@ -179,6 +180,7 @@ test('what is not right is answered in JSON-RPC with the code of its fault, what
   expect(await raw('null')).toBe(-32600);
   expect(await raw('{"method":"GetTask","id":1}')).toBe(-32600);
   expect(await raw(request(7))).toBe(-32600);
+  expect(await raw('{"jsonrpc":"2.0","method":"GetTask","id":{},"params":{}}')).toBe(-32600);
   expect(await raw(request('Nothing'))).toBe(-32601);
   expect(await raw(request('GetTask', [])).then((code) => code)).toBe(-32602);
   expect(await raw(request('GetTask', { id: randomUUID() }))).toBe(-32001);
@@ -201,8 +203,10 @@ test('what is not right is answered in JSON-RPC with the code of its fault, what
   expect(await raw(request('SendMessage', { message: message({ parts: [{ raw: 'aGk=' }] }) }))).toBe(-32005);
   expect(await raw(request('SendMessage', { message: message({ taskId: randomUUID() }) }))).toBe(-32001);
   expect(await raw(request('CreateTaskPushNotificationConfig', { taskId: 'x', url: 'https://example.com' }))).toBe(
-    -32003,
+    -32001,
   );
+  expect(await raw(request('CreateTaskPushNotificationConfig', { taskId: 'x' }))).toBe(-32602);
+  expect(await raw(request('GetTaskPushNotificationConfig', { taskId: 'x' }))).toBe(-32602);
   expect(await raw(request('GetTask', { id: randomUUID() }), { 'content-type': 'text/plain' })).toBe(-32005);
   expect(await raw(request('GetTask', { id: randomUUID() }), { 'a2a-version': '2.0' })).toBe(-32009);
   expect(await raw(request('GetTask', { id: randomUUID() }), { 'a2a-version': '1.0.1' })).toBe(-32001);
@@ -213,6 +217,23 @@ test('what is not right is answered in JSON-RPC with the code of its fault, what
       'a2a-version': '0.3',
     }),
   ).toBe(-32602);
+});
+
+test('an error names the request that it answers, and comes as a stream to who of 0.3 has asked for one', async () => {
+  const post = async (payload: object, version: string) =>
+    await app.inject({
+      method: 'POST',
+      url: '/',
+      headers: { 'content-type': 'application/json', 'a2a-version': version },
+      payload: JSON.stringify(payload),
+    });
+  expect((await post({ jsonrpc: '1.0', id: 'seven', method: 'GetTask' }, '1.0')).json()).toMatchObject({ id: 'seven' });
+  const missing = { jsonrpc: '2.0', id: 7, params: { id: randomUUID() } };
+  const legacy = await post({ ...missing, method: 'tasks/resubscribe' }, '0.3');
+  expect(legacy.headers['content-type']).toContain('text/event-stream');
+  expect(JSON.parse(legacy.body.replace('data: ', ''))).toMatchObject({ id: 7, error: { code: -32001 } });
+  const current = await post({ ...missing, method: 'SubscribeToTask' }, '1.0');
+  expect(current.json()).toMatchObject({ id: 7, error: { code: -32001 } });
 });
 
 test('a send of 0.3 that does not say that it waits does not; the same message twice is one task', async () => {
@@ -420,7 +441,13 @@ test('the card says who is there in both versions, to anybody, and does not come
     url: 'http://a.example:4096/a2a/jsonrpc',
     protocolVersion: '0.3.0',
     preferredTransport: 'JSONRPC',
-    supportedInterfaces: [{ protocolVersion: '1.0' }, { protocolVersion: '0.3' }],
+    supportedInterfaces: [
+      { protocolVersion: '1.0', protocolBinding: 'JSONRPC' },
+      { protocolVersion: '1.0', protocolBinding: 'HTTP+JSON', url: 'http://a.example:4096' },
+      { protocolVersion: '0.3', protocolBinding: 'JSONRPC' },
+      { protocolVersion: '0.3', protocolBinding: 'HTTP+JSON', url: 'http://a.example:4096' },
+    ],
+    additionalInterfaces: [{ transport: 'JSONRPC' }, { transport: 'HTTP+JSON' }],
     securitySchemes: { bearer: { type: 'http', scheme: 'bearer', httpAuthSecurityScheme: { scheme: 'Bearer' } } },
   });
   expect((await read({}, '/.well-known/agent.json')).body).toBe(hybrid.body);
@@ -463,7 +490,8 @@ test('all who follow a task on two replicas see the same, in order, and leave no
   const events = told.map((text) => text.split('\n\n').filter((part) => part.startsWith('data: ')));
   for (const each of events) expect(each.length === 32 && each.at(-1)?.includes('TASK_STATE_COMPLETED')).toBe(true);
   for (const each of events) expect(each.slice(1)).toEqual(events[0]?.slice(1));
-  await expect.poll(async () => await listeners()).toBe(0);
+  // The connection is kept for whoever may come next, a while.
+  await expect.poll(async () => await listeners(), { timeout: 10_000 }).toBe(0);
   await Promise.all(replicas.map(async ({ replica }) => await replica.close()));
   await other.close();
 });

@@ -42,6 +42,7 @@ export interface FakeEngine extends RunEngine {
   readonly interrupted: string[];
   readonly nudged: [string, string][];
   readonly tasks: [string, 'look' | 'cancel'][];
+  readonly pushes: [string, string][];
   /** `down`: nothing is answered; `deaf`: a start is taken and its answer lost. */
   mode: 'up' | 'down' | 'deaf';
   end(runId: string, how: EngineEnd): void;
@@ -63,6 +64,7 @@ export function fakeEngine(): FakeEngine {
     interrupted: [],
     nudged: [],
     tasks: [],
+    pushes: [],
     reloads: [],
     mode: 'up',
     ping: async () => answer(),
@@ -115,6 +117,10 @@ export function fakeEngine(): FakeEngine {
     tellTask: async (taskId, what) => {
       answer();
       engine.tasks.push([taskId, what]);
+    },
+    tellPush: async ({ taskId, configId }) => {
+      answer();
+      engine.pushes.push([taskId, configId]);
     },
     steerSession: async (sessionId, nudge) => {
       answer();

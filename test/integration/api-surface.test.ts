@@ -91,6 +91,18 @@ test('what is no JSON, no known path, or a wrong query is a problem, not a crash
   expect(missing.statusCode).toBe(404);
   expect(missing.headers['content-type']).toContain('application/problem+json');
   expect(missing.json()).toMatchObject({ code: 'not-found', title: 'there is no GET /v2/x' });
+  for (const [method, path, allow] of [
+    ['DELETE', '/v1/runs', 'GET, HEAD, POST'],
+    ['QUERY', '/v1/runs/x', 'GET, HEAD'],
+    ['GET', '/v1/sessions/x/interrupt', 'POST'],
+  ] as const) {
+    const other = await api.app.inject({ method, url: `${path}?y=1` });
+    expect([other.statusCode, other.headers['allow'], other.json<object>()]).toEqual([
+      405,
+      allow,
+      expect.objectContaining({ code: 'method-not-allowed', status: 405 }),
+    ]);
+  }
   const query = await api.app.inject({ url: '/v1/runs?limit=none' });
   expect(query.json()).toMatchObject({ code: 'request-invalid' });
 });

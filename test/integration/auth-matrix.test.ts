@@ -32,7 +32,11 @@ afterAll(async () => {
 });
 
 /** Any id that has the documented form. */
-const filled = (url: string) => url.replace(':tokenId', '000000000000').replaceAll(/:\w+/g, 'x'.repeat(64));
+const filled = (url: string) =>
+  url
+    .replace(':tokenId', '000000000000')
+    .replaceAll(/(?<!:):\w+(?:\(.*?\))?/g, 'x'.repeat(64))
+    .replaceAll('::', ':');
 
 async function token(wanted: readonly Permission[], expiresInMs?: number): Promise<string> {
   const body = { name: 'matrix', permissions: wanted, ...(expiresInMs === undefined ? {} : { expiresInMs }) };
@@ -54,14 +58,21 @@ async function answers(credential: (route: TestRoute) => Promise<string | undefi
   );
 }
 
-test('there are routes, and all but health, readiness, the document and the agent card need a permission', () => {
+test('there are routes, and all but health, readiness, the document, the agent card and its keys need a permission', () => {
   expect(routes.length).toBeGreaterThan(30);
   expect(
     routes
       .filter(({ permission }) => permission === undefined)
       .map(({ url }) => url)
       .toSorted(),
-  ).toEqual(['/.well-known/agent-card.json', '/.well-known/agent.json', '/health', '/openapi.json', '/ready']);
+  ).toEqual([
+    '/.well-known/agent-card.json',
+    '/.well-known/agent.json',
+    '/.well-known/jwks.json',
+    '/health',
+    '/openapi.json',
+    '/ready',
+  ]);
 });
 
 test('no route answers without a credential, with a wrong one, or with one that ended', async () => {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
+import { createLimits } from '../../services/api/limits.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
 import { withTestStore } from '../support/store.ts';
 import { apiDeps } from './api-fixtures.ts';
@@ -26,7 +27,7 @@ beforeAll(async () => {
       permissions: new Set(permissions),
       isLocal: false,
     }),
-    limits: { requestsPerSecond: 2, streams: 3 },
+    limits: createLimits({ requestsPerSecond: 2, streams: 3 }),
   });
   address = await app.listen({ host: '127.0.0.1', port: 0 });
 });
@@ -80,6 +81,8 @@ test.each([
   ['a parameter that is too long', `/v1/runs/${'x'.repeat(2_000)}`, 422],
   ['an address that is no text', '/v1/runs/%ff%fe', 422],
   ['headers that are too long', `/v1/runs?limit=${'1'.repeat(70_000)}`, 413],
+  ['a NUL in a folder', '/v1/stats?folder=/a%00b', 422],
+  ['a NUL in one of two folders', '/v1/stats?folder=/a&folder=/b%00', 422],
   ['a year that PostgreSQL has not', '/v1/stats?since=0000-01-01T00:00:00-19:34', 200],
 ])('%s', async (_name, path, status) => {
   const response = await ask(path);

@@ -299,6 +299,7 @@ test('files of a workspace are listed, read in parts and searched, and nothing b
     [{ path: 'image.bin' }, 'request-invalid'],
     [{ path: 'src' }, 'not-found'],
     [{ path: 'none.txt' }, 'not-found'],
+    [{ path: 'x'.repeat(300) }, 'not-found'],
     [{ workspace: 'other', path: 'src/a.txt' }, 'not-found'],
   ] as const) {
     const { isError, text } = await client.call('read_file', { ...of, ...input });
@@ -333,6 +334,14 @@ test('who has no token is told where to get one, and pages of strangers are refu
   expect(stranger.statusCode).toBe(401);
   expect(stranger.headers['www-authenticate']).toBe(
     'Bearer realm="codetether", resource_metadata="https://codetether.example/.well-known/oauth-protected-resource/mcp"',
+  );
+  const poor = await post({ authorization: `Bearer ${await tokenWith(['hosts:read'])}` });
+  expect([poor.statusCode, poor.json<object>()]).toEqual([
+    403,
+    expect.objectContaining({ code: 'permission-denied', details: { needs: 'runs:read' } }),
+  ]);
+  expect(poor.headers['www-authenticate']).toBe(
+    'Bearer realm="codetether", resource_metadata="https://codetether.example/.well-known/oauth-protected-resource/mcp", error="insufficient_scope", scope="runs:read"',
   );
   const metadata = await remote.inject({ url: '/.well-known/oauth-protected-resource/mcp' });
   expect(metadata.json()).toMatchObject({

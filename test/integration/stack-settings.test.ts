@@ -168,7 +168,7 @@ describe('a stack', () => {
     expect([...(await stack.pids()).keys()]).toEqual(['supervisor', 'worker', 'api']);
     expect(access).toMatchObject({ temporalAddress: own['TEMPORAL_ADDRESS'], temporalUiUrl: null });
     expect(await stack.apiEnvironment()).toMatchObject(own);
-    expect(await embeddedServers(stack.dataDir)).toEqual({});
+    expect(await embeddedServers(stack.dataDir)).toEqual({ CODETETHER_SECRET_KEYS: expect.any(String) });
   });
 
   it('names the server of the user that does not answer, and leaves nothing running', async () => {

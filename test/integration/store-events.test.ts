@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest';
+import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
+import type { TestDatabase } from '../support/postgres.ts';
 import { withTestStore } from '../support/store.ts';
 import { plan, warning } from './store-fixtures.ts';
 
 let store: PostgresStore;
+let database: TestDatabase;
 
-withTestStore((opened) => {
-  store = opened;
+withTestStore((opened, own) => {
+  [store, database] = [opened, own];
 });
 
 async function openedRun(name: string): Promise<string> {
@@ -116,13 +119,16 @@ test('an append that changes nothing wakes nobody', async () => {
   const runId = await openedRun('quiet');
   await store.appendRunEvents(runId, [warning('a')]);
   const heard: (string | null)[] = [];
-  const leave = await store.watchRunEvents((id) => heard.push(id));
+  // One that has listened to nothing yet says when it does.
+  const listening = createStore({ databaseUrl: database.url });
+  const leave = await listening.watchRunEvents((id) => heard.push(id));
   await expect.poll(() => heard).toEqual([null]);
   await store.appendRunEvents(runId, [warning('a')]);
   await store.appendRunEvents(runId, [warning('b')]);
   await expect.poll(() => heard.length).toBeGreaterThan(1);
   expect(heard).toEqual([null, runId]);
   await leave();
+  await listening.close();
 });
 
 test('a transcript keeps its order, skips keys that are there and comes back unchanged', async () => {

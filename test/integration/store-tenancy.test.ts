@@ -40,7 +40,7 @@ test('every table of the application forces row level security with a policy tha
           NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'tenant_id' AND attnotnull) AS nullable
         FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'schema_migration'`),
   );
-  expect(tables.rows.length).toBe(21);
+  expect(tables.rows.length).toBe(23);
   for (const table of tables.rows) expect(table).toMatchObject({ forced: true, policies: 1, nullable: false });
 });
 

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { a2aTaskType } from '../../domain/contracts/a2a.ts';
+import { a2aTaskType, pushDeliveryType } from '../../domain/contracts/a2a.ts';
 import { workflowTypes } from '../../domain/contracts/ralph.ts';
 import { agentSessionType, subAgentType } from '../../domain/contracts/session.ts';
 
@@ -29,7 +29,7 @@ describe('the workflows as they are now replay what was recorded', async () => {
     await Worker.runReplayHistory({ workflowBundle, replayName: name }, history, workflowId);
   });
 
-  test.each([...Object.values(workflowTypes), agentSessionType, subAgentType, a2aTaskType])(
+  test.each([...Object.values(workflowTypes), agentSessionType, subAgentType, a2aTaskType, pushDeliveryType])(
     'there are histories of %s',
     (type) => {
       expect(names.filter((name) => name.startsWith(`${type}-`)).length).toBeGreaterThan(0);

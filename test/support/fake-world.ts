@@ -16,7 +16,7 @@ import type {
   FinishRunInput,
   ToolCallInput,
 } from '../../domain/contracts/activities.ts';
-import type { WorkOnTaskInput, WorkOnTaskResult } from '../../domain/contracts/a2a.ts';
+import type { PushActivities, TaskActivities, WorkOnTaskInput, WorkOnTaskResult } from '../../domain/contracts/a2a.ts';
 import type { HookEvent } from '../../domain/session/hook-points.ts';
 import type { BudgetShare } from '../../domain/run/budget.ts';
 import type { CheckVerdict } from '../../domain/run/events.ts';
@@ -81,6 +81,8 @@ export interface Behaviour {
   readonly turnOpens?: () => Promise<void>;
   /** What comes of looking at a task. */
   readonly task?: (input: WorkOnTaskInput) => WorkOnTaskResult | Promise<WorkOnTaskResult>;
+  /** What comes of telling a receiver; absent: there is nothing to be told. */
+  readonly push?: () => number | null | Promise<number | null>;
   readonly reload?: (input: ReloadPrdInput, world: FakeWorld) => ReloadResult;
   /** The host of a story's work, or of what is done for the run as a whole. */
   readonly place?: (work: { storyId: string | null }) => {
@@ -176,7 +178,7 @@ export class FakeWorld {
     this.#behaviour = behaviour;
   }
 
-  activities(): HostActivities & ModelActivities & ProjectionActivities {
+  activities(): HostActivities & ModelActivities & ProjectionActivities & PushActivities & TaskActivities {
     const note = (line: string) => this.log.push(line);
     return {
       openRepository: async () => ({ base: 'base', tip: 'base' }),
@@ -297,6 +299,10 @@ export class FakeWorld {
       workOnTask: async (input) => {
         note(`task${input.isCanceling ? ' canceling' : ''}${input.problem === undefined ? '' : ` ${input.problem}`}`);
         return (await this.#behaviour.task?.(input)) ?? { isOver: true };
+      },
+      deliverNext: async () => {
+        note('push');
+        return { waitMs: (await this.#behaviour.push?.()) ?? null };
       },
       endTurn: async (input) => {
         note(`turn ${input.messageId} ended ${input.outcome}`);

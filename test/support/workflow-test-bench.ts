@@ -5,7 +5,7 @@ import { WithStartWorkflowOperation } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { RalphOptions, RalphRunInput, RalphRunResult, workflowTypes } from '../../domain/contracts/ralph.ts';
-import type { A2aTaskInput } from '../../domain/contracts/a2a.ts';
+import type { A2aTaskInput, PushDeliveryInput } from '../../domain/contracts/a2a.ts';
 import type { AgentSessionInput, SessionMessage } from '../../domain/contracts/session.ts';
 import { hostQueue, taskQueues } from '../../domain/run/ids.ts';
 import { FakeWorld } from './fake-world.ts';
@@ -74,6 +74,8 @@ export interface WorkflowTestBench {
     work: (tell: (what: 'look' | 'cancel') => Promise<void>) => Promise<void>,
     historyName: string,
   ): Promise<void>;
+  /** The same with the deliveries to one receiver. @returns events in the history of its last execution */
+  pushes(world: FakeWorld, work: (tell: () => Promise<void>) => Promise<void>, historyName: string): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -104,6 +106,7 @@ export async function startWorkflowTestBench(
     Worker.create({ ...common, taskQueue: taskQueues.workflows, workflowBundle }),
     Worker.create({ ...common, taskQueue: taskQueues.model }),
     Worker.create({ ...common, taskQueue: taskQueues.service }),
+    Worker.create({ ...common, taskQueue: taskQueues.push }),
     Worker.create({ ...common, taskQueue: hostQueue(hostId) }),
     Worker.create({ ...common, taskQueue: hostQueue(otherHostId) }),
   ]);
@@ -180,6 +183,23 @@ export async function startWorkflowTestBench(
       });
       await engine.client.workflow.getHandle(workflowId).result();
       await saveHistories(engine, workflowId, historyName);
+    },
+    pushes: async (world, work, historyName) => {
+      current = world.activities();
+      const taskId = randomUUID();
+      const workflowId = `push:${taskId}:config`;
+      await work(async () => {
+        await engine.client.workflow.signalWithStart<(input: PushDeliveryInput) => Promise<void>>('pushDelivery', {
+          workflowId,
+          taskQueue: taskQueues.workflows,
+          args: [{ taskId, configId: 'config' }],
+          signal: 'look',
+        });
+      });
+      const handle = engine.client.workflow.getHandle(workflowId);
+      await handle.result();
+      await saveHistories(engine, workflowId, historyName);
+      return (await handle.fetchHistory()).events?.length ?? 0;
     },
     stop: async () => {
       for (const worker of workers) worker.shutdown();

@@ -14,6 +14,10 @@ export interface ServeOptions {
   readonly tlsKey?: string;
   readonly allowPlainHttp?: boolean;
   readonly conformance?: ConformanceCard;
+  /** False: none. */
+  readonly grpc: boolean;
+  readonly grpcPort: number;
+  readonly grpcClientCa?: string;
 }
 
 /** Serves until SIGTERM or SIGINT. */
@@ -37,10 +41,15 @@ export async function serve(options: ServeOptions): Promise<void> {
     tls,
     allowPlain: options.allowPlainHttp === true,
     conformance: options.conformance,
+    grpc: await grpcOf(context, options),
   };
-  await serveUntilTold({ config, environment: whole, http, socket: isOwn ? config.apiSocket : undefined }, (url) => {
-    print(context.stderr, [`serving ${url ?? config.apiSocket}   end it with Ctrl-C`]);
-  });
+  await serveUntilTold(
+    { config, environment: whole, http, socket: isOwn ? config.apiSocket : undefined },
+    ({ url, grpc }) => {
+      const places = [url ?? config.apiSocket, ...(grpc === null ? [] : [`gRPC at ${grpc}`]), 'end it with Ctrl-C'];
+      print(context.stderr, [`serving ${places.join('   ')}`]);
+    },
+  );
 }
 
 async function embedded(dataDir: string): Promise<{ readonly [name: string]: string }> {
@@ -56,9 +65,18 @@ async function readTls(
   if (tlsCert === undefined || tlsKey === undefined) {
     throw new CodetetherError('usage', '--tls-cert and --tls-key belong together');
   }
-  const read = async (flag: string, file: string): Promise<Buffer> =>
-    await readFile(resolve(cwd, file)).catch((error: unknown) => {
-      throw new CodetetherError('usage', `${flag} cannot be read`, { problems: [`${file}: ${String(error)}`] });
-    });
-  return { cert: await read('--tls-cert', tlsCert), key: await read('--tls-key', tlsKey) };
+  return { cert: await readPem(cwd, '--tls-cert', tlsCert), key: await readPem(cwd, '--tls-key', tlsKey) };
+}
+
+async function grpcOf({ cwd }: Context, { grpc, grpcPort, grpcClientCa, tlsCert }: ServeOptions) {
+  if (grpcClientCa === undefined) return grpc ? { port: grpcPort } : undefined;
+  if (!grpc) throw new CodetetherError('usage', '--grpc-client-ca and --no-grpc contradict each other');
+  if (tlsCert === undefined) throw new CodetetherError('usage', '--grpc-client-ca needs --tls-cert and --tls-key');
+  return { port: grpcPort, clientCa: await readPem(cwd, '--grpc-client-ca', grpcClientCa) };
+}
+
+async function readPem(cwd: string, flag: string, file: string): Promise<Buffer> {
+  return await readFile(resolve(cwd, file)).catch((error: unknown) => {
+    throw new CodetetherError('usage', `${flag} cannot be read`, { problems: [`${file}: ${String(error)}`] });
+  });
 }

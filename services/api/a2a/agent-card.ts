@@ -2,9 +2,15 @@ import { createHash } from 'node:crypto';
 import { AgentCard } from '@a2a-js/sdk';
 import type { ConformanceCard } from '../../../domain/a2a/conformance.ts';
 
-export interface CardOptions {
-  /** Where it is served, without a slash at its end. */
+/** Where a caller reaches this server. */
+export interface CardAddresses {
+  /** Without a slash at its end. */
   readonly origin: string;
+  /** `host:port`; absent: it is not served over gRPC. */
+  readonly grpc?: string;
+}
+
+export interface CardOptions extends CardAddresses {
   readonly version: string;
   /** Absent: this is no server for the official kits. */
   readonly conformance?: ConformanceCard | undefined;
@@ -15,8 +21,7 @@ export interface CardOptions {
 const jsonRpcPath = '/a2a/jsonrpc';
 
 /** What codetether is to other agents, in the form of A2A 1.0. */
-export function agentCard({ origin, version, conformance, workspaces }: CardOptions): AgentCard {
-  const url = `${origin}${jsonRpcPath}`;
+export function agentCard({ origin, grpc, version, conformance, workspaces }: CardOptions): AgentCard {
   const where =
     workspaces === undefined
       ? 'a named workspace of the server'
@@ -26,16 +31,17 @@ export function agentCard({ origin, version, conformance, workspaces }: CardOpti
     description: 'A durable orchestrator for AI coding agents: tasks go on over every restart.',
     version,
     provider: { organization: 'codetether', url: origin },
-    supportedInterfaces: ['1.0', '0.3'].map((protocolVersion) => ({
-      url,
-      protocolBinding: 'JSONRPC',
-      protocolVersion,
-    })),
-    capabilities: { streaming: true, pushNotifications: false, extendedAgentCard: true },
+    supportedInterfaces: ['1.0', '0.3'].flatMap((protocolVersion) => [
+      { url: `${origin}${jsonRpcPath}`, protocolBinding: 'JSONRPC', protocolVersion },
+      { url: origin, protocolBinding: 'HTTP+JSON', protocolVersion },
+      ...(grpc === undefined ? [] : [{ url: grpc, protocolBinding: 'GRPC', protocolVersion }]),
+    ]),
+    capabilities: { streaming: true, pushNotifications: true, extendedAgentCard: true },
     securitySchemes: {
       bearer: { httpAuthSecurityScheme: { scheme: 'Bearer', description: 'codetether token create' } },
     },
-    securityRequirements: [{ schemes: { bearer: { list: [] } } }],
+    // Named, since readers of a signed card disagree on what is left of an empty list.
+    securityRequirements: [{ schemes: { bearer: { list: ['runs:read'] } } }],
     defaultInputModes: ['text/plain', 'application/json'],
     defaultOutputModes: ['text/markdown', 'application/json'],
     skills: [
@@ -71,16 +77,32 @@ function kitsCard(card: AgentCard, conformance: ConformanceCard): AgentCard {
   return { ...card, capabilities, securitySchemes: {}, securityRequirements: [] };
 }
 
+/** The same as clients of A2A 0.3 want it: where gRPC is, they read as `http://host:port`. */
+export function legacyCard(card: AgentCard): AgentCard {
+  const [scheme = 'http'] = (card.supportedInterfaces[0]?.url ?? '').split('://');
+  return {
+    ...card,
+    supportedInterfaces: card.supportedInterfaces.map((each) =>
+      each.protocolBinding === 'GRPC' && each.protocolVersion === '0.3'
+        ? { ...each, url: `${scheme}://${each.url}` }
+        : each,
+    ),
+  };
+}
+
 /** The same with what clients of A2A 0.3 read, beside what those of 1.0 do. */
 function hybridCard(card: AgentCard): object {
-  const own = Object(AgentCard.toJSON(card)) as { readonly securitySchemes?: { readonly bearer?: object } };
-  const url = card.supportedInterfaces[0]?.url ?? '';
+  // A signature is over the card of 1.0 alone.
+  const own = Object(AgentCard.toJSON({ ...card, signatures: [] })) as {
+    readonly securitySchemes?: { readonly bearer?: object };
+  };
+  const interfaces = legacyCard(card).supportedInterfaces.filter(({ protocolVersion }) => protocolVersion === '0.3');
   return {
     ...own,
     protocolVersion: '0.3.0',
-    url,
-    preferredTransport: 'JSONRPC',
-    additionalInterfaces: [{ url, transport: 'JSONRPC' }],
+    url: interfaces[0]?.url ?? '',
+    preferredTransport: interfaces[0]?.protocolBinding ?? '',
+    additionalInterfaces: interfaces.map(({ url, protocolBinding }) => ({ url, transport: protocolBinding })),
     ...(own.securitySchemes?.bearer === undefined
       ? {}
       : {
@@ -93,6 +115,9 @@ function hybridCard(card: AgentCard): object {
 
 /** The card's document for a version of the protocol, and its validator. */
 export function cardDocument(card: AgentCard, version: string): { readonly text: string; readonly etag: string } {
-  const text = JSON.stringify(version === '1.0' ? AgentCard.toJSON(card) : hybridCard(card));
-  return { text, etag: `"${createHash('sha256').update(text).digest('hex').slice(0, 32)}"` };
+  const [shown, signatures] = version === '1.0' ? [AgentCard.toJSON(card), card.signatures] : [hybridCard(card), []];
+  const text = JSON.stringify(shown);
+  // A card is signed anew each time; what a signature protects says by which key.
+  const same = signatures.reduce((rest, { signature }) => rest.replace(signature, ''), text);
+  return { text, etag: `W/"${createHash('sha256').update(same).digest('hex').slice(0, 32)}"` };
 }

@@ -18,6 +18,18 @@ const Part = z
     'needs one of text, raw, url and data (0.3: a kind)',
   );
 
+const Push = z.looseObject({
+  id: OptionalId,
+  url: z.string(),
+  token: z.string().nullish(),
+  authentication: z.looseObject({ scheme: z.string().nullish(), credentials: z.string().nullish() }).nullish(),
+});
+const LegacyPush = Push.extend({
+  authentication: z
+    .looseObject({ schemes: z.array(z.string()).nullish(), credentials: z.string().nullish() })
+    .nullish(),
+});
+
 const Sending = z.looseObject({
   message: z.looseObject({
     messageId: Id,
@@ -26,7 +38,13 @@ const Sending = z.looseObject({
     taskId: OptionalId,
     contextId: OptionalId,
   }),
-  configuration: z.looseObject({ historyLength: Length }).nullish(),
+  configuration: z
+    .looseObject({
+      historyLength: Length,
+      taskPushNotificationConfig: Push.nullish(),
+      pushNotificationConfig: LegacyPush.nullish(),
+    })
+    .nullish(),
   metadata: z.record(z.string(), z.unknown()).nullish(),
 });
 const OneTask = z.looseObject({ id: Id, historyLength: Length });
@@ -37,6 +55,13 @@ const Listing = z.looseObject({
   historyLength: Length,
   statusTimestampAfter: z.iso.datetime({ offset: true }).or(z.literal('')).nullish(),
 });
+
+/** As JSON of protocol buffers may have it, too. */
+const OfTask = z
+  .looseObject({ taskId: Id.nullish(), task_id: Id.nullish() })
+  .refine((params) => (params.taskId ?? params.task_id) !== undefined, 'taskId is needed');
+const OnePush = OfTask.and(z.looseObject({ id: Id }));
+const LegacyOnePush = z.looseObject({ id: Id, pushNotificationConfigId: Id });
 
 const params: { readonly [method: string]: z.ZodType } = {
   'message/send': Sending,
@@ -50,6 +75,14 @@ const params: { readonly [method: string]: z.ZodType } = {
   CancelTask: OneTask,
   SubscribeToTask: OneTask,
   ListTasks: Listing,
+  'tasks/pushNotificationConfig/set': z.looseObject({ taskId: Id, pushNotificationConfig: LegacyPush }),
+  'tasks/pushNotificationConfig/get': LegacyOnePush.extend({ pushNotificationConfigId: OptionalId }),
+  'tasks/pushNotificationConfig/list': z.looseObject({ id: Id }),
+  'tasks/pushNotificationConfig/delete': LegacyOnePush,
+  CreateTaskPushNotificationConfig: OfTask.and(Push),
+  GetTaskPushNotificationConfig: OnePush,
+  ListTaskPushNotificationConfigs: OfTask,
+  DeleteTaskPushNotificationConfig: OnePush,
 };
 
 /** Methods that need the permission to start and end work. */
@@ -57,6 +90,10 @@ export const writingMethods: ReadonlySet<string> = new Set([
   'message/send',
   'message/stream',
   'tasks/cancel',
+  'tasks/pushNotificationConfig/set',
+  'tasks/pushNotificationConfig/delete',
+  'CreateTaskPushNotificationConfig',
+  'DeleteTaskPushNotificationConfig',
   'SendMessage',
   'SendStreamingMessage',
   'CancelTask',

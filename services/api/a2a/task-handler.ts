@@ -3,7 +3,6 @@ import { Message, Task, TaskState as WireState } from '@a2a-js/sdk';
 import type { AgentCard, StreamResponse } from '@a2a-js/sdk';
 import {
   A2AError,
-  PushNotificationNotSupportedError,
   RequestMalformedError,
   TaskNotCancelableError,
   TaskNotFoundError,
@@ -12,16 +11,18 @@ import {
 import type { A2ARequestHandler, ServerCallContext } from '@a2a-js/sdk/server';
 import { z } from 'zod';
 import { isInterrupted, isTerminal, TaskMessage, taskSnapshot, taskStates, textOf } from '../../../domain/a2a/task.ts';
-import type { TaskSnapshot, TaskState } from '../../../domain/a2a/task.ts';
+import type { WireVersion } from '../../../domain/a2a/push.ts';
+import type { TaskEvent, TaskSnapshot, TaskState } from '../../../domain/a2a/task.ts';
 import type { Principal } from '../../../domain/access/permissions.ts';
-import type { TaskPlace, TaskRecord } from '../../../domain/contracts/task-store.ts';
-import { asCodetetherError } from '../../../domain/errors.ts';
+import type { TaskLog, TaskPlace, TaskRecord } from '../../../domain/contracts/task-store.ts';
+import { asCodetetherError, CodetetherError } from '../../../domain/errors.ts';
 import { isAnswerTo, possibleAnswers } from '../../../domain/run/approval.ts';
 import { defaultTenant } from '../../../domain/run/ids.ts';
-import { currentTenant, inTenant } from '../../store/current-tenant.ts';
+import { currentTenant } from '../../store/current-tenant.ts';
 import type { ApiDeps } from '../deps.ts';
 import { kitsWork, withKitsWishes } from './kits-handler.ts';
 import { workOf } from './send-request.ts';
+import { createPushConfigs } from './push-configs.ts';
 import { taskEvents } from './task-events.ts';
 import { eventView, taskView } from './task-view.ts';
 
@@ -45,7 +46,7 @@ export interface Caller {
 export const callerKey = 'codetether';
 
 interface Accepted {
-  readonly task: TaskRecord;
+  readonly task: TaskLog;
   /** What was there before the message, so that it is no answer to it. */
   readonly afterSeq: number;
 }
@@ -66,22 +67,22 @@ export function createTaskHandler(
     sendMessage: async (params, context) =>
       await protocolErrors(async () => {
         const caller = callerOf(context);
-        const { task, afterSeq } = await accept(params, caller);
+        const { task, afterSeq } = await acceptWithPush(params, context);
         const { configuration } = params;
         const isWaiting =
           configuration === undefined ? context.requestedVersion !== legacyVersion : !configuration.returnImmediately;
-        if (isWaiting) await untilSettled(task, afterSeq, within(caller, longestWaitMs));
-        return await view(task, configuration?.historyLength);
+        const settled = isWaiting ? await untilSettled(task, afterSeq, within(caller, longestWaitMs)) : task.events;
+        return view(task, settled, configuration?.historyLength);
       }),
     sendMessageStream: (params, context) => {
       const caller = callerOf(context);
-      return streamed(async () => await accept(params, caller), caller);
+      return streamed(async () => await acceptWithPush(params, context), caller);
     },
     getTask: async ({ id, historyLength }, context) =>
       await protocolErrors(async () => {
         const task = await ownTask(id, callerOf(context));
         await startAgain(task);
-        return await view(task, historyLength);
+        return view(task, task.events, historyLength);
       }),
     listTasks: async (params, context) => await protocolErrors(async () => await list(params, callerOf(context))),
     cancelTask: async ({ id }, context) =>
@@ -90,9 +91,10 @@ export function createTaskHandler(
         const task = await ownTask(id, caller);
         if (isTerminal(task.state)) throw new TaskNotCancelableError(`the task is ${task.state}`);
         await engine.tellTask(task.taskId, 'cancel', caller.principal.tenant);
-        const ended = await untilTerminal(task, within(caller, cancelWaitMs));
-        if (ended !== undefined && ended !== 'canceled') throw new TaskNotCancelableError(`the task is ${ended}`);
-        return await view(task);
+        const events = await untilTerminal(task, within(caller, cancelWaitMs));
+        const { state } = taskSnapshot(events).status;
+        if (isTerminal(state) && state !== 'canceled') throw new TaskNotCancelableError(`the task is ${state}`);
+        return view(task, events);
       }),
     resubscribe: (params, context) => {
       const caller = callerOf(context);
@@ -104,12 +106,51 @@ export function createTaskHandler(
         return { task, afterSeq: Number.MAX_SAFE_INTEGER };
       }, caller);
     },
-    createTaskPushNotificationConfig: noPush,
-    getTaskPushNotificationConfig: noPush,
-    listTaskPushNotificationConfigs: noPush,
-    deleteTaskPushNotificationConfig: noPush,
+    createTaskPushNotificationConfig: async (params, context) =>
+      await protocolErrors(async () => {
+        const caller = callerOf(context);
+        const task = await ownTask(params.taskId, caller);
+        return await pushConfigsOf(caller).set(task, params, { version: versionOf(context) });
+      }),
+    getTaskPushNotificationConfig: async ({ taskId, id }, context) =>
+      await protocolErrors(async () => {
+        const caller = callerOf(context);
+        return await pushConfigsOf(caller).get(await ownTask(taskId, caller), id);
+      }),
+    listTaskPushNotificationConfigs: async ({ taskId }, context) =>
+      await protocolErrors(async () => {
+        const caller = callerOf(context);
+        const configs = await pushConfigsOf(caller).list(await ownTask(taskId, caller));
+        return { configs, nextPageToken: '' };
+      }),
+    deleteTaskPushNotificationConfig: async ({ taskId, id }, context) =>
+      await protocolErrors(async () => {
+        const task = await ownTask(taskId, callerOf(context));
+        await store.deletePushConfig(task.taskId, id);
+      }),
   };
   return deps.conformance === undefined ? handler : withKitsWishes(handler, deps.conformance);
+
+  function pushConfigsOf({ principal }: Caller) {
+    return createPushConfigs(deps, principal.tenant);
+  }
+
+  /** A config that cannot be set is known before anything is done. */
+  async function acceptWithPush(
+    params: Parameters<A2ARequestHandler['sendMessage']>[0],
+    context: ServerCallContext,
+  ): Promise<Accepted> {
+    const caller = callerOf(context);
+    const given = params.configuration?.taskPushNotificationConfig;
+    if (given === undefined) return await accept(params, caller);
+    const configs = pushConfigsOf(caller);
+    const taskId = params.message?.taskId ?? '';
+    await configs.check(given, taskId === '' ? undefined : await ownTask(taskId, caller));
+    const accepted = await accept(params, caller);
+    const messageId = params.message?.messageId ?? '';
+    await configs.set(accepted.task, given, { version: versionOf(context), messageId });
+    return accepted;
+  }
 
   async function accept(params: Parameters<A2ARequestHandler['sendMessage']>[0], caller: Caller): Promise<Accepted> {
     const { principal } = caller;
@@ -127,9 +168,9 @@ export function createTaskHandler(
         ? await workOf(deps, principal, { taskId, contextId, message, metadata })
         : kitsWork(deps, caller);
     const created = await store.createTask({ taskId, contextId, principal: principal.id, work, message: said });
-    if (!created.isNew) return await again(created.taskId, caller);
+    if (created === undefined) return await accept(params, caller);
     await engine.tellTask(taskId, 'look', principal.tenant);
-    return { task: await ownTask(taskId, caller), afterSeq: 0 };
+    return { task: created, afterSeq: 0 };
   }
 
   /** A message that has come before. */
@@ -146,7 +187,7 @@ export function createTaskHandler(
     const task = await ownTask(taskId, caller);
     if (message.contextId !== undefined && message.contextId !== '' && message.contextId !== task.contextId)
       throw new RequestMalformedError('the task belongs to another context');
-    const { status } = await snapshotOf(task);
+    const { status } = taskSnapshot(task.events);
     if (isTerminal(status.state))
       throw new UnsupportedOperationError(`the task is ${status.state}: send a new one with its contextId`);
     if (task.work.executor === 'conformance') return await note({ message: { ...message, contextId: task.contextId } });
@@ -162,7 +203,7 @@ export function createTaskHandler(
       const noted = await store.noteTaskMessage({ taskId, principal: principal.id }, said);
       if (!noted.isNew) return await again(noted.taskId, caller);
       await engine.tellTask(taskId, 'look', principal.tenant);
-      return { task, afterSeq: task.headSeq };
+      return { task: await ownTask(taskId, caller), afterSeq: task.headSeq };
     }
   }
 
@@ -184,13 +225,11 @@ export function createTaskHandler(
     const page = tasks.slice(0, pageSize);
     const last = page.at(-1);
     return {
-      tasks: await Promise.all(
-        page.map(async (task) =>
-          taskView(task, await snapshotOf(task), {
-            historyLength: params.historyLength,
-            artifacts: params.includeArtifacts === true,
-          }),
-        ),
+      tasks: page.map((task) =>
+        taskView(task, taskSnapshot(task.events), {
+          historyLength: params.historyLength,
+          artifacts: params.includeArtifacts === true,
+        }),
       ),
       nextPageToken: last === undefined || tasks.length <= pageSize ? '' : pageTokenOf(last),
       pageSize,
@@ -204,51 +243,43 @@ export function createTaskHandler(
     caller: Caller,
   ): AsyncGenerator<StreamResponse, void, undefined> {
     const { task, afterSeq } = await protocolErrors(open);
-    const snapshot = await inCall(async () => await snapshotOf(task));
+    const snapshot = taskSnapshot(task.events);
     yield { payload: { $case: 'task', value: taskView(task, snapshot) } };
-    if (isTerminal(snapshot.status.state)) return;
-    if (isInterrupted(snapshot.status.state) && snapshot.statusSeq > afterSeq) return;
-    for await (const event of follow(task, snapshot.seq, caller)) {
+    if (isSettled(snapshot, afterSeq)) return;
+    for await (const event of follow(task, caller)) {
       const told = eventView(task, event);
       if (told !== undefined) yield told;
       if (event.kind === 'status' && isInterrupted(event.body.state) && event.seq > afterSeq) return;
     }
+  }
 
-    // A stream is read from outside of the request.
-    async function inCall<T>(work: () => Promise<T>): Promise<T> {
-      return await inTenant(caller.principal.tenant, work);
+  /** What happens to it from there. */
+  function follow({ taskId, headSeq }: TaskRecord, { principal, signal }: Caller) {
+    return taskEvents(store, { taskId, tenant: principal.tenant, afterSeq: headSeq, signal });
+  }
+
+  /** Its log when it is over or waits for its sender, or the time is up. */
+  async function untilSettled(task: TaskLog, afterSeq: number, caller: Caller): Promise<readonly TaskEvent[]> {
+    const events = [...task.events];
+    if (isSettled(taskSnapshot(events), afterSeq)) return events;
+    for await (const event of follow(task, caller)) {
+      events.push(event);
+      if (event.kind === 'status' && isInterrupted(event.body.state)) break;
     }
+    return events;
   }
 
-  function follow({ taskId }: TaskRecord, afterSeq: number, { principal, signal }: Caller) {
-    return taskEvents(store, { taskId, tenant: principal.tenant, afterSeq, signal });
-  }
-
-  /** Until the task is over or waits for its sender, or the time is up. */
-  async function untilSettled(task: TaskRecord, afterSeq: number, caller: Caller): Promise<void> {
-    for await (const event of follow(task, afterSeq, caller))
-      if (event.kind === 'status' && isInterrupted(event.body.state)) return;
-  }
-
-  async function untilTerminal(task: TaskRecord, caller: Caller): Promise<TaskState | undefined> {
-    let state: TaskState | undefined;
-    for await (const event of follow(task, 0, caller)) if (event.kind === 'status') state = event.body.state;
-    return state === undefined || !isTerminal(state) ? undefined : state;
-  }
-
-  async function snapshotOf({ taskId }: Pick<TaskRecord, 'taskId'>): Promise<TaskSnapshot> {
-    return taskSnapshot(await store.readTaskEvents(taskId, { afterSeq: 0 }));
-  }
-
-  async function view(task: TaskRecord, historyLength?: number): Promise<Task> {
-    return taskView(task, await snapshotOf(task), { historyLength });
+  async function untilTerminal(task: TaskLog, caller: Caller): Promise<readonly TaskEvent[]> {
+    const events = [...task.events];
+    for await (const event of follow(task, caller)) events.push(event);
+    return events;
   }
 
   /** What is not the caller's is not there. */
-  async function ownTask(taskId: string, { principal }: Caller): Promise<TaskRecord> {
+  async function ownTask(taskId: string, { principal }: Caller): Promise<TaskLog> {
     const task = uuid.test(taskId) ? await store.getTask(taskId) : undefined;
     if (task?.principal === principal.id) return task;
-    throw new TaskNotFoundError(`there is no task ${taskId.slice(0, 100)}`);
+    throw new TaskNotFoundError(`task not found: ${taskId.slice(0, 100)}`);
   }
 
   /** Whoever has written the task may have died before the engine heard of it. */
@@ -258,8 +289,17 @@ export function createTaskHandler(
   }
 }
 
-async function noPush(): Promise<never> {
-  throw new PushNotificationNotSupportedError('push notifications are not supported');
+function versionOf({ requestedVersion }: ServerCallContext): WireVersion {
+  return requestedVersion === legacyVersion ? legacyVersion : '1.0';
+}
+
+/** Over, or waiting for its sender since it has said something. */
+function isSettled({ status, statusSeq }: TaskSnapshot, afterSeq: number): boolean {
+  return isTerminal(status.state) || (isInterrupted(status.state) && statusSeq > afterSeq);
+}
+
+function view(task: TaskRecord, events: readonly TaskEvent[], historyLength?: number): Task {
+  return taskView(task, taskSnapshot(events), { historyLength });
 }
 
 function callerOf(context: ServerCallContext): Caller {
@@ -310,6 +350,6 @@ async function protocolErrors<T>(work: () => Promise<T>): Promise<T> {
     if (code === 'permission-denied') throw new UnsupportedOperationError({ message: words, cause: error });
     if (entry.http < 500) throw new RequestMalformedError({ message: words, cause: error });
     // eslint-disable-next-line preserve-caught-error -- the SDK sends the message of any other error as it is
-    throw new Error(code === 'internal' ? 'something went wrong' : words);
+    throw new CodetetherError(code, code === 'internal' ? 'something went wrong' : words);
   }
 }

@@ -13,6 +13,7 @@ import { requests } from './0012-requests.ts';
 import { memories } from './0010-memories.ts';
 import { tasks } from './0013-tasks.ts';
 import { taskWork } from './0014-task-work.ts';
+import { pushes } from './0015-pushes.ts';
 import { deletedRuns } from './0016-deleted-runs.ts';
 
 export interface Migration {
@@ -37,5 +38,6 @@ export const migrations: readonly Migration[] = [
   requests,
   tasks,
   taskWork,
+  pushes,
   deletedRuns,
 ];
