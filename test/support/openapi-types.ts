@@ -107,12 +107,23 @@ function typeOf(schema: Schema): string {
   if (schema.allOf !== undefined && schema.type === undefined)
     return schema.allOf.map((each) => `(${typeOf(each)})`).join(' & ');
   if (Array.isArray(schema.type)) return union(schema.type.map((type) => typeOf({ ...schema, type })));
-  const { type, prefixItems, items } = schema;
-  if (type === 'object') return objectType(schema);
-  if (type === 'number' || type === 'integer') return 'number';
-  if (type === 'array' && prefixItems !== undefined) return `[${prefixItems.map(typeOf).join(', ')}]`;
-  if (type === 'array') return items === undefined ? 'unknown[]' : `(${typeOf(items)})[]`;
-  return type ?? 'unknown';
+  switch (schema.type) {
+    case 'string':
+    case 'boolean':
+    case 'null':
+      return schema.type;
+    case 'number':
+    case 'integer':
+      return 'number';
+    case 'array':
+      if (schema.prefixItems !== undefined) return `[${schema.prefixItems.map(typeOf).join(', ')}]`;
+      return schema.items === undefined ? 'unknown[]' : `(${typeOf(schema.items)})[]`;
+    case 'object':
+      return objectType(schema);
+    case undefined:
+    default:
+      return 'unknown';
+  }
 }
 
 function objectType({ properties = {}, required = [], additionalProperties }: Schema): string {
