@@ -24,6 +24,9 @@ const firstWordMs = 10_000;
 const defaultPingMs = 15_000;
 const answers = { 200: ['text/event-stream'] } as const;
 
+/** One for all: each would cost a stack trace. */
+const hasGone = new CodetetherError('provider-unreachable', 'the call was ended: whoever asked has gone');
+
 const ModelParams = z.object({ model: z.string().min(1).max(300) });
 
 interface ChatContext {
@@ -177,9 +180,7 @@ async function within<T>(ms: number, waited: readonly Promise<T>[]): Promise<T |
 /** Aborts when the connection ends, also when all was sent. */
 function whenGone({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  raw.once('close', () =>
-    gone.abort(new CodetetherError('provider-unreachable', 'the call was ended: whoever asked has gone')),
-  );
-  if (raw.destroyed) gone.abort();
+  raw.once('close', () => gone.abort(hasGone));
+  if (raw.destroyed) gone.abort(hasGone);
   return gone.signal;
 }

@@ -36,7 +36,8 @@ const ListQuery = z.strictObject({
   ...pageQuery,
   folder: z
     .string()
-    .regex(/^[^\0]+$/)
+    .min(1)
+    .regex(/^[^\0]*$/)
     .optional(),
 });
 /** The one that was used last first. */
