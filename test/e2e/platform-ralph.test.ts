@@ -177,7 +177,7 @@ test('a client of the platform has a PRD worked through, watches it over a kill,
     status: 409,
     answer: { code: 'run-not-active' },
   });
-  expect(await call('POST', '/runs', { ...asked, codebase_id: 'other' })).toMatchObject({ status: 422 });
+  expect(await call('POST', '/runs', { ...asked, codebase_id: 'other' })).toMatchObject({ status: 404 });
   expect((await call('GET', '/runs?status=completed')).runs.map(({ id }) => id)).toEqual([run.id]);
   expect((await call('GET', '/runs?status=failed')).runs).toEqual([]);
   expect((await call('DELETE', '/runs/ralph-shop')).answer).toEqual({ status: 'deleted', run_id: run.id });

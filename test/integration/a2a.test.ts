@@ -187,6 +187,8 @@ test('what is not right is answered in JSON-RPC with the code of its fault, what
   expect(await raw(request('GetTask', { id: 'no uuid' }))).toBe(-32001);
   expect(await raw(request('GetTask', { id: 'a\0b' }))).toBe(-32602);
   expect(await raw(request('GetTask', { id: randomUUID(), historyLength: -1 }))).toBe(-32602);
+  expect(await raw(request('GetTask', { id: randomUUID(), history_length: -1 }))).toBe(-32602);
+  expect(await raw(request('ListTaskPushNotificationConfigs', { task_id: randomUUID() }))).toBe(-32001);
   expect(await raw(request('ListTasks', { pageSize: 0 }))).toBe(-32602);
   expect(await raw(request('ListTasks', { pageToken: 'elsewhere' }))).toBe(-32602);
   for (const wrong of [

@@ -23,7 +23,7 @@ export interface ServeOptions {
 
 /** Serves until SIGTERM or SIGINT. */
 export async function serve(options: ServeOptions): Promise<void> {
-  const context = openContext();
+  const context = contextOf(options);
   const { environment, dataDir } = context;
   const http = {
     host: options.hostname ?? options.host,
@@ -54,6 +54,13 @@ export async function serve(options: ServeOptions): Promise<void> {
       print(context.stderr, [`serving ${places.join('   ')}`]);
     },
   );
+}
+
+/** The kits take what is pushed to them on this machine. */
+function contextOf({ conformance }: ServeOptions): Context {
+  const context = openContext();
+  if (conformance === undefined) return context;
+  return { ...context, environment: { CODETETHER_PUSH_HOSTS: '127.0.0.1:*,localhost:*', ...context.environment } };
 }
 
 async function embedded(dataDir: string): Promise<{ readonly [name: string]: string }> {
