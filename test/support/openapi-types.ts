@@ -121,6 +121,7 @@ function typeOf(schema: Schema): string {
     case 'object':
       return objectType(schema);
     case undefined:
+    default:
       return 'unknown';
   }
 }
