@@ -4,7 +4,12 @@ import { constants, connect } from 'node:http2';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Metadata, credentials, status } from '@grpc/grpc-js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { StreamResponse } from '@a2a-js/sdk';
+import { ServerCallContext } from '@a2a-js/sdk/server';
+import type { A2ARequestHandler } from '@a2a-js/sdk/server';
+import { Client, Metadata, Server, ServerCredentials, credentials, status } from '@grpc/grpc-js';
 import type { ChannelCredentials, ServiceError } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import { FileDescriptorProto } from 'protobufjs/ext/descriptor.js';
@@ -12,13 +17,15 @@ import type { IFileDescriptorProto } from 'protobufjs/ext/descriptor.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { permissions } from '../../domain/access/permissions.ts';
 import type { Permission } from '../../domain/access/permissions.ts';
+import { createCards } from '../../services/api/a2a/cards.ts';
 import { createApp } from '../../services/api/app.ts';
 import { authenticateByToken } from '../../services/api/authenticate.ts';
 import { createLimits } from '../../services/api/limits.ts';
 import { currentTenant } from '../../services/store/current-tenant.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
 import { withTestStore } from '../support/store.ts';
-import { serveBindings } from './a2a-fixtures.ts';
+import { a2aServices } from '../../services/grpc/a2a-service.ts';
+import { serveBindings, somebody } from './a2a-fixtures.ts';
 import type { TestBindings } from './a2a-fixtures.ts';
 import { apiDeps, createToken } from './api-fixtures.ts';
 
@@ -298,4 +305,42 @@ test('with an authority for clients, who connects needs a certificate of it and 
   expect(await ask(credentials.createSsl(tls.cert, wrong.key, wrong.cert))).toBe(status.UNAVAILABLE);
   expect(await ask(credentials.createInsecure())).toBe(status.UNAVAILABLE);
   await mutual.close();
+});
+
+test('for a reader that does not read, no more events are fetched than it has room for', async () => {
+  let fetched = 0;
+  const handler = {
+    async *resubscribe() {
+      for (; fetched < 10_000; fetched++)
+        yield StreamResponse.fromJSON({
+          artifactUpdate: { taskId: 'x', artifact: { parts: [{ text: 'x'.repeat(100_000) }] } },
+        });
+    },
+  } as unknown as A2ARequestHandler;
+  const server = new Server();
+  const [service] = a2aServices({
+    calls: { cards: createCards(apiDeps(store)), open: () => ({ handler, context: new ServerCallContext() }) },
+    principalOf: () => somebody('key:one'),
+    addresses: () => ({ origin: 'http://127.0.0.1' }),
+    closing: new AbortController().signal,
+  });
+  server.addService(service?.definition ?? {}, service?.implementation ?? {});
+  const port = await promisify(server.bindAsync.bind(server))('127.0.0.1:0', ServerCredentials.createInsecure());
+  const session = connect(`http://127.0.0.1:${port}`);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/lf.a2a.v1.A2AService/SubscribeToTask',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  // Its field 2: the id.
+  stream.on('error', () => undefined).end(Buffer.from([0, 0, 0, 0, 3, 0x12, 1, 0x78]));
+  await expect.poll(() => fetched).toBeGreaterThan(1);
+  await delay(500);
+  const held = fetched;
+  expect(held).toBeLessThan(100);
+  await delay(300);
+  expect(fetched).toBe(held);
+  session.destroy();
+  server.forceShutdown();
 });
