@@ -2294,8 +2294,8 @@ export interface paths {
     get: {
       parameters: {
         query?: {
-          before?: string;
           limit?: number;
+          cursor?: string;
         };
         header?: {
           'If-None-Match'?: string;
@@ -2319,7 +2319,7 @@ export interface paths {
               at: string;
               disabled: boolean;
             })[];
-            next: string | null;
+            nextCursor: string | null;
           };
         } };
         304: { headers: { [name: string]: unknown }; content?: never };

@@ -209,7 +209,7 @@ interface Server {
 
 async function serve(stack: TestStack): Promise<Server> {
   const port = await freePort();
-  const cli = stack.start(['serve', '--port', String(port), '--conformance', 'pure'], {
+  const cli = stack.start(['serve', '--port', String(port), '--no-grpc', '--conformance', 'pure'], {
     env: { CODETETHER_REQUESTS_PER_SECOND: '100000', CODETETHER_MAX_STREAMS: '5000' },
   });
   const url = `http://127.0.0.1:${port}/`;

@@ -87,8 +87,10 @@ function stepsOf(messages: readonly TaskMessage[], otherwise: TaskState): readon
   return messages.flatMap((message) => {
     const own = behaviours[prefixOf(message) ?? ''];
     if (own !== undefined) return own;
-    const isOver = message.parts[0]?.text?.startsWith('done') === true;
-    return [{ state: isConversation && !isOver ? 'input-required' : isConversation ? 'completed' : otherwise }];
+    const isDone = message.parts[0]?.text?.startsWith('done') === true;
+    if (isConversation) return [{ state: isDone ? 'completed' : 'input-required' }];
+    // Whoever asks at once sees that it is worked on.
+    return otherwise === 'completed' ? [completed] : [working, { state: otherwise, afterMs: 1_000 }];
   });
 }
 

@@ -155,9 +155,13 @@ function responsesOf(
     description: 'A problem of RFC 9457 with a code of the catalogue.',
     content: { 'application/problem+json': { schema: problemReference } },
   };
-  // What comes to no route, a name that is too long say, fails as everywhere.
-  const own = { 'application/json': { schema: jsonSchema(errors, 'output') }, ...problem.content };
-  const failure = errors === undefined ? problem : { description: 'What went wrong.', content: own };
+  const failure =
+    errors === undefined
+      ? problem
+      : {
+          description: 'What went wrong; a problem where the request was not read as far as its route.',
+          content: { 'application/json': { schema: jsonSchema(errors, 'output') }, ...problem.content },
+        };
   return { ...Object.fromEntries(done), '4XX': failure, '5XX': failure };
 }
 

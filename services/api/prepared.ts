@@ -1,19 +1,22 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { CodetetherError } from '../../domain/errors.ts';
 
 /** How long a request waits for a database that is being prepared. */
 const preparedMs = 10_000;
+/** A wait costs more than what it is for, once there is nothing to wait for. */
+const arePrepared = new WeakSet<Promise<void>>();
 
 /** @throws `database-unreachable` */
 export async function waitUntilPrepared({ prepared }: { readonly prepared: Promise<void> }): Promise<void> {
-  const waiting = new AbortController();
-  const late = async (): Promise<never> => {
-    await delay(preparedMs, undefined, { signal: waiting.signal });
-    throw new CodetetherError('database-unreachable', 'PostgreSQL does not answer yet');
-  };
+  if (arePrepared.has(prepared)) return;
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new CodetetherError('database-unreachable', 'PostgreSQL does not answer yet')),
+    preparedMs,
+  );
   try {
-    await Promise.race([prepared, late()]);
+    await Promise.race([prepared, late.promise]);
+    arePrepared.add(prepared);
   } finally {
-    waiting.abort();
+    clearTimeout(timer);
   }
 }

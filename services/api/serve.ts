@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
@@ -18,34 +17,14 @@ import { authenticateByToken } from './authenticate.ts';
 import { createChatDeps } from './chat-deps.ts';
 import { authenticateAnybody } from './conformance.ts';
 import { createLimits } from './limits.ts';
+import { requireSafeAddress } from './http-address.ts';
+import type { HttpAddress } from './http-address.ts';
 import { createMetrics } from './metrics.ts';
 import { loopbackNames } from './protected-resource.ts';
 import { authenticateLocal } from './permissions.ts';
 import { createEditedPrdReader, createPreflight } from './preflight.ts';
 import { listenOnSocket } from './socket.ts';
 import { createTemporalEngine } from './temporal-engine.ts';
-
-/** An address for everybody who has a token. */
-export interface HttpAddress {
-  readonly host: string;
-  /** 0: any that is free. */
-  readonly port: number;
-  /** PEM. Without it only loopback addresses are served. */
-  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
-  /** Serve in clear beyond this machine: something in front does TLS. */
-  readonly allowPlain?: boolean;
-  /** For the official kits: whoever comes without a credential is taken, so only loopback addresses are served. */
-  readonly conformance?: ConformanceCard | undefined;
-  /** A2A over gRPC at the same host, with the same TLS. */
-  readonly grpc?: GrpcListener | undefined;
-}
-
-export interface GrpcListener {
-  /** 0: any that is free. */
-  readonly port: number;
-  /** PEM of an authority: whoever connects needs a certificate of it, beside a credential. */
-  readonly clientCa?: Buffer | undefined;
-}
 
 export interface ApiServer {
   /** Where it is served beyond the socket. */
@@ -70,7 +49,7 @@ export async function serveApi(options: {
   readonly http?: HttpAddress | undefined;
 }): Promise<ApiServer> {
   const { config, environment, socket, http } = options;
-  if (http !== undefined) requireSafe(http);
+  if (http !== undefined) requireSafeAddress(http);
   const databaseUrl = required(config.databaseUrl, 'DATABASE_URL').reveal();
   const address = required(config.temporalAddress, 'TEMPORAL_ADDRESS');
   const namespace = config.temporalNamespace;
@@ -167,18 +146,6 @@ async function tokenVerifier({ oidcIssuer, oidcAudience, oidcTenantClaim }: Conf
   const { createOidcVerifier } = await import('./authenticate-oidc.ts');
   const audience = required(oidcAudience, 'CODETETHER_OIDC_AUDIENCE');
   return createOidcVerifier({ issuer: oidcIssuer, audience, tenantClaim: oidcTenantClaim });
-}
-
-function requireSafe({ host, tls, allowPlain, conformance }: HttpAddress): void {
-  if (conformance !== undefined && !isLoopback(host)) {
-    throw new CodetetherError('usage', `${host} can be reached from other machines, and --conformance takes anybody`, {
-      next: 'Leave --host away.',
-    });
-  }
-  if (tls !== undefined || allowPlain === true || isLoopback(host)) return;
-  throw new CodetetherError('usage', `${host} can be reached from other machines, and tokens would travel in clear`, {
-    next: 'Give --tls-cert and --tls-key; or --allow-plain-http where something in front does TLS.',
-  });
 }
 
 async function listenOnPort(app: FastifyInstance, { host, port }: HttpAddress): Promise<string> {

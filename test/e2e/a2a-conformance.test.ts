@@ -10,7 +10,7 @@ let url: string;
 let server: RunningCli;
 
 async function serve(): Promise<void> {
-  server = stack.start(['serve', '--port', new URL(url).port, '--conformance', 'pure']);
+  server = stack.start(['serve', '--port', new URL(url).port, '--no-grpc', '--conformance', 'pure']);
   for (const deadline = Date.now() + 60_000; ; await delay(100)) {
     const ready = await fetch(`${url}/ready`).catch(() => undefined);
     if (ready?.status === 200) return;
@@ -71,6 +71,6 @@ test('a task of the kits goes through the real worker: both are killed in the mi
 test('a credential that somebody brings is checked in the profile too, and no other machine can ask', async () => {
   const response = await fetch(url, { method: 'POST', headers: { authorization: 'Bearer wrong' }, body: '{}' });
   expect(response.status).toBe(401);
-  const refused = await stack.cli(['serve', '--port', '0', '--host', '0.0.0.0', '--conformance', 'pure']);
+  const refused = await stack.cli(['serve', '--port', '0', '--no-grpc', '--host', '0.0.0.0', '--conformance', 'pure']);
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('can be reached from other machines')]);
 });

@@ -16,7 +16,7 @@ let path: string;
 const serving = new Map<number, RunningCli>();
 
 async function serve(port: number): Promise<void> {
-  const server = stack.start(['serve', '--port', String(port)]);
+  const server = stack.start(['serve', '--port', String(port), '--no-grpc']);
   serving.set(port, server);
   for (const deadline = Date.now() + 60_000; ; await delay(100)) {
     const health = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);

@@ -17,7 +17,7 @@ let model: string;
 const serving: RunningCli[] = [];
 
 async function serve(): Promise<void> {
-  serving.push(stack.start(['serve', '--port', String(port)]));
+  serving.push(stack.start(['serve', '--port', String(port), '--no-grpc']));
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(100)) {
     const answer = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => undefined);
     if (answer?.status === 200) return;

@@ -51,7 +51,7 @@ beforeAll(async () => {
   expect((await stack.cli(['workspaces', 'add', path])).code).toBe(0);
   const port = await freePort();
   api = `http://127.0.0.1:${port}`;
-  serving = stack.start(['serve', '--port', String(port)]);
+  serving = stack.start(['serve', '--port', String(port), '--no-grpc']);
   for (const deadline = Date.now() + 60_000; ; await delay(100)) {
     const card = await fetch(`${api}/.well-known/agent-card.json`).catch(() => undefined);
     if (card?.status === 200) break;

@@ -126,6 +126,8 @@ test('what would serve or send a token in clear to other machines is refused', a
   expect([open.code, open.stderr]).toEqual([2, expect.stringContaining('--tls-cert')]);
   const half = await stack.cli(['serve', '--port', '0', '--no-grpc', '--tls-cert', cert]);
   expect(half.code).toBe(2);
+  const clear = await stack.cli(['serve', '--port', '0', '--grpc-client-ca', cert]);
+  expect([clear.code, clear.stderr]).toEqual([2, expect.stringContaining('--grpc-client-ca needs --tls-cert')]);
   const taken = await stack.cli(['serve', '--port', String(port), '--no-grpc']);
   expect([taken.code, taken.stderr]).toEqual([75, expect.stringContaining('[port-taken]')]);
   const plain = await stack.start(['sessions', 'list'], {

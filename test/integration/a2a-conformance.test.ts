@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { createTaskActivities } from '../../activities/a2a/task-activities.ts';
 import { createGit } from '../../activities/workspace/git.ts';
@@ -118,8 +119,11 @@ test('what A2A 0.3 sends leads to a question, so that its TCK can go on with it 
   const { call } = await profile('hybrid');
   const message = { kind: 'message', messageId: randomUUID(), role: 'user', parts: [{ kind: 'text', text: 'hello' }] };
   const { id } = (await call('message/send', { message }, '0.3')).result as { readonly id: string };
+  const { waitMs = 0 } = (await look(id)) as { readonly waitMs?: number };
+  expect(await log(id)).toEqual(['message', 'submitted', 'working']);
+  await delay(waitMs);
   await look(id);
-  expect(await log(id)).toEqual(['message', 'submitted', 'input-required']);
+  expect(await log(id)).toEqual(['message', 'submitted', 'working', 'input-required']);
 });
 
 test('a message is answered without a task where that is asked for', async () => {

@@ -180,12 +180,15 @@ test('what is not right is answered in JSON-RPC with the code of its fault, what
   expect(await raw('null')).toBe(-32600);
   expect(await raw('{"method":"GetTask","id":1}')).toBe(-32600);
   expect(await raw(request(7))).toBe(-32600);
+  expect(await raw('{"jsonrpc":"2.0","method":"GetTask","id":{},"params":{}}')).toBe(-32600);
   expect(await raw(request('Nothing'))).toBe(-32601);
   expect(await raw(request('GetTask', [])).then((code) => code)).toBe(-32602);
   expect(await raw(request('GetTask', { id: randomUUID() }))).toBe(-32001);
   expect(await raw(request('GetTask', { id: 'no uuid' }))).toBe(-32001);
   expect(await raw(request('GetTask', { id: 'a\0b' }))).toBe(-32602);
   expect(await raw(request('GetTask', { id: randomUUID(), historyLength: -1 }))).toBe(-32602);
+  expect(await raw(request('GetTask', { id: randomUUID(), history_length: -1 }))).toBe(-32602);
+  expect(await raw(request('ListTaskPushNotificationConfigs', { task_id: randomUUID() }))).toBe(-32001);
   expect(await raw(request('ListTasks', { pageSize: 0 }))).toBe(-32602);
   expect(await raw(request('ListTasks', { pageToken: 'elsewhere' }))).toBe(-32602);
   for (const wrong of [
@@ -216,6 +219,23 @@ test('what is not right is answered in JSON-RPC with the code of its fault, what
       'a2a-version': '0.3',
     }),
   ).toBe(-32602);
+});
+
+test('an error names the request that it answers, and comes as a stream to who of 0.3 has asked for one', async () => {
+  const post = async (payload: object, version: string) =>
+    await app.inject({
+      method: 'POST',
+      url: '/',
+      headers: { 'content-type': 'application/json', 'a2a-version': version },
+      payload: JSON.stringify(payload),
+    });
+  expect((await post({ jsonrpc: '1.0', id: 'seven', method: 'GetTask' }, '1.0')).json()).toMatchObject({ id: 'seven' });
+  const missing = { jsonrpc: '2.0', id: 7, params: { id: randomUUID() } };
+  const legacy = await post({ ...missing, method: 'tasks/resubscribe' }, '0.3');
+  expect(legacy.headers['content-type']).toContain('text/event-stream');
+  expect(JSON.parse(legacy.body.replace('data: ', ''))).toMatchObject({ id: 7, error: { code: -32001 } });
+  const current = await post({ ...missing, method: 'SubscribeToTask' }, '1.0');
+  expect(current.json()).toMatchObject({ id: 7, error: { code: -32001 } });
 });
 
 test('a send of 0.3 that does not say that it waits does not; the same message twice is one task', async () => {

@@ -61,7 +61,9 @@ test('a message that names nothing leads to the state that its task has for it',
     { ...messageOf(said('Hello from TCK!')), seq: 1, at: new Date(0) },
     { kind: 'status', body: { state: 'submitted' }, seq: 2, at: new Date(0) },
   ] as const;
-  expect(nextStep(events, 'input-required')).toEqual({ step: { state: 'input-required' }, index: 0 });
+  expect(nextStep(events, 'input-required')).toEqual({ step: { state: 'working' }, index: 0 });
+  const later = [...events, { kind: 'status', body: { state: 'working' }, seq: 3, at: new Date(0) }] as const;
+  expect(nextStep(later, 'input-required')).toEqual({ step: { state: 'input-required', afterMs: 1_000 }, index: 1 });
   expect(nextStep(events, 'completed')).toEqual({ step: { state: 'completed' }, index: 0 });
 });
 

@@ -59,7 +59,7 @@ export async function startStack(context: Context, settings: 'apply' | 'keep'): 
   ]);
   const steps = stepLines(context.stderr, context.environment);
   try {
-    await ensureStack({ settings, onProgress: steps.show });
+    await ensureStack({ environment: context.environment, settings, onProgress: steps.show });
   } finally {
     steps.clear();
   }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ConformanceCard } from '../../../domain/a2a/conformance.ts';
 import { CodetetherError } from '../../../domain/errors.ts';
+import { requireSafeAddress } from '../../../services/api/http-address.ts';
 import { variable } from '../../../services/config/environment.ts';
 import { openContext, print, startStack } from '../ralph/context.ts';
 import type { Context } from '../ralph/context.ts';
@@ -22,11 +23,22 @@ export interface ServeOptions {
 
 /** Serves until SIGTERM or SIGINT. */
 export async function serve(options: ServeOptions): Promise<void> {
-  const context = openContext();
+  const context = contextOf(options);
   const { environment, dataDir } = context;
-  const tls = await readTls(context, options);
+  const http = {
+    host: options.hostname ?? options.host,
+    port: options.port,
+    tls: await readTls(context, options),
+    allowPlain: options.allowPlainHttp === true,
+    conformance: options.conformance,
+    grpc: await grpcOf(context, options),
+  };
+  // Before a stack is set up for it.
+  requireSafeAddress(http);
   const isOwn = ['DATABASE_URL', 'TEMPORAL_ADDRESS'].every((name) => variable(environment, name) !== undefined);
-  if (!isOwn) await startStack(context, 'apply');
+  // Whatever server this shell's commands ask: what is served is here.
+  const here = { ...context, environment: { ...environment, CODETETHER_SERVER: undefined } };
+  if (!isOwn) await startStack(here, 'apply');
   const servers = isOwn ? {} : await embedded(dataDir);
   const [{ loadConfig }, { serveUntilTold }] = await Promise.all([
     import('../../../services/config/config.ts'),
@@ -35,21 +47,20 @@ export async function serve(options: ServeOptions): Promise<void> {
   // What is set in this shell wins over what the stack embeds.
   const whole = { ...servers, ...environment };
   const config = loadConfig({ environment: whole });
-  const http = {
-    host: options.hostname ?? options.host,
-    port: options.port,
-    tls,
-    allowPlain: options.allowPlainHttp === true,
-    conformance: options.conformance,
-    grpc: await grpcOf(context, options),
-  };
   await serveUntilTold(
     { config, environment: whole, http, socket: isOwn ? config.apiSocket : undefined },
     ({ url, grpc }) => {
-      const places = [url ?? config.apiSocket, ...(grpc === null ? [] : [`gRPC ${grpc}`])];
-      print(context.stderr, [`serving ${places.join(', ')}   end it with Ctrl-C`]);
+      const places = [url ?? config.apiSocket, ...(grpc === null ? [] : [`gRPC at ${grpc}`]), 'end it with Ctrl-C'];
+      print(context.stderr, [`serving ${places.join('   ')}`]);
     },
   );
+}
+
+/** The kits take what is pushed to them on this machine. */
+function contextOf({ conformance }: ServeOptions): Context {
+  const context = openContext();
+  if (conformance === undefined) return context;
+  return { ...context, environment: { CODETETHER_PUSH_HOSTS: '127.0.0.1:*,localhost:*', ...context.environment } };
 }
 
 async function embedded(dataDir: string): Promise<{ readonly [name: string]: string }> {

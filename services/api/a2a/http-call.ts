@@ -8,6 +8,8 @@ import { versionNamed } from './calls.ts';
 import type { Call, SpokenVersion } from './calls.ts';
 
 export const bodyLimit = 4 * 1024 * 1024;
+/** One for all: each would cost a stack trace. */
+const goneReason = new Error('nobody waits for the answer any more');
 const jsonType = /^application\/(?:a2a\+)?json\b/i;
 
 /** The version that a request names, by the header or the query parameter `A2A-Version`. */
@@ -37,8 +39,9 @@ export function callOf(
   { deps, version }: { readonly deps: ApiDeps; readonly version: SpokenVersion },
 ): Call {
   const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
-  if (reply.raw.destroyed) gone.abort();
+  const leave = (): void => gone.abort(goneReason);
+  reply.raw.once('close', leave);
+  if (reply.raw.destroyed) leave();
   return {
     principal: principalOf(request),
     version,

@@ -108,7 +108,24 @@ export const Envelope = z.looseObject({
 
 /** What is wrong with the parameters of a method; undefined: nothing. */
 export function problemOf(method: string, value: unknown): string | undefined {
-  const checked = params[method]?.safeParse(value);
+  const isLegacy = method.includes('/');
+  const checked = params[method]?.safeParse(isLegacy ? value : camelCased(value));
   if (checked === undefined || checked.success) return undefined;
   return checked.error.issues.map(({ path, message }) => `${path.join('.') || 'params'}: ${message}`).join('; ');
+}
+
+/** Deeper there is nothing that has a shape. */
+const deepest = 4;
+const anybodys: ReadonlySet<string> = new Set(['metadata', 'data']);
+
+/** The JSON of protocol buffers may have the fields' own names: `task_id` for `taskId`. */
+function camelCased(value: unknown, depth = 0): unknown {
+  if (typeof value !== 'object' || value === null || depth === deepest) return value;
+  if (Array.isArray(value)) return value.map((item) => camelCased(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key.replaceAll(/_([a-z])/g, (_whole, letter: string) => letter.toUpperCase()),
+      anybodys.has(key) ? inner : camelCased(inner, depth + 1),
+    ]),
+  );
 }
