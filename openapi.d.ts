@@ -2288,6 +2288,103 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/v1/dead-letters': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    /** Push notifications that could not be delivered, newest first */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number;
+          cursor?: string;
+        };
+        header?: {
+          'If-None-Match'?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: {
+          'application/json': {
+            deadLetters: ({
+              deadLetterId: string;
+              taskId: string;
+              configId: string;
+              receiver: string;
+              seq: number;
+              attempts: number;
+              reason: string;
+              status: number | null;
+              at: string;
+              disabled: boolean;
+            })[];
+            nextCursor: string | null;
+          };
+        } };
+        304: { headers: { [name: string]: unknown }; content?: never };
+        '4XX': { headers: { [name: string]: unknown }; content: {
+          'application/problem+json': components['schemas']['Problem'];
+        } };
+        '5XX': { headers: { [name: string]: unknown }; content: {
+          'application/problem+json': components['schemas']['Problem'];
+        } };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/dead-letters/{deadLetterId}/replay': {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get?: never;
+    put?: never;
+    /** Deliver it again, and what its receiver was not told since */
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          deadLetterId: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: { headers: { [name: string]: unknown }; content: {
+          'application/json': {
+            deadLetterId: string;
+            taskId: string;
+            configId: string;
+            receiver: string;
+            seq: number;
+            attempts: number;
+            reason: string;
+            status: number | null;
+            at: string;
+            disabled: boolean;
+          };
+        } };
+        '4XX': { headers: { [name: string]: unknown }; content: {
+          'application/problem+json': components['schemas']['Problem'];
+        } };
+        '5XX': { headers: { [name: string]: unknown }; content: {
+          'application/problem+json': components['schemas']['Problem'];
+        } };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/tokens': {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
     /** Tokens, newest first */
@@ -2776,7 +2873,7 @@ export interface paths {
         query: {
           pattern: string;
           path?: string;
-          regex?: string | boolean;
+          regex?: "true" | "false";
           limit?: number;
         };
         header?: {
@@ -3819,6 +3916,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
         '5XX': { headers: { [name: string]: unknown }; content: {
           'application/json': {
@@ -3829,6 +3927,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
       };
     };
@@ -3874,6 +3973,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
         '5XX': { headers: { [name: string]: unknown }; content: {
           'application/json': {
@@ -3884,6 +3984,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
       };
     };
@@ -4037,6 +4138,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
         '5XX': { headers: { [name: string]: unknown }; content: {
           'application/json': {
@@ -4047,6 +4149,7 @@ export interface paths {
               param: string | null;
             };
           };
+          'application/problem+json': components['schemas']['Problem'];
         } };
       };
     };
@@ -4061,7 +4164,7 @@ export interface paths {
 export interface components {
   schemas: {
     Problem: {
-      code: "usage" | "config-invalid" | "extension-invalid" | "request-invalid" | "request-too-large" | "media-type-unsupported" | "idempotency-key-reused" | "request-under-way" | "answer-not-repeatable" | "rate-limited" | "not-found" | "ambiguous-id" | "unauthenticated" | "permission-denied" | "git-unusable" | "git-failed" | "editor-missing" | "not-a-repository" | "repository-empty" | "repository-dirty" | "branch-checked-out" | "prd-missing" | "prd-invalid" | "prd-unchecked" | "gate-command-missing" | "model-unknown" | "provider-key-missing" | "script-invalid" | "script-exhausted" | "run-active" | "session-busy" | "session-idle" | "context-refused" | "output-schema-mismatch" | "rollback-refused" | "reload-refused" | "run-not-active" | "approval-settled" | "provider-rejected" | "context-too-long" | "provider-quota" | "provider-overloaded" | "provider-unreachable" | "provider-silent" | "provider-timeout" | "provider-answers-lost" | "answers-unusable" | "engine-unreachable" | "engine-missing" | "database-unreachable" | "api-unreachable" | "stack-failed" | "port-taken" | "issuer-unreachable" | "disk-full" | "disk-quota" | "workspace-failed" | "path-outside-workspace" | "payload-too-large" | "remote-unavailable" | "remote-not-github" | "head-not-pushed" | "github-token-missing" | "github-token-refused" | "github-refused" | "github-rate-limited" | "github-unreachable" | "hosts-lost" | "lease-lost" | "worker-lost" | "outcome-unknown" | "budget-exceeded" | "internal";
+      code: "usage" | "config-invalid" | "extension-invalid" | "request-invalid" | "secret-key-missing" | "request-too-large" | "media-type-unsupported" | "method-not-allowed" | "idempotency-key-reused" | "request-under-way" | "answer-not-repeatable" | "rate-limited" | "server-ending" | "not-found" | "ambiguous-id" | "unauthenticated" | "permission-denied" | "git-unusable" | "git-failed" | "editor-missing" | "not-a-repository" | "repository-empty" | "repository-dirty" | "branch-checked-out" | "prd-missing" | "prd-invalid" | "prd-unchecked" | "gate-command-missing" | "model-unknown" | "provider-key-missing" | "script-invalid" | "script-exhausted" | "run-active" | "session-busy" | "session-idle" | "context-refused" | "output-schema-mismatch" | "rollback-refused" | "reload-refused" | "run-not-active" | "approval-settled" | "provider-rejected" | "context-too-long" | "provider-quota" | "provider-overloaded" | "provider-unreachable" | "provider-silent" | "provider-timeout" | "provider-answers-lost" | "answers-unusable" | "engine-unreachable" | "engine-missing" | "database-unreachable" | "api-unreachable" | "stack-failed" | "port-taken" | "issuer-unreachable" | "disk-full" | "disk-quota" | "workspace-failed" | "path-outside-workspace" | "payload-too-large" | "remote-unavailable" | "remote-not-github" | "head-not-pushed" | "github-token-missing" | "github-token-refused" | "github-refused" | "github-rate-limited" | "github-unreachable" | "hosts-lost" | "lease-lost" | "worker-lost" | "outcome-unknown" | "budget-exceeded" | "internal";
       title: string;
       status: number;
       problems: (string)[];

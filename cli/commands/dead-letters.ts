@@ -28,7 +28,7 @@ function listCommand(): Command {
   const list = new Command('list')
     .summary('list them, the newest first')
     .description('Lists them with their reasons; off a terminal as tab-separated values.')
-    .option('-n, --limit <count>', 'how many, 500 at most', wholeNumber, 50)
+    .option('-n, --limit <count>', 'how many', wholeNumber, 50)
     .option('--json', 'as one JSON object');
   return withHelpEnd(list, {
     examples: [['codetether dead-letters list', 'the newest fifty']],

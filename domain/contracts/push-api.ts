@@ -19,7 +19,6 @@ export type DeadLetterView = z.infer<typeof DeadLetterView>;
 
 export const DeadLetterListView = z.object({
   deadLetters: z.array(DeadLetterView),
-  /** Give it as `before` to read on; null at the end. */
-  next: z.string().nullable(),
+  nextCursor: z.string().nullable(),
 });
 export type DeadLetterListView = z.infer<typeof DeadLetterListView>;

@@ -5,12 +5,11 @@ import { DeadLetterListView, DeadLetterView } from '../../domain/contracts/push-
 import type { DeadLetter } from '../../domain/contracts/push-store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { ApiDeps } from './deps.ts';
+import { cursorsOf, pageOf, pageQuery } from './pages.ts';
 import { principalOf } from './permissions.ts';
 
-const DeadLetterQuery = z.strictObject({
-  before: z.uuid().optional(),
-  limit: z.coerce.number().int().positive().max(500).default(100),
-});
+const DeadLetterQuery = z.strictObject(pageQuery);
+const DeadLetterPlace = z.tuple([z.uuid()]);
 const DeadLetterParams = z.object({ deadLetterId: z.uuid() });
 
 /** Push notifications that could not be delivered: those of one's own tasks; this machine's own user sees all of the tenant's. */
@@ -23,11 +22,14 @@ export function deadLetterRoutes({ store, engine }: Pick<ApiDeps, 'store' | 'eng
         schema: { querystring: DeadLetterQuery, response: { 200: DeadLetterListView } },
       },
       async (request) => {
-        const { before, limit } = request.query;
-        const found = await store.listDeadLetters({ ...whose(principalOf(request)), before, limit: limit + 1 });
-        const page = found.slice(0, limit);
-        const next = found.length > limit ? (page.at(-1)?.deadLetterId ?? null) : null;
-        return { deadLetters: page.map(deadLetterView), next };
+        const { limit, cursor } = request.query;
+        const principal = principalOf(request);
+        const cursors = cursorsOf([principal.tenant, 'dead-letters', whose(principal)], DeadLetterPlace);
+        const [before] = cursors.read(cursor) ?? [];
+        const read = await store.listDeadLetters({ ...whose(principal), before, limit: limit + 1 });
+        const at = ({ deadLetterId }: DeadLetter) => [deadLetterId] as [string];
+        const { items, nextCursor } = pageOf(read, { limit, cursors, at });
+        return { deadLetters: items.map(deadLetterView), nextCursor };
       },
     );
 

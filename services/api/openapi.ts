@@ -27,7 +27,7 @@ const ifNoneMatch = {
   in: 'header',
   required: false,
   description: 'The ETag of an earlier answer: 304 while nothing has changed.',
-  schema: { type: 'string', pattern: '^[!-~ ]{1,500}$' },
+  schema: { type: 'string' },
 };
 
 const Problem = z.object({
@@ -158,7 +158,10 @@ function responsesOf(
   const failure =
     errors === undefined
       ? problem
-      : { description: 'What went wrong.', content: { 'application/json': { schema: jsonSchema(errors, 'output') } } };
+      : {
+          description: 'What went wrong; a problem where the request was not read as far as its route.',
+          content: { 'application/json': { schema: jsonSchema(errors, 'output') }, ...problem.content },
+        };
   return { ...Object.fromEntries(done), '4XX': failure, '5XX': failure };
 }
 

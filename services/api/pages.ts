@@ -12,6 +12,9 @@ export const pageQuery = {
 /** A time in a cursor, in milliseconds. */
 export const placeTime = z.number().int().nonnegative().max(8.64e15);
 
+/** An id in a cursor. */
+export const placeName = z.string().regex(/^[^\0]{1,500}$/);
+
 export interface PageRequest {
   readonly limit: number;
   readonly cursor?: string | undefined;

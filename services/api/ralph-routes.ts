@@ -163,6 +163,7 @@ export function ralphRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
     const found = name === null || name === undefined ? here : here.filter((each) => each.name === name);
     const [workspace] = found;
     if (workspace !== undefined && found.length === 1) return workspace;
+    if (typeof name === 'string') throw new CodetetherError('not-found', `there is no workspace ${name} on this host`);
     throw wrong(`codebase_id: expected one of ${here.map((each) => each.name).join(', ') || 'none: name a workspace'}`);
   }
 

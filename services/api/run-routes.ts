@@ -19,7 +19,7 @@ import { CodetetherError } from '../../domain/errors.ts';
 import { isActive } from '../../domain/run/status.ts';
 import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
-import { cursorsOf, pageOf, pageQuery, placeTime } from './pages.ts';
+import { cursorsOf, pageOf, pageQuery, placeName, placeTime } from './pages.ts';
 import { principalOf } from './permissions.ts';
 import { attemptsOf } from './attempts.ts';
 import { findRun, reconcileRun } from './find-run.ts';
@@ -32,7 +32,7 @@ const StoryParams = RunParams.extend({ storyId: z.string().min(1).max(100) });
 const LogParams = StoryParams.extend({ hash: z.string().regex(/^[0-9a-f]{64}$/) });
 const ListQuery = z.strictObject(pageQuery);
 /** Newest start first. */
-const RunPlace = z.tuple([placeTime, z.string()]);
+const RunPlace = z.tuple([placeTime, placeName]);
 
 const steerSummaries = {
   pause: 'Let a run begin nothing new',

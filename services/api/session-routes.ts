@@ -22,7 +22,7 @@ import { currentTenant } from '../store/current-tenant.ts';
 import { requireAllowed } from './allowed-paths.ts';
 import type { ApiDeps } from './deps.ts';
 import { requestIdOf } from './idempotency.ts';
-import { cursorsOf, pageOf, pageQuery, placeTime } from './pages.ts';
+import { cursorsOf, pageOf, pageQuery, placeName, placeTime } from './pages.ts';
 import { principalOf } from './permissions.ts';
 import { prepareTurn, requireFolder, titleOf } from './prepare-turn.ts';
 import { findAgentTranscript, findIdleSession, findSession, reconcileSession } from './find-session.ts';
@@ -32,9 +32,15 @@ import type { UiLocation } from './views.ts';
 const SessionParams = z.object({ sessionId: z.string().min(1).max(300) });
 /** `agent`: one that the session's has started, `scout`, `scout/helper`. */
 const TranscriptQuery = z.strictObject({ agent: z.string().min(1).max(300).optional() });
-const ListQuery = z.strictObject({ ...pageQuery, folder: z.string().min(1).optional() });
+const ListQuery = z.strictObject({
+  ...pageQuery,
+  folder: z
+    .string()
+    .regex(/^[^\0]+$/)
+    .optional(),
+});
 /** The one that was used last first. */
-const SessionPlace = z.tuple([placeTime, z.string()]);
+const SessionPlace = z.tuple([placeTime, placeName]);
 /** A message and what is around it, as JSON with escapes. */
 const bodyLimit = 8 * 1024 * 1024;
 

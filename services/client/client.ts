@@ -140,7 +140,7 @@ export interface Client {
   readFile(workspace: string, query: ReadFileQuery): Promise<FileView>;
   searchFiles(workspace: string, query: SearchFilesQuery): Promise<FileSearchView>;
   /** Newest first. */
-  listDeadLetters(page: { readonly limit: number; readonly before?: string | undefined }): Promise<DeadLetterListView>;
+  listDeadLetters(options?: { readonly limit?: number }): Promise<DeadLetterListView>;
   replayDeadLetter(deadLetterId: string): Promise<DeadLetterView>;
   readAudit(page: { readonly limit: number }): Promise<AuditView>;
   checkAudit(): Promise<AuditCheckView>;
@@ -310,8 +310,7 @@ export function createClient(address: ApiAddress): Client {
     listFiles: async (workspace, query) => await get(`${workspacePath(workspace)}/files?${searchOf(query)}`),
     readFile: async (workspace, query) => await get(`${workspacePath(workspace)}/file?${searchOf(query)}`),
     searchFiles: async (workspace, query) => await get(`${workspacePath(workspace)}/search?${searchOf(query)}`),
-    listDeadLetters: async ({ limit, before }) =>
-      await get(`/v1/dead-letters?${searchOf({ limit, ...(before === undefined ? {} : { before }) })}`),
+    listDeadLetters: async (options) => await list<DeadLetterListView>('/v1/dead-letters', 'deadLetters', options),
     replayDeadLetter: async (deadLetterId) =>
       await requestJson({
         address,

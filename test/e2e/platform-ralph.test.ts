@@ -14,7 +14,7 @@ let path: string;
 const serving: RunningCli[] = [];
 
 async function serve(): Promise<void> {
-  serving.push(stack.start(['serve', '--port', String(port)]));
+  serving.push(stack.start(['serve', '--port', String(port), '--no-grpc']));
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(100)) {
     const answer = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => undefined);
     if (answer?.status === 200) return;
@@ -177,7 +177,7 @@ test('a client of the platform has a PRD worked through, watches it over a kill,
     status: 409,
     answer: { code: 'run-not-active' },
   });
-  expect(await call('POST', '/runs', { ...asked, codebase_id: 'other' })).toMatchObject({ status: 422 });
+  expect(await call('POST', '/runs', { ...asked, codebase_id: 'other' })).toMatchObject({ status: 404 });
   expect((await call('GET', '/runs?status=completed')).runs.map(({ id }) => id)).toEqual([run.id]);
   expect((await call('GET', '/runs?status=failed')).runs).toEqual([]);
   expect((await call('DELETE', '/runs/ralph-shop')).answer).toEqual({ status: 'deleted', run_id: run.id });

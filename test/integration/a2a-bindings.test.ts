@@ -430,7 +430,7 @@ test('readers that leave free their streams, and their connection goes on', asyn
   expect((await grpcClient(A2AService)('getTask', { tenant: '', id: task.id })).code).toBe(status.OK);
 });
 
-test('health tells whoever asks that it serves, and from the drain on that it does not; streams are told to go elsewhere', async () => {
+test('health tells whoever asks that it serves, and from the drain on that it does not; what is waited for is answered, streams are told to go elsewhere', async () => {
   const draining = new AbortController();
   const ending = await serveBindings(store, { draining: draining.signal, authenticate: async () => callers.one });
   const port = ending.grpc.port;
@@ -443,9 +443,12 @@ test('health tells whoever asks that it serves, and from the drain on that it do
     tenant: '',
     id: task.id,
   });
+  const waiting = grpcClient(A2AService, { port })('sendMessage', { ...request(), configuration: undefined });
+  await expect.poll(() => ending.tasks().length).toBe(1);
   draining.abort();
   await expect.poll(async () => await check('')).toEqual({ status: 'NOT_SERVING' });
   await ending.close();
+  expect((await waiting).value).toMatchObject({ payload: { $case: 'task' } });
   const told = await following;
   expect([told.code, told.error?.metadata.get('codetether-error')]).toEqual([status.UNAVAILABLE, ['server-ending']]);
 });

@@ -22,6 +22,8 @@ export interface TestBindings {
   readonly url: string;
   readonly grpc: GrpcServer;
   readonly metrics: Metrics;
+  /** What the engine was told of tasks. */
+  tasks(): readonly unknown[];
   close(): Promise<void>;
 }
 
@@ -50,6 +52,7 @@ export async function serveBindings(
     url,
     grpc,
     metrics: own.metrics,
+    tasks: () => deps.engine.tasks,
     close: async () => {
       await Promise.all([app.close(), grpc.close()]);
     },

@@ -116,7 +116,15 @@ test('a cursor that is none, of another list, filter or tenant is refused', asyn
   const { nextCursor } = (await get('/v1/runs?limit=1')).json<Page>();
   const filtered = (await get('/v1/sessions?limit=1&folder=%2Fwork%2F1')).json<Page>().nextCursor;
   const forged = Buffer.from(JSON.stringify(['x', ['now', 1]])).toString('base64url');
+  const readable = JSON.parse(Buffer.from(String(nextCursor), 'base64url').toString()) as [string, [number, string]];
+  const changed = (...place: unknown[]) =>
+    `/v1/runs?cursor=${Buffer.from(JSON.stringify([readable[0], place])).toString('base64url')}`;
   for (const url of [
+    changed(readable[1][0], 'a\0b'),
+    changed(1e20, 'a'),
+    changed(1, 'a', 'b'),
+    '/v1/sessions?folder=%00',
+    '/v1/stats?folder=%00.',
     '/v1/runs?cursor=nonsense',
     `/v1/runs?cursor=${forged}`,
     `/v1/runs?cursor=${'A'.repeat(3_000)}`,

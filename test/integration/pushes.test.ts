@@ -491,12 +491,15 @@ test('dead letters are listed in pages, none twice and none left out', async () 
   const taskIds = await Promise.all(Array.from({ length: 5 }, async () => await sent({ url })));
   for (const taskId of taskIds) await worker().deliver(taskId);
   const seen: unknown[] = [];
-  for (let before = ''; ;) {
-    const page = await app.inject({ method: 'GET', url: `/v1/dead-letters?limit=2${before}` });
-    const { deadLetters: found, next } = page.json<{ deadLetters: { taskId: string }[]; next: string | null }>();
+  for (let rest = ''; ;) {
+    const page = await app.inject({ method: 'GET', url: `/v1/dead-letters?limit=2${rest}` });
+    const { deadLetters: found, nextCursor } = page.json<{
+      deadLetters: { taskId: string }[];
+      nextCursor: string | null;
+    }>();
     seen.push(...found.map(({ taskId }) => taskId));
-    if (next === null) break;
-    before = `&before=${next}`;
+    if (nextCursor === null) break;
+    rest = `&cursor=${nextCursor}`;
   }
   expect(seen).toEqual(taskIds.toReversed());
 });

@@ -177,12 +177,8 @@ test('usage is told by day, model and kind, and its total is that of all of them
     { day: '2026-01-02', model: 'anthropic/a', kind: 'ralph', requests: 1, ...used(100, 10, 0.25) },
   ]);
   expect((await get('?since=2026-01-03&until=2026-01-03')).json()).toMatchObject({ days: [], total: { requests: 0 } });
-  for (const wrong of [
-    '?since=2026-01-02&until=2026-01-01',
-    '?since=2020-01-01',
-    '?since=yesterday',
-    '?until=0001-01-01',
-  ])
+  expect((await get('?since=2026-01-03&until=2026-01-02')).json()).toMatchObject({ days: [] });
+  for (const wrong of ['?since=yesterday', '?until=0001-01-01'])
     expect([wrong, (await get(wrong)).statusCode]).toEqual([wrong, 422]);
 });
 

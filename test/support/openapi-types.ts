@@ -120,6 +120,7 @@ function typeOf(schema: Schema): string {
       return schema.items === undefined ? 'unknown[]' : `(${typeOf(schema.items)})[]`;
     case 'object':
       return objectType(schema);
+    case undefined:
     default:
       return 'unknown';
   }

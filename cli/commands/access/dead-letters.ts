@@ -16,11 +16,9 @@ export interface ReplayOptions {
   readonly json?: boolean;
 }
 
-const pageSize = 500;
-
 export async function list({ limit, json = false }: ListOptions): Promise<number> {
   const context = openContext();
-  const { deadLetters } = await ask(context, (client) => client.listDeadLetters({ limit: Math.min(limit, pageSize) }));
+  const { deadLetters } = await ask(context, (client) => client.listDeadLetters({ limit }));
   if (json) {
     print(context.stdout, [JSON.stringify(snakeKeys({ schemaVersion: 1, deadLetters }))]);
     return exitCodes.completed;
@@ -59,11 +57,6 @@ export async function replay(ids: readonly string[], { all = false, json = false
 
 /** The oldest first: that is their order for a receiver. */
 async function allIds(client: Client): Promise<readonly string[]> {
-  const ids: string[] = [];
-  for (let before: string | undefined; ;) {
-    const page = await client.listDeadLetters({ limit: pageSize, before });
-    ids.push(...page.deadLetters.map(({ deadLetterId }) => deadLetterId));
-    if (page.next === null) return ids.toReversed();
-    before = page.next;
-  }
+  const { deadLetters } = await client.listDeadLetters();
+  return deadLetters.map(({ deadLetterId }) => deadLetterId).toReversed();
 }

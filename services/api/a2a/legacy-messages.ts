@@ -29,8 +29,9 @@ export function methodOfLegacy(name: string): MethodName {
 }
 
 /**
- * The same as {@link perform} for a message of 0.3, as the protocol buffers have it, and answers with such. `name` is the call's in the SDK: `getTask`. The SDK translates between
+ * The same as {@link perform} for a message of 0.3, as the protocol buffers have it, and answers with such. The SDK translates between
  * the versions only inside of its gRPC service, so that is what is asked here.
+ * @param name the call's in the SDK: `getTask`
  */
 export async function performLegacy(
   name: string,
