@@ -277,7 +277,11 @@ export const errorCatalogue = {
     'Free some of it, or start the run again with a larger --max-disk.',
   ),
   'workspace-failed': internal('A git worktree could not be prepared.', "Read git's message."),
-  'path-outside-workspace': internal('The path is not inside the workspace.', 'Use a path inside the workspace.'),
+  'path-outside-workspace': {
+    ...usage('The path is not inside the workspace.', 'Use a path inside the workspace.'),
+    http: 403,
+    grpc: 7,
+  },
   'payload-too-large': internal(
     'A workflow payload is larger than 16 KB.',
     "This is a defect; report it with the run's id.",

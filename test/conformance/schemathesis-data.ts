@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { createExampleRepository, program } from '../support/test-stack.ts';
 import type { KitWorld } from './kit.ts';
@@ -11,6 +12,7 @@ const Runs = z.object({ runs: z.tuple([z.object({ runId: z.string() })]) });
 const Run = z.object({ stories: z.array(z.object({ storyId: z.string() })).min(1) });
 const Sessions = z.object({ sessions: z.array(z.object({ sessionId: z.string() })).length(1) });
 const Workspace = z.object({ name: z.string() });
+const Token = z.object({ tokenId: z.string() });
 
 /**
  * Has a run and a session done in a workspace, so that requests reach what is behind "not found".
@@ -37,17 +39,22 @@ export async function makeData(world: KitWorld, url: string): Promise<string> {
   const { stories } = Run.parse(await ask(`/v1/runs/${encodeURIComponent(runId)}`));
   const { sessions } = Sessions.parse(await ask('/v1/sessions'));
   const { name } = Workspace.parse(await ask('/v1/workspaces', { name: 'todo', folder: path }));
+  // Tokens are rotated and revoked: not the one that all this is asked with.
+  const { tokenId } = Token.parse(await ask('/v1/tokens', { name: 'spare', permissions: ['runs:read'] }));
   const known = {
     runId: [runId],
     storyId: stories.map(({ storyId }) => storyId),
     sessionId: sessions.map(({ sessionId }) => sessionId),
     name: [name],
+    tokenId: [tokenId],
   };
   const dictionaries = Object.entries(known).map(
     ([parameter, values]) => `[dictionaries.${parameter}]\nvalues = ${JSON.stringify(values)}`,
   );
   const parameters = Object.keys(known).map(
-    (parameter) => `"path.${parameter}" = { dictionary = "${parameter}", probability = ${probability} }`,
+    (parameter) =>
+      `"path.${parameter}" = { dictionary = "${parameter}", probability = ${parameter === 'tokenId' ? 1 : probability} }`,
   );
-  return [...dictionaries, '[parameters]', ...parameters, ''].join('\n');
+  const hooks = fileURLToPath(new URL('schemathesis-hooks.py', import.meta.url));
+  return [`hooks = ${JSON.stringify(hooks)}`, ...dictionaries, '[parameters]', ...parameters, ''].join('\n');
 }

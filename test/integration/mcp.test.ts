@@ -305,6 +305,10 @@ test('files of a workspace are listed, read in parts and searched, and nothing b
     const { isError, text } = await client.call('read_file', { ...of, ...input });
     expect([isError, text], JSON.stringify(input)).toEqual([true, expect.stringContaining(`[${code}]`)]);
   }
+  for (const path of ['../secret.txt', 'way-out', 'a%00b']) {
+    const outside = await local.inject({ url: `/v1/workspaces/work/file?path=${path}` });
+    expect([path, outside.statusCode]).toEqual([path, 403]);
+  }
   const wrong = await client.call('search_files', { ...of, pattern: '(', regex: true });
   expect(wrong.text).toContain('[request-invalid]');
   await client.close();
