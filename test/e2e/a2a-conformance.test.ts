@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openWebhook } from '../conformance/acts/webhook.ts';
 import { freePort } from '../support/free-port.ts';
 import { createTestStack } from '../support/test-stack.ts';
 import type { RunningCli, TestStack } from '../support/test-stack.ts';
@@ -67,6 +68,19 @@ test('a task of the kits goes through the real worker: both are killed in the mi
   expect(ended.artifacts).toEqual([{ artifactId: 'result', name: 'result', parts: [{ text: 'It took a while.' }] }]);
   expect(ended.history).toHaveLength(1);
 }, 180_000);
+
+test('the kits are pushed to on this machine without any setting', async () => {
+  const webhook = await openWebhook();
+  try {
+    const message = { messageId: randomUUID(), role: 'ROLE_USER', parts: [{ text: 'tck-complete-task' }] };
+    const configuration = { taskPushNotificationConfig: { url: webhook.url } };
+    const { task } = await call<{ readonly task: TaskJson }>('SendMessage', { message, configuration });
+    const delivery = await webhook.firstOf(task.id);
+    expect(JSON.parse(delivery?.body ?? '{}')).toMatchObject({ statusUpdate: { taskId: task.id } });
+  } finally {
+    await webhook.close();
+  }
+}, 60_000);
 
 test('a credential that somebody brings is checked in the profile too, and no other machine can ask', async () => {
   const response = await fetch(url, { method: 'POST', headers: { authorization: 'Bearer wrong' }, body: '{}' });
