@@ -21,6 +21,7 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bindingClient, legacyBindingClient } from '../support/a2a-clients.ts';
 import { freePort } from '../support/free-port.ts';
+import { reflectedService } from '../support/reflected-service.ts';
 import { createTestStack, repositoryFolder } from '../support/test-stack.ts';
 import type { RunningCli, TestStack } from '../support/test-stack.ts';
 
@@ -182,21 +183,30 @@ async function appears(file: string): Promise<void> {
   }
 }
 
+/** Work during which there is time for a kill, and where it says that it has begun. */
+async function slow(name: string): Promise<{ readonly log: string; readonly model: string }> {
+  const log = `log-${name}.txt`;
+  const bash = { name: 'bash', args: { command: `echo ran >> ${log}; sleep 3` } };
+  return { log, model: await script([{ text: 'I run.', tools: [bash] }, { text: 'Ran.' }]) };
+}
+
+async function killWorkAt(port: number): Promise<void> {
+  kill(serving.get(port)?.pid ?? 0);
+  kill((await stack.pids()).get('worker') ?? 0);
+}
+
 test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
   'a server and the worker are killed in the middle, over %s: on the other server nothing is missed or doubled',
   async (binding) => {
-    const log = `log-${binding.slice(0, 4)}.txt`;
-    const bash = { name: 'bash', args: { command: `echo ran >> ${log}; sleep 3` } };
     const reach = async (port: number) =>
       binding === 'JSONRPC'
         ? await client(port)
         : await bindingClient({ url: `http://127.0.0.1:${port}`, token, binding });
-    const model = await script([{ text: 'I run.', tools: [bash] }, { text: 'Ran.' }]);
+    const { log, model } = await slow(binding.slice(0, 4));
     const [first, second] = ports;
     const begun = await send(await reach(first), { ...request('run it', model), configuration: noWait });
     await appears(log);
-    kill(serving.get(first)?.pid ?? 0);
-    kill((await stack.pids()).get('worker') ?? 0);
+    await killWorkAt(first);
     const other = await reach(second);
     const seen: StreamResponse[] = [];
     for await (const event of other.resubscribeTask({ tenant: '', id: begun.id })) seen.push(event);
@@ -247,3 +257,77 @@ test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
   },
   120_000,
 );
+
+test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
+  'a server and the worker are killed under a client of 0.3 over %s: it goes on at the other server',
+  async (binding) => {
+    const reach = async (port: number) =>
+      binding === 'JSONRPC'
+        ? await legacyClient(port)
+        : await legacyBindingClient({ url: `http://127.0.0.1:${port}`, token, binding });
+    const { log, model } = await slow(`legacy-${binding.slice(0, 4)}`);
+    const message = {
+      kind: 'message' as const,
+      messageId: randomUUID(),
+      role: 'user' as const,
+      parts: [{ kind: 'text' as const, text: 'run it' }],
+      metadata: { model },
+    };
+    const begun = await (await reach(ports[0])).sendMessage({ message, configuration: { blocking: false } });
+    const id = begun.kind === 'task' ? begun.id : '';
+    await appears(log);
+    await killWorkAt(ports[0]);
+    const other = await reach(ports[1]);
+    const events = await collect(other.resubscribeTask({ id }));
+    const shown = events.map((event) =>
+      event.kind === 'artifact-update'
+        ? event.artifact.artifactId
+        : 'status' in event
+          ? event.status.state
+          : event.kind,
+    );
+    expect(shown).toEqual(['working', 'answer', 'changes', 'diff', 'completed']);
+    expect(await readFile(join(path, log), 'utf8')).toMatch(/^ran\n$/);
+    await serve(ports[0]);
+  },
+  180_000,
+);
+
+test('a client that knows a service by reflection alone does a whole job, over the loss of server and worker', async () => {
+  const reach = async (port: number) => {
+    const read = await fetch(`http://127.0.0.1:${port}/.well-known/agent-card.json`);
+    const card = (await read.json()) as { supportedInterfaces: { url: string; protocolBinding: string }[] };
+    const { url } = card.supportedInterfaces.find(({ protocolBinding }) => protocolBinding === 'GRPC') ?? { url: '' };
+    return await reflectedService({ address: url, token, service: 'lf.a2a.v1.A2AService' });
+  };
+  const { log, model } = await slow('reflected');
+  const first = await reach(ports[0]);
+  const message = {
+    messageId: randomUUID(),
+    role: 'ROLE_USER',
+    parts: [{ text: 'run it' }],
+    metadata: { fields: { model: { stringValue: model } } },
+  };
+  const [begun] = await first.call('SendMessage', { message, configuration: { returnImmediately: true } });
+  const { id } = (begun?.['task'] ?? {}) as { id: string };
+  await appears(log);
+  await killWorkAt(ports[0]);
+  first.close();
+  const other = await reach(ports[1]);
+  const events = await other.call('SubscribeToTask', { id });
+  expect(events.map((event) => Object.keys(event)[0])).toEqual([
+    'task',
+    'artifactUpdate',
+    'artifactUpdate',
+    'artifactUpdate',
+    'statusUpdate',
+  ]);
+  const [done] = await other.call('GetTask', { id });
+  expect(done).toMatchObject({
+    status: { state: 'TASK_STATE_COMPLETED' },
+    artifacts: [{ parts: [{ text: 'Ran.' }] }, {}, {}],
+  });
+  expect(await readFile(join(path, log), 'utf8')).toMatch(/^ran\n$/);
+  other.close();
+  await serve(ports[0]);
+}, 180_000);
