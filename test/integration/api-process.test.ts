@@ -77,7 +77,7 @@ test('the process serves at once, gets ready when the database comes, and ends i
 
   const runs = client.listRuns();
   await server.start();
-  expect(await runs).toEqual({ runs: [] });
+  expect(await runs).toEqual({ runs: [], nextCursor: null });
   await expect.poll(async () => (await client.ready()).database, { timeout: 10_000 }).toBe(true);
 
   await expect(client.startRun({ kind: 'ralph', prdPath: '/nowhere/prd.json', model: 'x' })).rejects.toMatchObject({
