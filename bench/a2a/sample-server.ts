@@ -13,7 +13,11 @@ const executor: AgentExecutor = {
   },
   cancelTask: async () => undefined,
 };
-const card = AgentCard.fromJSON({ name: 'sample', capabilities: { streaming: true } });
+const card = AgentCard.fromJSON({
+  name: 'sample',
+  capabilities: { streaming: true },
+  supportedInterfaces: [{ url: 'http://127.0.0.1', protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
+});
 const requestHandler = new DefaultRequestHandler(card, new InMemoryTaskStore(), executor);
 
 const app = express();
