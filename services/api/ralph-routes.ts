@@ -1,6 +1,3 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { link, mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { isInside } from '../../activities/tools/workspace-path.ts';
@@ -18,8 +15,10 @@ import { parsePrd } from '../../domain/ralph/parse-prd.ts';
 import { prdGates } from '../../domain/ralph/prd.ts';
 import { isActive } from '../../domain/run/status.ts';
 import { requireAllowed } from './allowed-paths.ts';
+import { chosenWorkspace } from './chosen-workspace.ts';
 import type { ApiDeps } from './deps.ts';
 import { findRun, reconcileRun } from './find-run.ts';
+import { keepPrd } from './kept-prd.ts';
 import { principalOf } from './permissions.ts';
 import { logKinds, ralphLog, ralphRunView, ralphStatus } from './ralph-wire.ts';
 import { resumeRun } from './resume-run.ts';
@@ -55,7 +54,7 @@ export function ralphRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         const model = body.model ?? deps.defaultModel;
         if (model === undefined) throw wrong('model: is needed; no default model is set');
         await requireAllowed(deps, principalOf(request), { paths: [workspace.folder], models: [model] });
-        const prdPath = await keepPrd(await withGates(body.prd, workspace.folder));
+        const prdPath = await keepPrd(deps.prdFolder, await withGates(body.prd, workspace.folder));
         const { run } = await startRalph(
           deps,
           StartRunRequest.parse({
@@ -158,38 +157,16 @@ export function ralphRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
   };
 
   async function workspaceOf(name: string | null | undefined): Promise<NamedWorkspace> {
-    const all = await store.listNamedWorkspaces();
-    const here = all.filter(({ hostId }) => hostId === deps.hostId);
-    const found = name === null || name === undefined ? here : here.filter((each) => each.name === name);
-    const [workspace] = found;
-    if (workspace !== undefined && found.length === 1) return workspace;
+    const { workspace, names } = await chosenWorkspace(deps, name);
+    if (workspace !== undefined) return workspace;
     if (typeof name === 'string') throw new CodetetherError('not-found', `there is no workspace ${name} on this host`);
-    throw wrong(`codebase_id: expected one of ${here.map((each) => each.name).join(', ') || 'none: name a workspace'}`);
+    throw wrong(`codebase_id: expected one of ${names.join(', ') || 'none: name a workspace'}`);
   }
 
   /** The platform's PRDs have no checks: where one names none, those that fit the repository are made. */
   async function withGates(prd: CreateRalphRunRequest['prd'], folder: string): Promise<object> {
     const { prd: parsed } = parsePrd(prd);
     return prdGates(parsed).length > 0 ? prd : { ...prd, qualityChecks: await deps.repositoryGates(folder) };
-  }
-
-  /** Its path is made of its content: the same PRD again goes on with its run, another one is not written over it. */
-  async function keepPrd(prd: object): Promise<string> {
-    const text = `${JSON.stringify(prd, null, 2)}\n`;
-    const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
-    const file = join(deps.prdFolder, `${name}.json`);
-    await mkdir(deps.prdFolder, { recursive: true, mode: 0o700 });
-    const whole = `${file}.${randomUUID()}`;
-    await writeFile(whole, text, { mode: 0o600 });
-    try {
-      await link(whole, file);
-    } catch (error) {
-      // The run notes in it what has passed.
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    } finally {
-      await rm(whole, { force: true });
-    }
-    return file;
   }
 
   async function viewOf(run: RunRecord): Promise<RalphRunView> {

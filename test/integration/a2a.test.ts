@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
@@ -375,7 +375,8 @@ test('a task that is canceled before it began never begins; one whose work was l
 test('a run that works for a task is begun under one key, and only what its execution did is told, once', async () => {
   const run = plan();
   principal = somebody('key:ralph');
-  const { id } = await sent({ parts: [{ data: { project: 'x' } }], metadata: { skill: 'ralph' } });
+  const prd = { project: 'x', feature: 'y', user_stories: [{ id: 'US-1', title: 't', description: 'd' }] };
+  const { id } = await sent({ parts: [{ data: prd }], metadata: { skill: 'ralph' } });
   const keys: string[] = [];
   const inDefault = async <T>(work: () => Promise<T>): Promise<T> => await inTenant('default', work);
   const execution = await inDefault(async () => await store.openRun(run));
@@ -418,6 +419,24 @@ test('a run that works for a task is begun under one key, and only what its exec
   expect(JSON.stringify(done.history).match(/ started: /g)).toHaveLength(1);
   expect(JSON.stringify(done.artifacts)).toContain('2 commits on');
   principal = somebody('key:one');
+});
+
+test('the same PRD sent with two tasks is one file, so that the second follows the run of the first; what is no PRD is not kept', async () => {
+  const story = { id: 'US-1', title: 't', description: 'd' };
+  const pathOf = async (feature: string): Promise<string> => {
+    const prd = { project: 'x', feature, user_stories: [story] };
+    const { work } = await record((await sent({ parts: [{ data: prd }], metadata: { skill: 'ralph' } })).id);
+    return work.executor === 'ralph' ? work.request.prdPath : '';
+  };
+  const feature = randomUUID();
+  const first = await pathOf(feature);
+  expect(JSON.parse(readFileSync(first, 'utf8'))).toMatchObject({ feature });
+  expect(await pathOf(feature)).toBe(first);
+  expect(await pathOf(randomUUID())).not.toBe(first);
+  const before = readdirSync(deps.prdFolder).length;
+  const bad = message({ parts: [{ data: { project: 'x' } }], metadata: { skill: 'ralph' } });
+  expect((await call('SendMessage', { message: bad })).error?.code).toBe(-32602);
+  expect(readdirSync(deps.prdFolder)).toHaveLength(before);
 });
 
 test('nothing comes after the end of a task, and an event comes once', async () => {

@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { ContentTypeNotSupportedError } from '@a2a-js/sdk/errors';
 import { textOf } from '../../../domain/a2a/task.ts';
 import type { TaskMessage } from '../../../domain/a2a/task.ts';
 import type { Principal } from '../../../domain/access/permissions.ts';
 import { MessageRequest, StartRunRequest } from '../../../domain/contracts/api.ts';
-import type { NamedWorkspace } from '../../../domain/contracts/store.ts';
 import type { TaskWork, TaskWorkOf } from '../../../domain/contracts/task-store.ts';
 import { CodetetherError } from '../../../domain/errors.ts';
+import { parsePrd } from '../../../domain/ralph/parse-prd.ts';
 import { sessionRunId } from '../../../domain/run/ids.ts';
 import { AgentName } from '../../../domain/session/agents.ts';
 import { requireAllowed } from '../allowed-paths.ts';
+import { chosenWorkspace } from '../chosen-workspace.ts';
 import type { ApiDeps } from '../deps.ts';
+import { keepPrd } from '../kept-prd.ts';
 import { prepareTurn, requireFolder, titleOf } from '../prepare-turn.ts';
 
 /** What a message's metadata can ask for; all else in it is the sender's own. */
@@ -86,16 +87,15 @@ async function turnOfContext(
 async function runOfPrd(
   deps: ApiDeps,
   principal: Principal,
-  { taskId, message }: Asked,
+  { message }: Asked,
   wishes: Wishes,
 ): Promise<TaskWorkOf<'ralph'>> {
   const repoPath = await requireFolder(await workspaceOf(deps, wishes));
   const model = wishes.model ?? deps.defaultModel;
   if (model === undefined) throw malformed(['metadata.model: is needed; no default model is set']);
-  const prdPath =
-    wishes.prd === undefined ? await keepPrd(deps.prdFolder, taskId, message) : resolve(repoPath, wishes.prd);
-  const inWorkspace = wishes.prd === undefined ? [repoPath] : [repoPath, prdPath];
-  await requireAllowed(deps, principal, { paths: inWorkspace, models: [model] });
+  const ownPath = wishes.prd === undefined ? undefined : resolve(repoPath, wishes.prd);
+  await requireAllowed(deps, principal, { paths: [repoPath, ownPath], models: [model] });
+  const prdPath = ownPath ?? (await keepPrd(deps.prdFolder, prdOf(message)));
   const { branch, maxCostUsd, maxConcurrent, allowUnchecked = false, allowDirty = false } = wishes;
   const request = {
     kind: 'ralph',
@@ -109,24 +109,17 @@ async function runOfPrd(
     allowUnchecked,
     allowDirty,
   } as const;
-  try {
-    const { plan } = await deps.preflight({ ...request, dryRun: false });
-    return { executor: 'ralph', runId: plan.runId, request };
-  } catch (error) {
-    if (wishes.prd === undefined) await rm(prdPath, { force: true });
-    throw error;
-  }
+  const { plan } = await deps.preflight({ ...request, dryRun: false });
+  return { executor: 'ralph', runId: plan.runId, request };
 }
 
-/** A run works with the file of its PRD for as long as it lives; one of the same task is the same one. */
-async function keepPrd(folder: string, taskId: string, message: TaskMessage): Promise<string> {
+/** The one data part; what is no PRD is not kept. */
+function prdOf(message: TaskMessage): unknown {
   const [prd, ...others] = message.parts.flatMap((part) => ('data' in part ? [part.data] : []));
   if (prd === undefined || others.length > 0)
     throw malformed(['metadata.prd: is needed (a path in the workspace), or one data part that is the PRD']);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, `${taskId}.json`);
-  await writeFile(file, `${JSON.stringify(prd, null, 2)}\n`, { mode: 0o600 });
-  return file;
+  parsePrd(prd);
+  return prd;
 }
 
 function parsed<T extends z.ZodType>(schema: T, value: unknown, place: string): z.output<T> {
@@ -139,19 +132,12 @@ function parsed<T extends z.ZodType>(schema: T, value: unknown, place: string): 
   );
 }
 
-async function workspaceOf(deps: ApiDeps, { workspace }: Wishes): Promise<string> {
-  return chosen(await deps.store.listNamedWorkspaces(), workspace, deps.hostId);
-}
-
-function chosen(workspaces: readonly NamedWorkspace[], name: string | undefined, hostId: string): string {
-  const here = workspaces.filter((workspace) => workspace.hostId === hostId);
-  const [first, ...others] = name === undefined ? here : here.filter((workspace) => workspace.name === name);
-  if (first !== undefined && others.length === 0) return first.folder;
-  const names = here.map((workspace) => workspace.name).join(', ');
-  const next = names === '' ? 'there is none' : `there are: ${names}`;
-  throw malformed([
-    name === undefined ? `metadata.workspace: is needed; ${next}` : `metadata.workspace: there is no ${name}; ${next}`,
-  ]);
+async function workspaceOf(deps: ApiDeps, { workspace: name }: Wishes): Promise<string> {
+  const { workspace, names } = await chosenWorkspace(deps, name);
+  if (workspace !== undefined) return workspace.folder;
+  const problem = name === undefined ? 'is needed' : `there is no ${name}`;
+  const next = names.length === 0 ? 'there is none' : `there are: ${names.join(', ')}`;
+  throw malformed([`metadata.workspace: ${problem}; ${next}`]);
 }
 
 /** Text and data; files are nothing that an agent is told. */
