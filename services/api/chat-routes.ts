@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -10,18 +9,17 @@ import { requireAllowed } from './allowed-paths.ts';
 import { createChunks, toCompletion, toQuestion } from './chat-wire.ts';
 import type { ApiDeps } from './deps.ts';
 import { holdWhile, replayed, requestIdOf } from './idempotency.ts';
-import type { PrincipalLimits } from './limits.ts';
-import type { Metrics } from './metrics.ts';
 import { answerWithOpenAiErrors, toOpenAiError } from './openai-errors.ts';
 import { principalOf } from './permissions.ts';
 import { knownError } from './problems.ts';
 import { challenge } from './protected-resource.ts';
+import { asStream, defaultPingMs, eventStreamType, openStream, whenGone, within } from './stream-reply.ts';
+import type { StreamCounts } from './stream-reply.ts';
 
 /** A long conversation is larger than other bodies. */
 const bodyLimit = 8 * 1024 * 1024;
 /** A failure before that is an HTTP status; after it the stream begins, so that nobody takes a model that thinks for dead. */
 const firstWordMs = 10_000;
-const defaultPingMs = 15_000;
 const answers = { 200: ['text/event-stream'] } as const;
 
 /** One for all: each would cost a stack trace. */
@@ -29,13 +27,9 @@ const hasGone = new CodetetherError('provider-unreachable', 'the call was ended:
 
 const ModelParams = z.object({ model: z.string().min(1).max(300) });
 
-interface ChatContext {
-  readonly limits: Pick<PrincipalLimits, 'openStream'>;
-  readonly metrics: Pick<Metrics, 'openStream'>;
-}
-
 /** Models for clients of OpenAI. Each answer is paid by the principal's run of the day, and given again to whoever asks with its key again. */
-export function chatRoutes(deps: ApiDeps, { limits, metrics }: ChatContext): FastifyPluginAsyncZod {
+export function chatRoutes(deps: ApiDeps, context: StreamCounts): FastifyPluginAsyncZod {
+  const { pingMs = defaultPingMs } = deps;
   return async (app) => {
     answerWithOpenAiErrors(app, (request) => challenge(request, deps));
 
@@ -84,7 +78,7 @@ export function chatRoutes(deps: ApiDeps, { limits, metrics }: ChatContext): Fas
           await chat(question, { ...options, runId, key: `chat:${requestId}`, isKept: request.once !== null });
         const envelope = { id: `chatcmpl-${requestId}`, model: body.model };
         if (body.stream !== true) {
-          const { answer, isRepeated } = await ask({ signal: whenGone(reply), onText: () => undefined });
+          const { answer, isRepeated } = await ask({ signal: whenGone(reply, hasGone), onText: () => undefined });
           if (isRepeated) reply.header(...replayed);
           return toCompletion(envelope, answer);
         }
@@ -104,24 +98,20 @@ export function chatRoutes(deps: ApiDeps, { limits, metrics }: ChatContext): Fas
     { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
     { ask, chunks }: StreamedChat,
   ): Promise<FastifyReply> {
-    const leave = limits.openStream(principalOf(request));
-    const close = metrics.openStream();
+    const end = openStream(context, principalOf(request));
     const pieces: string[] = [];
-    let wake = Promise.withResolvers<void>();
+    let wake = Promise.withResolvers<'said'>();
     const asked = ask({
-      signal: whenGone(reply),
+      signal: whenGone(reply, hasGone),
       onText: (delta) => {
         pieces.push(delta);
-        wake.resolve();
+        wake.resolve('said');
       },
     });
-    const over = settled(asked).finally(() => {
-      leave();
-      close();
-    });
+    const over = settled(asked).finally(end);
     holdWhile(request, over);
     // A failure that comes before the first word still has a status of its own.
-    if ((await within(firstWordMs, [over, wake.promise.then(() => 'said')])) === 'over') {
+    if ((await within<'over' | 'said'>(firstWordMs, over, wake.promise)) === 'over') {
       const { isRepeated } = await asked;
       if (isRepeated) reply.header(...replayed);
     }
@@ -132,7 +122,7 @@ export function chatRoutes(deps: ApiDeps, { limits, metrics }: ChatContext): Fas
         for (let isOver = false; !isOver;) {
           wake = Promise.withResolvers();
           if (pieces.length === 0) {
-            const next = await within(deps.pingMs ?? defaultPingMs, [over, wake.promise.then(() => 'said')]);
+            const next = await within<'over' | 'said'>(pingMs, over, wake.promise);
             if (next === 'late') yield ': ping\n\n';
             isOver = next === 'over' && pieces.length === 0;
           }
@@ -148,11 +138,7 @@ export function chatRoutes(deps: ApiDeps, { limits, metrics }: ChatContext): Fas
         yield `data: ${JSON.stringify(toOpenAiError(knownError(error)).body)}\n\n`;
       }
     };
-    return await reply
-      .type('text/event-stream; charset=utf-8')
-      .header('cache-control', 'no-cache, no-transform')
-      .header('x-accel-buffering', 'no')
-      .send(Readable.from(text(), { objectMode: false }));
+    return await asStream(reply, eventStreamType).send(Readable.from(text(), { objectMode: false }));
   }
 }
 
@@ -165,22 +151,4 @@ interface StreamedChat {
 async function settled(work: Promise<unknown>): Promise<'over'> {
   await Promise.allSettled([work]);
   return 'over';
-}
-
-/** What comes first, else `late`. */
-async function within<T>(ms: number, waited: readonly Promise<T>[]): Promise<T | 'late'> {
-  const done = new AbortController();
-  try {
-    return await Promise.race([...waited, delay(ms, 'late' as const, { signal: done.signal })]);
-  } finally {
-    done.abort();
-  }
-}
-
-/** Aborts when the connection ends, also when all was sent. */
-function whenGone({ raw }: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  raw.once('close', () => gone.abort(hasGone));
-  if (raw.destroyed) gone.abort(hasGone);
-  return gone.signal;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify';
 
 /** What is longer is sent as it is: hashing it would cost more than sending it. */
 const longestCharacters = 1_000_000;
@@ -24,12 +24,12 @@ export function answerUnchanged(app: FastifyInstance): void {
 }
 
 /** Whether answers of a route have an `ETag`. */
-export function hasETag({ url, permission }: { readonly url: string; readonly permission: unknown }): boolean {
-  return permission !== undefined && /^\/v1\/(?!a2a)/.test(url);
+export function hasETag(url: string, { permission, protocol }: FastifyContextConfig): boolean {
+  return permission !== undefined && protocol === undefined && url.startsWith('/v1/');
 }
 
 function isCacheable({ method, routeOptions: { url = '', config } }: FastifyRequest): boolean {
-  return method === 'GET' && hasETag({ url, permission: config.permission });
+  return method === 'GET' && hasETag(url, config);
 }
 
 function isKnown(given: string | undefined, tag: string): boolean {

@@ -10,10 +10,11 @@ import type { ApiDeps } from './deps.ts';
 import { runEventPages } from './event-pages.ts';
 import { findRun, reconcileRun } from './find-run.ts';
 import { findSession, reconcileSession } from './find-session.ts';
-import type { PrincipalLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { principalOf } from './permissions.ts';
 import { ralphFrames } from './ralph-wire.ts';
+import { asStream, defaultPingMs, eventStreamType, openStream, whenGone } from './stream-reply.ts';
+import type { StreamCounts } from './stream-reply.ts';
 import { eventView } from './views.ts';
 
 const SessionParams = z.object({ sessionId: z.string().min(1).max(300) });
@@ -22,7 +23,6 @@ const Seq = z.coerce.number().int().nonnegative();
 const EventQuery = z.strictObject({ 'since-seq': Seq.optional() });
 const EventHeaders = z.object({ 'last-event-id': Seq.optional(), accept: z.string().optional() });
 
-const defaultPingMs = 15_000;
 const reconnectMs = 500;
 
 /** No schema: neither is one document. */
@@ -38,7 +38,7 @@ interface Encoding {
 }
 
 const eventStream: Encoding = {
-  contentType: 'text/event-stream; charset=utf-8',
+  contentType: eventStreamType,
   opening: `retry: ${reconnectMs}\n\n`,
   ping: ': ping\n\n',
   encode: (runId, event) =>
@@ -55,14 +55,14 @@ const lines: Encoding = {
   encode: (runId, event) => `${JSON.stringify(eventView(runId, event))}\n`,
 };
 
-export interface StreamContext {
+export interface StreamContext extends StreamCounts {
   /** Raised when the process goes down: streams end, and their readers come back to the next one. */
   readonly closing: AbortSignal;
-  readonly limits: Pick<PrincipalLimits, 'openStream'>;
   readonly metrics: Pick<Metrics, 'openStream' | 'noteEventLag'>;
 }
 
-export function eventRoutes(deps: ApiDeps, { closing, limits, metrics }: StreamContext): FastifyPluginAsyncZod {
+export function eventRoutes(deps: ApiDeps, context: StreamContext): FastifyPluginAsyncZod {
+  const { closing, metrics } = context;
   return async (app) => {
     app.get(
       '/v1/runs/:runId/events',
@@ -127,19 +127,10 @@ export function eventRoutes(deps: ApiDeps, { closing, limits, metrics }: StreamC
     const encoding = request.headers.accept?.includes('application/x-ndjson') === true ? lines : stream;
     if (isOverAt({ status, headSeq }, afterSeq) && encoding === stream) return await reply.code(204).send();
 
-    const leave = limits.openStream(principalOf(request));
-    const gone = new AbortController();
-    const close = metrics.openStream();
-    gone.signal.addEventListener(
-      'abort',
-      () => {
-        leave();
-        close();
-      },
-      { once: true },
-    );
-    reply.raw.once('close', () => gone.abort());
-    if (reply.raw.destroyed) gone.abort();
+    const end = openStream(context, principalOf(request));
+    const gone = whenGone(reply);
+    if (gone.aborted) end();
+    else gone.addEventListener('abort', end, { once: true });
     const from = Date.now();
     const noteLag = ({ at }: RunEvent): void => {
       // What is older than the stream was not waited for.
@@ -150,13 +141,10 @@ export function eventRoutes(deps: ApiDeps, { closing, limits, metrics }: StreamC
       afterSeq,
       isOver,
       pingMs: deps.pingMs ?? defaultPingMs,
-      signal: AbortSignal.any([gone.signal, closing]),
+      signal: AbortSignal.any([gone, closing]),
     });
-    return await reply
-      .header('content-type', encoding.contentType)
-      .header('cache-control', 'no-cache, no-transform')
-      .header('x-accel-buffering', 'no')
-      .send(Readable.from(encoded(runId, pages, { ...encoding, noteLag }), { objectMode: false }));
+    const text = encoded(runId, pages, { ...encoding, noteLag });
+    return await asStream(reply, encoding.contentType).send(Readable.from(text, { objectMode: false }));
   }
 }
 

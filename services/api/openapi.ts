@@ -83,7 +83,7 @@ function openApiDocument(routes: readonly RouteOptions[], version: string): Json
 
 function operation({ config, schema }: RouteOptions, method: string, path: string): JsonObject {
   const permission = config?.permission;
-  const isTagged = method === 'GET' && config?.answers === undefined && hasETag({ url: path, permission });
+  const isTagged = method === 'GET' && config?.answers === undefined && hasETag(path, config ?? {});
   const parameters = [
     ...parametersOf(schema?.params, 'path'),
     ...parametersOf(schema?.querystring, 'query'),

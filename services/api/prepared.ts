@@ -1,4 +1,5 @@
 import { CodetetherError } from '../../domain/errors.ts';
+import { within } from './stream-reply.ts';
 
 /** How long a request waits for a database that is being prepared. */
 const preparedMs = 10_000;
@@ -8,15 +9,7 @@ const arePrepared = new WeakSet<Promise<void>>();
 /** @throws `database-unreachable` */
 export async function waitUntilPrepared({ prepared }: { readonly prepared: Promise<void> }): Promise<void> {
   if (arePrepared.has(prepared)) return;
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new CodetetherError('database-unreachable', 'PostgreSQL does not answer yet')),
-    preparedMs,
-  );
-  try {
-    await Promise.race([prepared, late.promise]);
-    arePrepared.add(prepared);
-  } finally {
-    clearTimeout(timer);
-  }
+  if ((await within(preparedMs, prepared)) === 'late')
+    throw new CodetetherError('database-unreachable', 'PostgreSQL does not answer yet');
+  arePrepared.add(prepared);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { ClientConfig } from 'pg';
+import { unlessAborted } from '../../activities/unless-aborted.ts';
 
 const firstDelayMs = 50;
 const longestDelayMs = 2_000;
@@ -90,13 +91,13 @@ async function listenOnce(signal: AbortSignal, { channel, config, tell }: Listen
   const over = AbortSignal.any([signal, lost.signal]);
   let listening = false;
   try {
-    await unlessAborted(client.connect(), over);
-    await unlessAborted(client.query(`LISTEN ${channel}`), over);
+    await unlessAborted(over, () => client.connect());
+    await unlessAborted(over, () => client.query(`LISTEN ${channel}`));
     listening = true;
     tell(null);
     while (!over.aborted) {
       await delay(heartbeatMs, undefined, { signal: over }).catch(() => undefined);
-      if (!over.aborted) await unlessAborted(client.query('SELECT 1'), over);
+      if (!over.aborted) await unlessAborted(over, () => client.query('SELECT 1'));
     }
   } catch {
     // The database does not answer; the caller tries again for as long as somebody watches.
@@ -104,16 +105,4 @@ async function listenOnce(signal: AbortSignal, { channel, config, tell }: Listen
   // Not awaited: the peer may be gone without a word.
   client.end().catch(() => undefined);
   return listening;
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

@@ -5,13 +5,14 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { CodetetherError } from '../../../domain/errors.ts';
 import type { ApiDeps } from '../deps.ts';
 import { cardPaths, requirePermission } from '../permissions.ts';
+import { asStream, eventStreamType } from '../stream-reply.ts';
 import { cardDocument } from './agent-card.ts';
 import { requireSpoken } from './calls.ts';
 import type { Calls, OpenCall, SpokenVersion } from './calls.ts';
 import { keySetPath } from './card-signer.ts';
 import { addressesOf, bodyLimit, callOf, isJson, parsedBody, versionOf } from './http-call.ts';
 import { Envelope, problemOf, writingMethods } from './request-shape.ts';
-import { asEventStream, begin, isStream, sendEvents } from './server-sent-events.ts';
+import { begin, isStream, sendEvents } from './server-sent-events.ts';
 import type { BegunStream } from './server-sent-events.ts';
 
 /** The original's paths are among them; some clients end an address with a slash. */
@@ -106,7 +107,7 @@ export function a2aRoutes(deps: ApiDeps, calls: Calls): FastifyPluginAsync {
       if (error instanceof CodetetherError && error.code === 'rate-limited') throw error;
       // Clients of 0.3 read nothing but a stream where they have asked for one.
       return version === '0.3'
-        ? await asEventStream(reply).send(`data: ${JSON.stringify(failure(id, error))}\n\n`)
+        ? await asStream(reply, eventStreamType).send(`data: ${JSON.stringify(failure(id, error))}\n\n`)
         : await fail(id, error);
     }
     return await sendEvents(reply, { ...begun, pingMs: deps.pingMs });

@@ -5,8 +5,8 @@ import { ServerCallContext } from '@a2a-js/sdk/server';
 import type { A2ARequestHandler } from '@a2a-js/sdk/server';
 import type { Principal } from '../../../domain/access/permissions.ts';
 import type { ApiDeps } from '../deps.ts';
-import type { PrincipalLimits } from '../limits.ts';
-import type { Metrics } from '../metrics.ts';
+import { openStream } from '../stream-reply.ts';
+import type { StreamCounts } from '../stream-reply.ts';
 import type { CardAddresses } from './agent-card.ts';
 import { createCards } from './cards.ts';
 import type { Cards } from './cards.ts';
@@ -40,20 +40,18 @@ export interface Calls {
   open(call: Call): OpenCall;
 }
 
-export interface CallContext {
+export interface CallContext extends StreamCounts {
   /** Raised when the process ends. */
   readonly closing: AbortSignal;
-  readonly limits: Pick<PrincipalLimits, 'openStream'>;
-  readonly metrics: Pick<Metrics, 'openStream'>;
 }
 
 /** What the three bindings of A2A have in common: who calls, in which version, until when, and what is counted. */
-export function createCalls(deps: ApiDeps, { closing, limits, metrics }: CallContext): Calls {
+export function createCalls(deps: ApiDeps, context: CallContext): Calls {
   const cards = createCards(deps);
   return {
     cards,
     open: ({ principal, version, extensions, gone, addresses }) => {
-      const caller: Caller = { principal, version, signal: AbortSignal.any([gone, closing]) };
+      const caller: Caller = { principal, version, signal: AbortSignal.any([gone, context.closing]) };
       const handler = createTaskHandler(deps, {
         card: () => cards.card(addresses),
         extendedCard: async () => await cards.extendedCard(addresses, version),
@@ -78,13 +76,11 @@ export function createCalls(deps: ApiDeps, { closing, limits, metrics }: CallCon
     principal: Principal,
     events: AsyncGenerator<StreamResponse, void, undefined>,
   ): AsyncGenerator<StreamResponse, void, undefined> {
-    const ended = limits.openStream(principal);
-    const close = metrics.openStream();
+    const end = openStream(context, principal);
     try {
       yield* events;
     } finally {
-      ended();
-      close();
+      end();
     }
   }
 }

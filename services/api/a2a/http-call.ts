@@ -3,13 +3,12 @@ import type { ApiDeps } from '../deps.ts';
 import { isDeeper } from '../json-bodies.ts';
 import { principalOf } from '../permissions.ts';
 import { addressOf } from '../protected-resource.ts';
+import { whenGone } from '../stream-reply.ts';
 import type { CardAddresses } from './agent-card.ts';
 import { versionNamed } from './calls.ts';
 import type { Call, SpokenVersion } from './calls.ts';
 
 export const bodyLimit = 4 * 1024 * 1024;
-/** One for all: each would cost a stack trace. */
-const goneReason = new Error('nobody waits for the answer any more');
 const jsonType = /^application\/(?:a2a\+)?json\b/i;
 
 /** The version that a request names, by the header or the query parameter `A2A-Version`. */
@@ -38,15 +37,11 @@ export function callOf(
   reply: FastifyReply,
   { deps, version }: { readonly deps: ApiDeps; readonly version: SpokenVersion },
 ): Call {
-  const gone = new AbortController();
-  const leave = (): void => gone.abort(goneReason);
-  reply.raw.once('close', leave);
-  if (reply.raw.destroyed) leave();
   return {
     principal: principalOf(request),
     version,
     extensions: header(request, 'a2a-extensions') ?? header(request, 'x-a2a-extensions'),
-    gone: gone.signal,
+    gone: whenGone(reply),
     addresses: addressesOf(request, deps),
   };
 }

@@ -1,23 +1,15 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-
-const defaultPingMs = 15_000;
+import { asStream, defaultPingMs, eventStreamType, within } from '../stream-reply.ts';
 
 /** Answers with a stream whose first event is known already: what is wrong with a request is told before it begins. */
 export async function sendEvents(
   reply: FastifyReply,
   { first, events, pingMs = defaultPingMs }: BegunStream & { readonly pingMs?: number | undefined },
 ): Promise<FastifyReply> {
-  return await asEventStream(reply).send(
+  return await asStream(reply, eventStreamType).send(
     Readable.from(serverSentEvents({ first, events }, pingMs), { objectMode: false }),
   );
-}
-
-export function asEventStream(reply: FastifyReply): FastifyReply {
-  return reply
-    .header('content-type', 'text/event-stream; charset=utf-8')
-    .header('cache-control', 'no-cache, no-transform')
-    .header('x-accel-buffering', 'no');
 }
 
 export interface BegunStream {
@@ -42,8 +34,8 @@ async function* serverSentEvents(
       yield `data: ${JSON.stringify(next.value)}\n\n`;
       const coming = events.next();
       for (;;) {
-        const came = await within(coming, pingMs);
-        if (came !== undefined) {
+        const came = await within(pingMs, coming);
+        if (came !== 'late') {
           next = came;
           break;
         }
@@ -52,16 +44,6 @@ async function* serverSentEvents(
     }
   } finally {
     await events.return?.();
-  }
-}
-
-async function within<T>(coming: Promise<T>, ms: number): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), ms);
-  try {
-    return await Promise.race([coming, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
