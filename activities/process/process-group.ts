@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodetetherError } from '../../domain/errors.ts';
+import { killProcesses } from './kill-processes.ts';
 import { launchHere, type Launch, type LaunchExit, type LaunchRequest } from './launch.ts';
 import { listProcesses, processesWithToken } from './process-list.ts';
 import { tokenVariable, unregisterGroup } from './register-group.ts';
@@ -12,7 +13,7 @@ export interface ProcessGroup {
   alive(): Promise<boolean>;
   /** SIGTERM to the whole group, SIGKILL after 2 s; resolves when the group is gone, after 4 s in any case. */
   end(): Promise<void>;
-  /** Kills processes that left the group (Linux only). */
+  /** Kills processes that left the group (Linux only); resolves when they are gone, after 2 s in any case. */
   killEscaped(): Promise<void>;
   /** Takes the group out of the registry. */
   release(): void;
@@ -59,13 +60,7 @@ export async function startProcessGroup(
       }
     },
     async killEscaped() {
-      for (const escaped of await processesWithToken(tokenVariable, new Set([token]))) {
-        try {
-          process.kill(escaped.pid, 'SIGKILL');
-        } catch {
-          // It ended by itself.
-        }
-      }
+      await killProcesses(() => processesWithToken(tokenVariable, new Set([token])));
     },
     release() {
       unregisterGroup(processDir, pid);

@@ -2,6 +2,7 @@ import { readFile, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { killProcesses } from './kill-processes.ts';
 import { pipePrefix } from './output-pipe.ts';
 import { listProcesses, processesWithToken, type ProcessEntry } from './process-list.ts';
 import { tokenVariable, type RegisteredGroup } from './register-group.ts';
@@ -37,13 +38,16 @@ export async function killCommands(folder: string, tokens: ReadonlySet<string>):
 }
 
 async function killGroups(folder: string, groups: readonly RegisteredGroup[]): Promise<number> {
-  const victims = groups.length === 0 ? [] : await leftovers(groups);
-  for (const victim of victims) kill(victim.pid);
-  for (let waited = 0; waited < 2000 && (await anyAlive(victims)); waited += 20) await delay(20);
+  if (groups.length === 0) return 0;
+  const pids = new Set(groups.map(({ pid }) => pid));
+  const killed = await killProcesses(async () => {
+    const victims = await leftovers(groups);
+    for (const { pid } of victims) pids.add(pid);
+    return victims;
+  });
   // A victim's own note may have been cut off while it was written.
-  const pids = new Set([...groups, ...victims].map(({ pid }) => String(pid)));
-  await Promise.all([...pids].map((pid) => rm(path.join(folder, pid), { force: true })));
-  return victims.length;
+  await Promise.all([...pids].map((pid) => rm(path.join(folder, String(pid)), { force: true })));
+  return killed;
 }
 
 async function readEntries(folder: string, names: readonly string[]): Promise<readonly RegisteredGroup[]> {
@@ -71,25 +75,11 @@ async function leftovers(groups: readonly RegisteredGroup[]): Promise<readonly P
   return [...victims.values()].filter((entry) => entry.pid !== process.pid);
 }
 
-async function anyAlive(victims: readonly ProcessEntry[]): Promise<boolean> {
-  if (victims.length === 0) return false;
-  const alive = new Set((await listProcesses()).filter((entry) => entry.alive).map((entry) => entry.pid));
-  return victims.some((victim) => alive.has(victim.pid));
-}
-
 async function readEntry(file: string): Promise<RegisteredGroup | undefined> {
   try {
     return Entry.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch {
     // A file that its writer could not finish names no process that had time to do anything.
     return undefined;
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended by itself.
   }
 }
