@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { z } from 'zod';
 import { CodetetherError } from '../../domain/errors.ts';
 import { ModelScript } from '../../domain/model/script.ts';
+import { yaml } from '../yaml.ts';
 
 export interface ScriptReader {
   /**
@@ -40,7 +41,7 @@ async function fileVersion(path: string): Promise<string> {
 }
 
 async function parseScript(path: string, text: string): Promise<ModelScript> {
-  const parsed = ModelScript.safeParse(await parseText(path, text));
+  const parsed = ModelScript.safeParse(parseText(path, text));
   if (!parsed.success) throw invalid(path, parsed.error.issues.map(problem));
   const { stories, default: other } = parsed.data;
   if (Object.keys(stories).length === 0 && other === undefined)
@@ -48,7 +49,7 @@ async function parseScript(path: string, text: string): Promise<ModelScript> {
   return parsed.data;
 }
 
-async function parseText(path: string, text: string): Promise<unknown> {
+function parseText(path: string, text: string): unknown {
   if (path.endsWith('.json')) {
     try {
       return JSON.parse(text);
@@ -56,8 +57,7 @@ async function parseText(path: string, text: string): Promise<unknown> {
       throw invalid(path, [error instanceof Error ? error.message : String(error)]);
     }
   }
-  const { parseDocument } = await import('yaml');
-  const document = parseDocument(text);
+  const document = yaml().parseDocument(text);
   if (document.errors.length > 0)
     throw invalid(
       path,

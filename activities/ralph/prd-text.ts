@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isMap, isScalar, isSeq, parseDocument, type Document, type YAMLMap } from 'yaml';
+import type { Document, YAMLMap } from 'yaml';
 import { CodetetherError } from '../../domain/errors.ts';
+import { yaml } from '../yaml.ts';
 import { locateJson, memberOf, type JsonPlace } from './json-places.ts';
 
 export type PrdFormat = 'json' | 'yaml';
@@ -28,7 +29,7 @@ export function parsePrdText(text: string, path: string): PrdText {
 }
 
 function parseYaml(text: string, path: string): unknown {
-  return yamlValue(parseDocument(withoutMark(text)), path);
+  return yamlValue(yaml().parseDocument(withoutMark(text)), path);
 }
 
 function yamlValue(document: Document.Parsed, path: string): unknown {
@@ -168,7 +169,7 @@ function jsonChange(text: string, story: JsonPlace, passes: Passes): Change[] {
 
 /** Changes single places of the text, which keeps everything else as it is. */
 function spliceYaml(text: string, passes: Passes): string {
-  const stories = yamlStories(parseDocument(text), passes);
+  const stories = yamlStories(yaml().parseDocument(text), passes);
   return withChanges(
     text,
     stories.flatMap((story) => yamlChange(text, story, passes)),
@@ -176,6 +177,7 @@ function spliceYaml(text: string, passes: Passes): string {
 }
 
 function yamlChange(text: string, story: YAMLMap, passes: Passes): Change[] {
+  const { isScalar } = yaml();
   const wanted = wantedOf(story, passes);
   const place: unknown = story.get('passes', true);
   if (isScalar(place) && place.range !== undefined && place.range !== null && place.range[1] > place.range[0])
@@ -195,7 +197,7 @@ function yamlChange(text: string, story: YAMLMap, passes: Passes): Change[] {
 
 /** Through the document: keeps comments, may change quotes and line breaks. */
 function rewriteYaml(text: string, passes: Passes): string {
-  const document = parseDocument(text);
+  const document = yaml().parseDocument(text);
   for (const story of yamlStories(document, passes)) {
     const wanted = wantedOf(story, passes);
     if (wanted === true || story.has('passes')) story.set('passes', wanted);
@@ -204,6 +206,7 @@ function rewriteYaml(text: string, passes: Passes): string {
 }
 
 function yamlStories(document: Document.Parsed, passes: Passes): YAMLMap[] {
+  const { isMap, isSeq } = yaml();
   const list = storyLists.map((name): unknown => document.get(name)).find((node) => isSeq(node));
   if (!isSeq(list)) return [];
   return list.items.filter((item): item is YAMLMap => {

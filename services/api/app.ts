@@ -1,9 +1,7 @@
 import { LogController, fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { a2aRoutes } from './a2a/a2a-routes.ts';
-import { createCalls } from './a2a/calls.ts';
-import { restRoutes } from './a2a/rest-routes.ts';
+import { a2aRoutes } from './a2a-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import type { ApiDeps } from './deps.ts';
@@ -93,9 +91,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(ralphRoutes(deps));
   await app.register(chatRoutes(deps, { limits, metrics }));
   await app.register(mcpRoutes(deps, closing.signal));
-  const calls = createCalls(deps, { closing: closing.signal, limits, metrics });
-  await app.register(a2aRoutes(deps, calls));
-  await app.register(restRoutes(deps, calls));
+  await app.register(a2aRoutes(deps, { closing: closing.signal, limits, metrics }));
   serveResourceMetadata(app, deps);
   return app;
 }

@@ -33,12 +33,15 @@ declare module 'fastify' {
 /** Where other agents read what this one is. */
 export const cardPaths = ['/.well-known/agent-card.json', '/.well-known/agent.json'] as const;
 
+/** Where the public keys of its card's signatures are. */
+export const keySetPath = '/.well-known/jwks.json';
+
 const publicRoutes: ReadonlySet<string> = new Set([
   '/health',
   '/ready',
   '/openapi.json',
   ...cardPaths,
-  '/.well-known/jwks.json',
+  keySetPath,
   ...metadataPaths,
 ]);
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { yaml } from '../../activities/yaml.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { defaultModelTimeouts } from '../../domain/model/timeouts.ts';
 import { bytesOf } from '../../domain/text/bytes.ts';
@@ -291,7 +291,7 @@ function fromFile(file: string): readonly (readonly [string, Raw])[] {
   }
   let parsed: unknown;
   try {
-    parsed = parseYaml(content);
+    parsed = yaml().parse(content);
   } catch (error) {
     throw unusableFile(file, error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error), error);
   }

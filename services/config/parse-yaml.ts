@@ -1,5 +1,5 @@
-import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { yaml } from '../../activities/yaml.ts';
 import { foreignLimits } from '../../domain/session/extensions.ts';
 
 export interface Invalid {
@@ -33,6 +33,7 @@ export function parseYaml<T>(text: string, schema: z.ZodType<T>, place: YamlPlac
 
 /** Reads the text once, for any number of checks. */
 export function openYaml(text: string, { path, firstLine, isForeign = false }: YamlPlace): OpenYaml | Invalid {
+  const { LineCounter, parseDocument } = yaml();
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const lineAt = (offset: number | undefined) =>

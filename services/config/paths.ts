@@ -1,8 +1,8 @@
 /** Where things are. Loads no library: a command that only talks to the running stack needs no more than this. */
 import { readFileSync, realpathSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { yaml } from '../../activities/yaml.ts';
 import { variable } from './environment.ts';
 import type { Environment } from './environment.ts';
 
@@ -74,8 +74,7 @@ function settingInFile(file: string, key: string): string | undefined {
   }
   if (!new RegExp(`^["']?${key}["']?\\s*:`, 'm').test(text)) return undefined;
   try {
-    const yaml = createRequire(import.meta.url)('yaml') as typeof import('yaml');
-    const parsed: unknown = yaml.parse(text);
+    const parsed: unknown = yaml().parse(text);
     if (typeof parsed !== 'object' || parsed === null) return undefined;
     const value: unknown = Object.entries(parsed).find(([name]) => name === key)?.[1];
     return typeof value === 'string' && value !== '' ? value : undefined;

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
+import { yaml } from '../../activities/yaml.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { OwnPrices } from '../../domain/model/prices.ts';
 
@@ -56,8 +57,7 @@ async function versionOf(file: string): Promise<string | undefined> {
 async function readPrices(file: string): Promise<OwnPrices> {
   let content: unknown;
   try {
-    const { parse } = await import('yaml');
-    content = parse(await readFile(file, 'utf8')) ?? {};
+    content = yaml().parse(await readFile(file, 'utf8')) ?? {};
   } catch (error) {
     throw unusable(file, [error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)]);
   }

@@ -5,9 +5,6 @@ import { FlattenedSign } from 'jose';
 import type { KeyRing } from '../../config/key-ring.ts';
 import { canonicalJson } from './canonical-json.ts';
 
-/** Where the public keys of the card's signatures are. */
-export const keySetPath = '/.well-known/jwks.json';
-
 export interface CardSigner {
   /** Public keys, that of the signatures of now first (RFC 7517). */
   readonly keySet: { readonly keys: readonly object[] };

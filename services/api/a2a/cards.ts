@@ -1,9 +1,10 @@
 import type { AgentCard } from '@a2a-js/sdk';
 import type { ApiDeps } from '../deps.ts';
+import { keySetPath } from '../permissions.ts';
 import { agentCard, legacyCard } from './agent-card.ts';
 import type { CardAddresses } from './agent-card.ts';
 import type { SpokenVersion } from './calls.ts';
-import { createCardSigner, keySetPath } from './card-signer.ts';
+import { createCardSigner } from './card-signer.ts';
 
 export interface Cards {
   /** For anybody. */

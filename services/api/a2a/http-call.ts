@@ -8,7 +8,6 @@ import type { CardAddresses } from './agent-card.ts';
 import { versionNamed } from './calls.ts';
 import type { Call, SpokenVersion } from './calls.ts';
 
-export const bodyLimit = 4 * 1024 * 1024;
 const jsonType = /^application\/(?:a2a\+)?json\b/i;
 
 /** The version that a request names, by the header or the query parameter `A2A-Version`. */

@@ -18,9 +18,7 @@ import {
 } from '@a2a-js/sdk';
 import type { Message } from '@a2a-js/sdk';
 import type { A2ARequestHandler } from '@a2a-js/sdk/server';
-import type { Permission } from '../../../domain/access/permissions.ts';
 import type { OpenCall } from './calls.ts';
-import { writingMethods } from './request-shape.ts';
 
 interface Codec {
   fromJSON(json: unknown): unknown;
@@ -74,11 +72,6 @@ export type MethodName = keyof typeof methods;
 
 export function isMethod(name: string): name is MethodName {
   return Object.hasOwn(methods, name);
-}
-
-/** What a principal needs for a method. */
-export function permissionOf(name: MethodName): Permission {
-  return writingMethods.has(name) ? 'runs:write' : 'runs:read';
 }
 
 /**

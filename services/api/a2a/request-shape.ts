@@ -85,20 +85,6 @@ const params: { readonly [method: string]: z.ZodType } = {
   DeleteTaskPushNotificationConfig: OnePush,
 };
 
-/** Methods that need the permission to start and end work. */
-export const writingMethods: ReadonlySet<string> = new Set([
-  'message/send',
-  'message/stream',
-  'tasks/cancel',
-  'tasks/pushNotificationConfig/set',
-  'tasks/pushNotificationConfig/delete',
-  'CreateTaskPushNotificationConfig',
-  'DeleteTaskPushNotificationConfig',
-  'SendMessage',
-  'SendStreamingMessage',
-  'CancelTask',
-]);
-
 /** A request's envelope, of which the SDK checks the rest. */
 export const Envelope = z.looseObject({
   jsonrpc: z.literal('2.0'),

@@ -1,58 +1,23 @@
 import { LegacyJsonRpcTransportHandler } from '@a2a-js/sdk/compat/v0_3/server';
 import { A2A_ERROR_CODE, ContentTypeNotSupportedError } from '@a2a-js/sdk/errors';
 import { JsonRpcTransportHandler } from '@a2a-js/sdk/server';
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CodetetherError } from '../../../domain/errors.ts';
 import type { ApiDeps } from '../deps.ts';
-import { cardPaths, requirePermission } from '../permissions.ts';
+import { requirePermission } from '../permissions.ts';
 import { asStream, eventStreamType } from '../stream-reply.ts';
-import { cardDocument } from './agent-card.ts';
 import { requireSpoken } from './calls.ts';
+import type { Answer } from './answers.ts';
 import type { Calls, OpenCall, SpokenVersion } from './calls.ts';
-import { keySetPath } from './card-signer.ts';
-import { addressesOf, bodyLimit, callOf, isJson, parsedBody, versionOf } from './http-call.ts';
-import { Envelope, problemOf, writingMethods } from './request-shape.ts';
+import { callOf, isJson, parsedBody, versionOf } from './http-call.ts';
+import { permissionOf } from './method-permissions.ts';
+import { Envelope, problemOf } from './request-shape.ts';
 import { begin, isStream, sendEvents } from './server-sent-events.ts';
 import type { BegunStream } from './server-sent-events.ts';
 
-/** The original's paths are among them; some clients end an address with a slash. */
-const jsonRpcPaths = ['/', '/a2a/jsonrpc', '/a2a/jsonrpc/', '/v1/a2a'];
-
-/** The card; A2A 1.0 and 0.3 over JSON-RPC, by the version that the request names; 0.3 where it names none. */
-export function a2aRoutes(deps: ApiDeps, calls: Calls): FastifyPluginAsync {
-  const since = new Date().toUTCString();
-  const { cards } = calls;
-  return async (app) => {
-    // Whatever it is, whoever speaks JSON-RPC is answered in it.
-    app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', { parseAs: 'string', bodyLimit }, (_request, body, done) => done(null, body));
-
-    for (const url of jsonRpcPaths)
-      app.post(url, { bodyLimit, config: { permission: 'runs:read', protocol: 'a2a' } }, async (request, reply) => {
-        return await answer(request, reply);
-      });
-
-    for (const url of cardPaths)
-      app.get(url, { exposeHeadRoute: false }, async (request, reply) => {
-        const card = await cards.signedCard(addressesOf(request, deps));
-        const isPure = deps.conformance !== undefined && deps.conformance !== 'hybrid';
-        const { text, etag } = cardDocument(card, isPure ? '1.0' : versionOf(request, '0.3'));
-        reply
-          .header('cache-control', 'public, max-age=300')
-          .header('vary', 'A2A-Version, Host')
-          .header('last-modified', since)
-          .header('etag', etag);
-        if (request.headers['if-none-match'] === etag) return await reply.code(304).send();
-        return await reply.type('application/json').send(text);
-      });
-
-    app.get(keySetPath, { exposeHeadRoute: false }, async (_request, reply) => {
-      return await reply
-        .header('cache-control', 'public, max-age=300')
-        .type('application/jwk-set+json')
-        .send(JSON.stringify(cards.keySet));
-    });
-  };
+/** A2A 1.0 and 0.3 over JSON-RPC, by the version that the request names; 0.3 where it names none. */
+export function answerJsonRpc(deps: ApiDeps, calls: Calls): Answer {
+  return answer;
 
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const named = versionOf(request, '0.3');
@@ -90,11 +55,10 @@ export function a2aRoutes(deps: ApiDeps, calls: Calls): FastifyPluginAsync {
       return await fail(id, error);
     }
     const call = callOf(request, reply, { deps, version });
-    if (writingMethods.has(method))
-      await requirePermission(call.principal, 'runs:write', {
-        action: `A2A ${method}`,
-        appendAudit: deps.store.appendAudit,
-      });
+    await requirePermission(call.principal, permissionOf(method), {
+      action: `A2A ${method}`,
+      appendAudit: deps.store.appendAudit,
+    });
     const problem = problemOf(method, params);
     if (problem !== undefined) return await refuse(id, A2A_ERROR_CODE.INVALID_PARAMS, problem);
 

@@ -10,44 +10,20 @@ import {
   restStatusFor,
   toRestErrorBody,
 } from '@a2a-js/sdk/errors';
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiDeps } from '../deps.ts';
-import { jsonRpc } from './a2a-routes.ts';
 import { requireShape, requireSpoken } from './calls.ts';
 import type { Calls, OpenCall, SpokenVersion } from './calls.ts';
-import { bodyLimit, callOf, isJson, parsedBody, versionOf } from './http-call.ts';
+import { callOf, isJson, parsedBody, versionOf } from './http-call.ts';
+import { jsonRpc } from './json-rpc.ts';
 import { performLegacy } from './legacy-messages.ts';
-import { methods, perform, permissionOf } from './methods.ts';
+import { methods, perform } from './methods.ts';
 import type { MethodName } from './methods.ts';
 import { bytesOfJson, jsonOfBytes, legacyTypes } from './protocol-buffers.ts';
 import { begin, isStream, sendEvents } from './server-sent-events.ts';
 
-interface Route {
-  readonly verb: HTTPMethods;
-  readonly path: string;
-  readonly method: MethodName;
-}
-
-/** A literal colon is written twice. */
-const task = '/tasks/:id(^[^:/]+)';
-const pushConfigs = `${task}/pushNotificationConfigs`;
-const routes: readonly Route[] = [
-  { verb: 'POST', path: '/message::send', method: 'SendMessage' },
-  { verb: 'POST', path: '/message::stream', method: 'SendStreamingMessage' },
-  { verb: 'GET', path: task, method: 'GetTask' },
-  { verb: 'GET', path: '/tasks', method: 'ListTasks' },
-  { verb: 'POST', path: `${task}::cancel`, method: 'CancelTask' },
-  { verb: 'GET', path: `${task}::subscribe`, method: 'SubscribeToTask' },
-  { verb: 'POST', path: `${task}::subscribe`, method: 'SubscribeToTask' },
-  { verb: 'POST', path: pushConfigs, method: 'CreateTaskPushNotificationConfig' },
-  { verb: 'GET', path: pushConfigs, method: 'ListTaskPushNotificationConfigs' },
-  { verb: 'GET', path: `${pushConfigs}/:configId`, method: 'GetTaskPushNotificationConfig' },
-  { verb: 'DELETE', path: `${pushConfigs}/:configId`, method: 'DeleteTaskPushNotificationConfig' },
-  { verb: 'GET', path: '/extendedAgentCard', method: 'GetExtendedAgentCard' },
-];
-
 /** Which request and answer a path stands for. */
-interface Binding {
+export interface Binding {
   /** Of a request that names none. */
   readonly otherwise: SpokenVersion;
   readonly spoken: readonly SpokenVersion[];
@@ -55,38 +31,20 @@ interface Binding {
   readonly asOriginal?: true;
 }
 
-const current: Binding = { otherwise: '1.0', spoken: ['1.0'] };
-const original: Binding = { otherwise: '0.3', spoken: ['1.0', '0.3'], asOriginal: true };
-const legacy: Binding = { otherwise: '0.3', spoken: ['0.3'] };
+export type RestAnswer = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: { readonly method: MethodName; readonly binding: Binding },
+) => Promise<FastifyReply>;
+
 const statuses: { readonly [method: string]: number } = {
   CreateTaskPushNotificationConfig: 201,
   DeleteTaskPushNotificationConfig: 204,
 };
 
-/** A2A over REST: 1.0, 0.3 below `/v1`, and below `/a2a/rest` 1.0 or what the original's clients send, by version. */
-export function restRoutes(deps: ApiDeps, calls: Calls): FastifyPluginAsync {
-  return async (app) => {
-    app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', { parseAs: 'string', bodyLimit }, (_request, body, done) => done(null, body));
-    for (const route of routes) {
-      serve(route.path, route, current);
-      serve(`/a2a/rest${route.path}`, route, original);
-      if (route.method === 'GetExtendedAgentCard') serve('/v1/card', route, legacy);
-      else if (route.method !== 'ListTasks') serve(`/v1${route.path}`, route, legacy);
-    }
-
-    function serve(url: string, { verb, method }: Route, binding: Binding): void {
-      const config = { permission: permissionOf(method), protocol: 'a2a' } as const;
-      app.route({
-        method: verb,
-        url,
-        bodyLimit,
-        config,
-        exposeHeadRoute: false,
-        handler: async (request, reply) => await answer(request, reply, { method, binding }),
-      });
-    }
-  };
+/** A2A over REST, each method by the binding that its path stands for. */
+export function answerRest(deps: ApiDeps, calls: Calls): RestAnswer {
+  return answer;
 
   async function answer(
     request: FastifyRequest,
