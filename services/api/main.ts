@@ -2,14 +2,12 @@
 import { asCodetetherError } from '../../domain/errors.ts';
 import { loadConfig } from '../config/config.ts';
 import { processEnvironment } from '../config/environment.ts';
+import { processError } from '../process-error.ts';
 import { serveUntilTold } from './process.ts';
 
 function fail(error: unknown): never {
-  const known = asCodetetherError(error);
-  const lines = [`error: ${known.message}`, ...known.problems.map((problem) => `  ${problem}`)];
-  process.stderr.write(`${[...lines, `${known.next} [${known.code}]`].join('\n')}\n`);
-  if (known.code === 'internal' && known.stack !== undefined) process.stderr.write(`${known.stack}\n`);
-  process.exit(known.entry.exit);
+  process.stderr.write(`${processError(error).join('\n')}\n`);
+  process.exit(asCodetetherError(error).entry.exit);
 }
 
 async function run(): Promise<void> {

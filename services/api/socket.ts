@@ -1,24 +1,16 @@
-import { chmod, lstat, rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { CodetetherError } from '../../domain/errors.ts';
-import { makeSocketFolder } from '../stack/paths.ts';
+import { listenForOwner } from '../stack/own-socket.ts';
 
 /**
  * Listens on a Unix socket that only its owner can open. A socket file that a dead process left is replaced.
  * @throws `port-taken` when another process serves it, `config-invalid` when the path is something else
  */
 export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
-  await makeSocketFolder(path);
   await removeStaleSocket(path);
-  // The file is made by the listen call; there must be no moment in which others could open it.
-  const umask = process.umask(0o177);
-  try {
-    await app.listen({ path });
-  } finally {
-    process.umask(umask);
-  }
-  await chmod(path, 0o600);
+  await listenForOwner(path, async () => await app.listen({ path }));
 }
 
 async function removeStaleSocket(path: string): Promise<void> {

@@ -2,12 +2,12 @@
  * How commands talk to the supervisor: one JSON line each way over a Unix socket that only its owner may use.
  * Settings, which hold provider keys, travel this way so that no file holds them.
  */
-import { chmod, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { controlSocketPath } from '../config/paths.ts';
 import type { Problem } from '../../domain/errors.ts';
-import { makeSocketFolder } from './paths.ts';
+import { listenForOwner } from './own-socket.ts';
 import type { ChildName } from './paths.ts';
 import type { StackState } from './state.ts';
 
@@ -41,7 +41,6 @@ export const otherSupervisorStatus = 3;
 /** Takes over the socket's name; the caller holds the stack's lock. */
 export async function serveControl(dataDir: string, handle: ControlHandler): Promise<Server> {
   const path = controlSocketPath(dataDir);
-  await makeSocketFolder(path);
   await rm(path, { force: true });
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     let received = '';
@@ -58,11 +57,12 @@ export async function serveControl(dataDir: string, handle: ControlHandler): Pro
       void handle(request).then((reply) => socket.end(`${JSON.stringify(reply)}\n`));
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
+  await listenForOwner(path, async () => {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, resolve);
+    });
   });
-  await chmod(path, 0o600);
   return server;
 }
 

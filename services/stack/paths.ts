@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fchmodSync, openSync, readFileSync } from 'node:fs';
-import { lstat, mkdir, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CodetetherError } from '../../domain/errors.ts';
@@ -96,22 +96,6 @@ async function makeFolder(folder: string): Promise<void> {
 /** Whether what a program or the system said means that there is no space left. */
 export function saysDiskFull(text: string): boolean {
   return text.includes('No space left on device') || text.includes('ENOSPC');
-}
-
-/**
- * Makes the folder of a socket that does not lie in the data dir, and makes sure that nobody else put it there.
- * @throws `config-invalid`
- */
-export async function makeSocketFolder(socketPath: string): Promise<void> {
-  const folder = dirname(socketPath);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const { uid, mode } = await lstat(folder);
-  const isPrivate = uid === process.getuid?.() && (mode & 0o077) === 0;
-  if (isPrivate || !folder.startsWith('/tmp/')) return;
-  throw new CodetetherError('config-invalid', 'the folder of the local sockets is not private', {
-    problems: [`${folder}: expected a folder of this user with mode 0700`],
-    next: `Remove ${folder}, or set CODETETHER_DATA_DIR to a folder with a shorter name.`,
-  });
 }
 
 /** The programs that the stack starts. Tests put others in the place of worker and API. */

@@ -14,6 +14,7 @@ import { toProblem } from '../../domain/errors.ts';
 import { processEnvironment, variable, workSettings } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
 import { apiSocketPath, controlSocketPath } from '../config/paths.ts';
+import { processError } from '../process-error.ts';
 import { superviseChild } from './child.ts';
 import type { Child } from './child.ts';
 import { otherSupervisorStatus, serveControl } from './control.ts';
@@ -21,16 +22,8 @@ import type { ControlReply, ControlRequest } from './control.ts';
 import { endingOrder } from './endings.ts';
 import { endLeftovers, livingChild } from './leftovers.ts';
 import { tryLock } from './lock.ts';
-import {
-  logFile,
-  logNames,
-  makeSocketFolder,
-  makeStackFolders,
-  openLog,
-  ownBuild,
-  ownProgram,
-  stackPaths,
-} from './paths.ts';
+import { makeSocketFolder } from './own-socket.ts';
+import { logFile, logNames, makeStackFolders, openLog, ownBuild, ownProgram, stackPaths } from './paths.ts';
 import type { ChildName, StackProgram } from './paths.ts';
 import { identify, startEnvironment } from './processes.ts';
 import { describeServers, otherServers } from './servers.ts';
@@ -269,7 +262,7 @@ async function main(): Promise<void> {
 
 if (import.meta.main) {
   await main().catch((error: unknown) => {
-    log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    for (const line of processError(error)) log(line);
     process.exit(1);
   });
 }

@@ -10,7 +10,8 @@ import { unicodeSigns } from '../../cli/output/signs.ts';
 import { restartPauseMs } from '../../services/stack/child.ts';
 import { tryLock } from '../../services/stack/lock.ts';
 import { readLogFrom, readLogTail } from '../../services/stack/logs.ts';
-import { logFile, makeSocketFolder, stackPaths } from '../../services/stack/paths.ts';
+import { makeSocketFolder } from '../../services/stack/own-socket.ts';
+import { logFile, stackPaths } from '../../services/stack/paths.ts';
 import { identify, isAlive } from '../../services/stack/processes.ts';
 import { readState } from '../../services/stack/state.ts';
 import { temporalArguments } from '../../services/stack/temporal.ts';
@@ -119,11 +120,13 @@ describe('logs', () => {
   });
 });
 
-describe('a socket folder outside the data dir', () => {
-  it('is refused when others may use it', async () => {
+describe('the folder of a socket', () => {
+  it('is refused when others may write in it, and not when they may look', async () => {
     const open = mkdtempSync('/tmp/codetether-open-');
     await makeSocketFolder(join(open, 'x.sock'));
     const { chmodSync } = await import('node:fs');
+    chmodSync(open, 0o755);
+    await makeSocketFolder(join(open, 'x.sock'));
     chmodSync(open, 0o777);
     await expect(makeSocketFolder(join(open, 'x.sock'))).rejects.toMatchObject({ code: 'config-invalid' });
     await rm(open, { recursive: true });
