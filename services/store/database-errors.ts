@@ -14,9 +14,19 @@ const unreachableStates = new Set([
   '3D000', // invalid_catalog_name: also while the local stack is making the database
 ]);
 
-/** Two transactions stood in each other's way; the same transaction can be tried again at once. */
+/** Two transactions stood in each other's way, or a table is not what it was: the same transaction can be tried again at once. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
+  return error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01' || isOutdated(error));
+}
+
+/** A prepared statement whose rows have other columns since a migration (`cached plan must not change result type`). */
+export function isOutdated(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery';
+}
+
+/** A query after one that failed, within the same transaction. */
+export function isAborted(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === '25P02';
 }
 
 /**

@@ -2,7 +2,9 @@ import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kyse
 import { Pool, types } from 'pg';
 import type { ClientConfig, CustomTypesConfig, PoolClient } from 'pg';
 import { defaultTenant } from '../../domain/run/ids.ts';
-import { databaseError } from './database-errors.ts';
+import { databaseError, isAborted, isOutdated } from './database-errors.ts';
+import { createStatementNames } from './statement-names.ts';
+import type { StatementNames } from './statement-names.ts';
 
 export interface DatabaseOptions {
   /** `postgresql://user:password@host:port/database`; a role that row level security holds for, see `docs/api.md`. */
@@ -71,19 +73,20 @@ export function createPool(options: DatabaseOptions): Pool {
 }
 
 /**
- * The pool as kysely uses it: every connection that it gives out is the tenant's of that moment, and every error on its way out is one
- * of the catalogue.
+ * The pool as kysely uses it: every connection that it gives out is the tenant's of that moment, queries that come again and again are
+ * prepared, and every error on its way out is one of the catalogue.
  */
 export function guardedPool(pool: Pool, { tenant }: Pick<DatabaseOptions, 'tenant'> = {}): PostgresPool {
   const guarded = new WeakMap<PoolClient, PostgresPoolClient>();
   const tenants = new WeakMap<PoolClient, string>();
+  const names = createStatementNames();
   return {
     options: pool.options,
     connect: async () => {
       // Before anything is waited for: whose turn it is then may be another's.
       const wanted = typeof tenant === 'function' ? (tenant() ?? '') : undefined;
       const client = await pool.connect().catch(rethrow);
-      const known = guarded.get(client) ?? guardedClient(client);
+      const known = guarded.get(client) ?? guardedClient(client, names);
       guarded.set(client, known);
       if (wanted !== undefined && tenants.get(client) !== wanted) {
         tenants.delete(client);
@@ -101,13 +104,22 @@ export function guardedPool(pool: Pool, { tenant }: Pick<DatabaseOptions, 'tenan
   };
 }
 
-function guardedClient(client: PoolClient): PostgresPoolClient {
+function guardedClient(client: PoolClient, names: StatementNames): PostgresPoolClient {
   client.on('error', () => {
     // A connection was lost while it was out of the pool; the query that uses it says so.
   });
   async function query<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
   async function query(text: string, parameters: readonly unknown[]): Promise<unknown> {
-    return await client.query(text, [...parameters]).catch(rethrow);
+    const values = [...parameters];
+    // Without parameters a text may be several statements, which cannot be prepared.
+    const name = values.length === 0 ? undefined : names.nameOf(text);
+    if (name === undefined) return await client.query(text, values).catch(rethrow);
+    return await client.query({ name, text, values }).catch((error: unknown) => {
+      if (!isOutdated(error)) return rethrow(error);
+      names.renew();
+      // It has done nothing. Within a transaction, which is lost by it, the whole is tried again.
+      return client.query(text, values).catch((second: unknown) => rethrow(isAborted(second) ? error : second));
+    });
   }
   return { query, release: (destroy) => client.release(destroy) } as PostgresPoolClient;
 }
