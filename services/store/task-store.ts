@@ -72,22 +72,20 @@ export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'wa
       return row === undefined ? undefined : taskLog(row);
     },
     listTasks: async (query, { limit, after }) => {
-      const [rows, { total }] = await Promise.all([
-        selectTasks(database, query)
-          .selectAll()
-          .select(eventsOfTask)
-          .$if(after !== undefined, (page) =>
-            page.where(sql<boolean>`(status_at, task_id) < (${after?.statusAt}, ${after?.taskId})`),
-          )
-          .orderBy('status_at', 'desc')
-          .orderBy('task_id', 'desc')
-          .limit(limit)
-          .execute(),
-        selectTasks(database, query)
-          .select(sql<number>`count(*)`.as('total'))
-          .executeTakeFirstOrThrow(),
-      ]);
-      return { tasks: rows.map(taskLog), total };
+      const counted = selectTasks(database, query).select(sql<number>`count(*)`.as('total'));
+      // With each row, which is counted once, so that a page is one round trip.
+      const rows = await selectTasks(database, query)
+        .selectAll()
+        .select([eventsOfTask, counted.as('total')])
+        .$if(after !== undefined, (page) =>
+          page.where(sql<boolean>`(status_at, task_id) < (${after?.statusAt}, ${after?.taskId})`),
+        )
+        .orderBy('status_at', 'desc')
+        .orderBy('task_id', 'desc')
+        .limit(limit)
+        .execute();
+      const { total } = rows[0] ?? (after === undefined ? { total: 0 } : await counted.executeTakeFirstOrThrow());
+      return { tasks: rows.map(taskLog), total: total ?? 0 };
     },
     openTasksOf: async (runId) => {
       const rows = await database
