@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodetetherError } from '../../domain/errors.ts';
 import { killProcesses } from './kill-processes.ts';
 import { launchHere, type Launch, type LaunchExit, type LaunchRequest } from './launch.ts';
-import { listProcesses, processesWithToken } from './process-list.ts';
-import { tokenVariable, unregisterGroup } from './register-group.ts';
+import { listProcesses, processesWith } from './process-list.ts';
+import { newToken, tokenVariable, unregisterGroup } from './register-group.ts';
 
 export interface ProcessGroup {
   /** The leader is over; others of its group may go on. */
@@ -31,7 +30,7 @@ export async function startProcessGroup(
   request: Omit<LaunchRequest, 'processDir' | 'token'>,
 ): Promise<ProcessGroup> {
   const { processDir, launch = launchHere } = deps;
-  const token = randomUUID();
+  const token = newToken(processDir);
   const { pid, exited } = await launch({ ...request, processDir, token }).catch(refused);
 
   const alive = async (): Promise<boolean> => {
@@ -60,7 +59,7 @@ export async function startProcessGroup(
       }
     },
     async killEscaped() {
-      await killProcesses(() => processesWithToken(tokenVariable, new Set([token])));
+      await killProcesses(async () => (await processesWith(tokenVariable)).filter(({ mark }) => mark === token));
     },
     release() {
       unregisterGroup(processDir, pid);

@@ -74,19 +74,21 @@ async function readOrEmpty(file: string): Promise<string> {
   }
 }
 
-/** Processes whose environment has one of the values in `variable` (Linux only; elsewhere none). */
-export async function processesWithToken(
-  variable: string,
-  values: ReadonlySet<string>,
-): Promise<readonly ProcessEntry[]> {
+export interface MarkedProcess extends ProcessEntry {
+  /** What its environment has in the variable that was asked for. */
+  readonly mark: string;
+}
+
+/** Processes whose environment has the variable (Linux only; elsewhere none). */
+export async function processesWith(variable: string): Promise<readonly MarkedProcess[]> {
   if (process.platform !== 'linux') return [];
-  const processes = await listProcesses();
-  const marks = await Promise.all(
-    processes.map(async ({ pid }) => {
-      const environment = await readOrEmpty(`/proc/${pid}/environ`);
-      const mark = environment.split('\0').find((entry) => entry.startsWith(`${variable}=`));
-      return mark !== undefined && values.has(mark.slice(variable.length + 1));
+  const start = `${variable}=`;
+  const found = await Promise.all(
+    (await listProcesses()).map(async (entry) => {
+      const environment = await readOrEmpty(`/proc/${entry.pid}/environ`);
+      const setting = environment.split('\0').find((each) => each.startsWith(start));
+      return setting === undefined ? [] : [{ ...entry, mark: setting.slice(start.length) }];
     }),
   );
-  return processes.filter((_, index) => marks[index] === true);
+  return found.flat();
 }

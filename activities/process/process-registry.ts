@@ -4,19 +4,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { killProcesses } from './kill-processes.ts';
 import { pipePrefix } from './output-pipe.ts';
-import { listProcesses, processesWithToken, type ProcessEntry } from './process-list.ts';
-import { tokenVariable, type RegisteredGroup } from './register-group.ts';
+import { listProcesses, processesWith, type ProcessEntry } from './process-list.ts';
+import { tokenPrefix, tokenVariable, type RegisteredGroup } from './register-group.ts';
 
 const Entry = z.object({ pid: z.number(), startTime: z.string(), token: z.string() });
 
 /**
- * Kills (SIGKILL) every process that a killed predecessor left in `folder` and waits until they are gone; a pid that
- * belongs to somebody else by now is let live. Call it before anything is started with this folder. Never throws.
+ * Kills (SIGKILL) every process that a killed predecessor left in `folder`, one too that it had no time to register (Linux), and waits
+ * until they are gone; a pid that belongs to somebody else by now is let live. Call it before anything is started with this folder.
+ * Never throws.
  * @returns how many processes were killed
  */
 export async function killLeftovers(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
-  const victims = await killGroups(folder, await readEntries(folder, names));
+  const prefix = tokenPrefix(folder);
+  const victims = await killGroups(folder, {
+    groups: await readEntries(folder, names),
+    isOurs: (token) => token.startsWith(prefix),
+  });
   const pipes = names.filter((name) => name.startsWith(pipePrefix));
   await Promise.all(pipes.map((name) => rm(path.join(folder, name), { force: true })));
   return victims;
@@ -25,23 +30,27 @@ export async function killLeftovers(folder: string): Promise<number> {
 /** The same for the commands with these tokens alone, also one that died or was left before it could be registered. */
 export async function killCommands(folder: string, tokens: ReadonlySet<string>): Promise<void> {
   const names = await readdir(folder).catch(() => []);
-  const entries = (await readEntries(folder, names)).filter((entry) => tokens.has(entry.token));
-  await killGroups(folder, entries);
-  const unregistered = [...tokens]
-    .filter((token) => entries.every((entry) => entry.token !== token))
-    .map((token) => ({ pid: 0, startTime: '', token }));
+  const groups = (await readEntries(folder, names)).filter((entry) => tokens.has(entry.token));
+  const isOurs = (token: string): boolean => tokens.has(token);
+  await killGroups(folder, { groups, isOurs });
+  const isWhole = [...tokens].every((token) => groups.some((group) => group.token === token));
   // One that was being started when its launcher died shows its token only a moment later.
-  for (let look = 0; look < 5 && unregistered.length > 0; look++) {
-    await killGroups(folder, unregistered);
+  for (let look = 0; look < 4 && !isWhole; look++) {
     await delay(50);
+    await killGroups(folder, { groups: [], isOurs });
   }
 }
 
-async function killGroups(folder: string, groups: readonly RegisteredGroup[]): Promise<number> {
-  if (groups.length === 0) return 0;
-  const pids = new Set(groups.map(({ pid }) => pid));
+interface Commands {
+  readonly groups: readonly RegisteredGroup[];
+  /** Whether a token is of one of them, registered or not. */
+  readonly isOurs: (token: string) => boolean;
+}
+
+async function killGroups(folder: string, commands: Commands): Promise<number> {
+  const pids = new Set(commands.groups.map(({ pid }) => pid));
   const killed = await killProcesses(async () => {
-    const victims = await leftovers(groups);
+    const victims = await leftovers(commands);
     for (const { pid } of victims) pids.add(pid);
     return victims;
   });
@@ -59,18 +68,21 @@ async function readEntries(folder: string, names: readonly string[]): Promise<re
   );
 }
 
-async function leftovers(groups: readonly RegisteredGroup[]): Promise<readonly ProcessEntry[]> {
-  const processes = await listProcesses();
+async function leftovers({ groups, isOurs }: Commands): Promise<readonly ProcessEntry[]> {
+  const [processes, marked] = await Promise.all([listProcesses(), processesWith(tokenVariable)]);
   const byPid = new Map(processes.map((entry) => [entry.pid, entry]));
   const alive = new Set(
     groups
       .filter((group) => group.startTime !== '' && byPid.get(group.pid)?.startTime === group.startTime)
       .map((group) => group.pid),
   );
-  const tokens = groups.map((group) => group.token).filter((token) => token !== '');
-  const marked = await processesWithToken(tokenVariable, new Set(tokens));
+  // Whoever was started by a command of the predecessor, as this process may have been, does not end itself.
+  const own = marked.find(({ pid }) => pid === process.pid)?.mark;
   const victims = new Map(
-    [...processes.filter((entry) => alive.has(entry.group)), ...marked].map((entry) => [entry.pid, entry]),
+    [
+      ...processes.filter((entry) => alive.has(entry.group)),
+      ...marked.filter(({ mark }) => isOurs(mark) && mark !== own),
+    ].map((entry) => [entry.pid, entry]),
   );
   return [...victims.values()].filter((entry) => entry.pid !== process.pid);
 }

@@ -1,9 +1,19 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { listProcesses, startTimeNow } from './process-list.ts';
 
-/** Environment variable by which a process is known to belong to a registered command, also after it left its group. */
+/** Environment variable by which a process is known to belong to a command, also after it left its group. */
 export const tokenVariable = 'CODETETHER_PROCESS';
+
+/** What the token of a command begins with that was started with this folder, registered or not yet. */
+export function tokenPrefix(folder: string): string {
+  return `${createHash('sha256').update(path.resolve(folder)).digest('hex').slice(0, 16)}-`;
+}
+
+export function newToken(folder: string): string {
+  return `${tokenPrefix(folder)}${randomUUID()}`;
+}
 
 /** What `<folder>/<pid>` holds as JSON: `{"pid":4711,"startTime":"8765","token":"…"}`. */
 export interface RegisteredGroup {
