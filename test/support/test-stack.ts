@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +37,9 @@ export interface TestStack {
   cli(args: readonly string[], options?: StartOptions): Promise<CliResult>;
   /** Of the processes that run now. */
   pids(): Promise<ReadonlyMap<StackProcess, number>>;
-  /** Ends everything and removes the data dir and the folders of the file's repositories. */
+  /** By SIGKILL. @throws when it does not run */
+  kill(name: StackProcess): Promise<void>;
+  /** Ends everything, what was started beside it too, and removes the data dir and the folders of the file's repositories. */
   remove(): Promise<void>;
 }
 
@@ -60,12 +63,15 @@ export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<Test
   ]) {
     if (!(name in env)) delete environment[name];
   }
+  const running = new Set<ChildProcess>();
   const start = (args: readonly string[], options: StartOptions = {}): RunningCli => {
     const child = spawn(program, args, {
       cwd: options.cwd ?? root,
       env: { ...environment, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    running.add(child);
+    child.on('close', () => running.delete(child));
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
@@ -76,18 +82,25 @@ export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<Test
     return { pid: child.pid ?? 0, result };
   };
   const cli = (args: readonly string[], options: StartOptions = {}) => start(args, options).result;
+  const pids = async (): Promise<ReadonlyMap<StackProcess, number>> => {
+    const { processes } = JSON.parse((await cli(['status', '--json'])).stdout) as {
+      readonly processes: readonly { readonly name: StackProcess; readonly pid: number | null }[];
+    };
+    return new Map(processes.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const])));
+  };
   return {
     dataDir,
     env: environment,
     start,
     cli,
-    pids: async () => {
-      const { processes } = JSON.parse((await cli(['status', '--json'])).stdout) as {
-        readonly processes: readonly { readonly name: StackProcess; readonly pid: number | null }[];
-      };
-      return new Map(processes.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const])));
+    pids,
+    kill: async (name) => {
+      const pid = (await pids()).get(name);
+      if (pid === undefined) throw new Error(`there is no ${name}`);
+      process.kill(pid, 'SIGKILL');
     },
     remove: async () => {
+      for (const child of running) child.kill('SIGKILL');
       await cli(['down']);
       await removeFolders([dataDir, ...repositoryFolders.splice(0)]);
     },
