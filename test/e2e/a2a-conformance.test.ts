@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openWebhook } from '../conformance/acts/webhook.ts';
+import { SentJson, TaskJson, callJsonRpc, resultOf } from '../support/a2a-json-rpc.ts';
 import { startServe } from '../support/serving.ts';
 import type { Serving } from '../support/serving.ts';
 import { createTestStack } from '../support/test-stack.ts';
@@ -18,25 +19,11 @@ afterAll(async () => {
   await stack.remove();
 });
 
-interface TaskJson {
-  readonly id: string;
-  readonly status: { readonly state: string };
-  readonly artifacts?: readonly object[];
-  readonly history?: readonly object[];
-}
-
-async function call<T>(method: string, params: object): Promise<T> {
-  const response = await fetch(server.url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'a2a-version': '1.0' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-  });
-  return ((await response.json()) as { readonly result: T }).result;
-}
+const sent = async (params: object) => resultOf(await callJsonRpc(server.url, 'SendMessage', { params }), SentJson);
 
 async function reached(id: string, state: string): Promise<TaskJson> {
   for (const deadline = Date.now() + 60_000; ; await delay(200)) {
-    const task = await call<TaskJson>('GetTask', { id });
+    const task = resultOf(await callJsonRpc(server.url, 'GetTask', { params: { id } }), TaskJson);
     if (task.status.state === state) return task;
     if (Date.now() > deadline) throw new Error(`the task is ${task.status.state}`);
   }
@@ -45,7 +32,7 @@ async function reached(id: string, state: string): Promise<TaskJson> {
 test('a task of the kits goes through the real worker: both are killed in the middle, and each of its steps comes once', async () => {
   const message = { messageId: randomUUID(), role: 'ROLE_USER', parts: [{ text: 'tck-long-running start' }] };
   const params = { message, configuration: { returnImmediately: true } };
-  const { task } = await call<{ readonly task: TaskJson }>('SendMessage', params);
+  const { task } = await sent(params);
   await reached(task.id, 'TASK_STATE_WORKING');
   await stack.kill('worker');
   await server.kill();
@@ -60,7 +47,7 @@ test('the kits are pushed to on this machine without any setting', async () => {
   try {
     const message = { messageId: randomUUID(), role: 'ROLE_USER', parts: [{ text: 'tck-complete-task' }] };
     const configuration = { taskPushNotificationConfig: { url: webhook.url } };
-    const { task } = await call<{ readonly task: TaskJson }>('SendMessage', { message, configuration });
+    const { task } = await sent({ message, configuration });
     const delivery = await webhook.firstOf(task.id);
     expect(JSON.parse(delivery?.body ?? '{}')).toMatchObject({ statusUpdate: { taskId: task.id } });
   } finally {

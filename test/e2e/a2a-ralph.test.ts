@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SentJson, TaskJson, callJsonRpc, resultOf } from '../support/a2a-json-rpc.ts';
 import { createToken, startServe } from '../support/serving.ts';
 import type { Serving } from '../support/serving.ts';
 import { createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
@@ -32,26 +33,8 @@ afterAll(async () => {
   await stack.remove();
 });
 
-interface TaskJson {
-  readonly id: string;
-  readonly status: { readonly state: string; readonly message?: object };
-  readonly artifacts?: readonly {
-    readonly artifactId: string;
-    readonly parts: readonly { readonly text?: string; readonly data?: object }[];
-  }[];
-}
-
-async function call({ url }: Serving, method: string, params: object) {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'a2a-version': '1.0', authorization: `Bearer ${token}` },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-  });
-  return (await response.json()) as {
-    result: { task: TaskJson } & TaskJson;
-    error?: { code: number; message: string };
-  };
-}
+const call = async ({ url }: Serving, method: string, params: object) =>
+  await callJsonRpc(url, method, { params, token });
 
 const prd = (branch: string) => ({
   project: 'asks',
@@ -71,19 +54,15 @@ async function send(branch: string, command: string): Promise<TaskJson> {
     parts: [{ data: prd(branch) }],
     metadata: { skill: 'ralph', model: `scripted/${script}` },
   };
-  const { result, error } = await call(servers[0], 'SendMessage', {
-    message,
-    configuration: { returnImmediately: true },
-  });
-  expect(error).toBeUndefined();
-  return result.task;
+  const params = { message, configuration: { returnImmediately: true } };
+  return resultOf(await call(servers[0], 'SendMessage', params), SentJson).task;
 }
 
 async function until(server: Serving, id: string, state: string): Promise<TaskJson> {
   for (const deadline = Date.now() + 90_000; ; await delay(100)) {
-    const { result } = await call(server, 'GetTask', { id });
-    if (result.status.state === state) return result;
-    if (Date.now() > deadline) throw new Error(JSON.stringify(result));
+    const task = resultOf(await call(server, 'GetTask', { id }), TaskJson);
+    if (task.status.state === state) return task;
+    if (Date.now() > deadline) throw new Error(JSON.stringify(task));
   }
 }
 
@@ -117,9 +96,8 @@ test('a task of a run that is canceled ends with its run; a PRD that is not righ
   const task = await send('long', 'sleep 60');
   await until(servers[0], task.id, 'TASK_STATE_WORKING');
   for (let runs = ''; !runs.includes('ralph:'); await delay(200)) runs = (await stack.cli(['ralph', 'list'])).stdout;
-  const { result, error } = await call(servers[1], 'CancelTask', { id: task.id });
-  expect(error).toBeUndefined();
-  expect(result.status.state).toBe('TASK_STATE_CANCELED');
+  const canceled = resultOf(await call(servers[1], 'CancelTask', { id: task.id }), TaskJson);
+  expect(canceled.status.state).toBe('TASK_STATE_CANCELED');
   const list = await stack.cli(['ralph', 'list', '--json']);
   expect(list.stdout).toContain('cancelled');
   const message = {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { SentJson, callJsonRpc, resultOf } from '../support/a2a-json-rpc.ts';
 import { createToken, startServe } from '../support/serving.ts';
 import { createTestStack, repositoryFolder } from '../support/test-stack.ts';
 import type { TestStack } from '../support/test-stack.ts';
@@ -70,14 +71,8 @@ async function send(): Promise<string> {
   };
   const authentication = { scheme: 'Bearer', credentials: 'for the receiver' };
   const configuration = { returnImmediately: true, taskPushNotificationConfig: { url: hook, authentication } };
-  const response = await fetch(api, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'a2a-version': '1.0' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'SendMessage', params: { message, configuration } }),
-  });
-  const body = (await response.json()) as { readonly result?: { readonly task: { readonly id: string } } };
-  expect(body.result, JSON.stringify(body)).toBeDefined();
-  return body.result?.task.id ?? '';
+  const params = { message, configuration };
+  return resultOf(await callJsonRpc(api, 'SendMessage', { params, token }), SentJson).task.id;
 }
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
