@@ -3,8 +3,10 @@ import type { ChildProcess } from 'node:child_process';
 import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { readStatus } from '../../services/stack/status.ts';
 
 const execute = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -37,8 +39,8 @@ export interface TestStack {
   cli(args: readonly string[], options?: StartOptions): Promise<CliResult>;
   /** Of the processes that run now. */
   pids(): Promise<ReadonlyMap<StackProcess, number>>;
-  /** By SIGKILL. @throws when it does not run */
-  kill(name: StackProcess): Promise<void>;
+  /** Kills (SIGKILL) at once; one that is just being started is waited for. */
+  kill(...names: readonly StackProcess[]): Promise<void>;
   /** Ends everything, what was started beside it too, and removes the data dir and the folders of the file's repositories. */
   remove(): Promise<void>;
 }
@@ -82,22 +84,28 @@ export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<Test
     return { pid: child.pid ?? 0, result };
   };
   const cli = (args: readonly string[], options: StartOptions = {}) => start(args, options).result;
-  const pids = async (): Promise<ReadonlyMap<StackProcess, number>> => {
-    const { processes } = JSON.parse((await cli(['status', '--json'])).stdout) as {
-      readonly processes: readonly { readonly name: StackProcess; readonly pid: number | null }[];
-    };
-    return new Map(processes.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const])));
-  };
   return {
     dataDir,
     env: environment,
     start,
     cli,
-    pids,
-    kill: async (name) => {
-      const pid = (await pids()).get(name);
-      if (pid === undefined) throw new Error(`there is no ${name}`);
-      process.kill(pid, 'SIGKILL');
+    pids: async () => {
+      const { processes } = JSON.parse((await cli(['status', '--json'])).stdout) as {
+        readonly processes: readonly { readonly name: StackProcess; readonly pid: number | null }[];
+      };
+      return new Map(processes.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const])));
+    },
+    kill: async (...names) => {
+      for (const deadline = Date.now() + 60_000; ; await delay(20)) {
+        // Not by the program: what is to be hit may be over by the time that it takes to start.
+        const { processes } = await readStatus(dataDir);
+        const pids = processes.flatMap(({ name, pid }) => (pid !== null && names.includes(name) ? [pid] : []));
+        if (pids.length === names.length) {
+          for (const pid of pids) process.kill(pid, 'SIGKILL');
+          return;
+        }
+        if (Date.now() > deadline) throw new Error(`not all of these run: ${names.join(', ')}`);
+      }
     },
     remove: async () => {
       for (const child of running) child.kill('SIGKILL');
