@@ -123,7 +123,9 @@ test('a client of the platform has a PRD worked through, watches it over a kill,
   };
   const asked = { prd, codebase_id: 'shop', model: `scripted/${script}`, max_iterations: 5, run_mode: 'sequential' };
   const { status, run } = await call('POST', '/runs', asked);
-  expect([status, run]).toMatchObject([200, { codebase_id: 'shop', run_mode: 'sequential', story_results: [] }]);
+  // On a busy machine its first story has begun by now.
+  const begun = { codebase_id: 'shop', run_mode: 'sequential', story_results: expect.any(Array) };
+  expect([status, run]).toMatchObject([200, begun]);
 
   const frames: Frame[] = [];
   const watched = watch(run.id, (frame) => frames.push(frame));
