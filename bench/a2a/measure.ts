@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { freePort } from '../../test/support/free-port.ts';
-import type { RunningCli, TestStack } from '../../test/support/test-stack.ts';
+import { startServe } from '../../test/support/serving.ts';
+import type { Serving } from '../../test/support/serving.ts';
+import type { TestStack } from '../../test/support/test-stack.ts';
 import { median, quantile } from '../commands.ts';
 import { pssMb } from '../memory.ts';
 import { bareQueue } from './bare-worker.ts';
@@ -72,8 +73,7 @@ export async function measureA2a(stack: TestStack): Promise<A2aFigures> {
     await connection.close();
     bareWorker.process.kill('SIGKILL');
     sample.process.kill('SIGKILL');
-    for (const { cli } of servers) process.kill(cli.pid, 'SIGTERM');
-    await Promise.all(servers.map(async ({ cli }) => await cli.result));
+    await Promise.all(servers.map(async (server) => await server.stop()));
   }
 }
 
@@ -190,33 +190,23 @@ async function readP50(url: string): Promise<number> {
   return quantile(times, 0.5);
 }
 
-async function idleStreams({ url, cli }: Server): Promise<A2aFigures['idleStreams']> {
+async function idleStreams({ url, pid }: Serving): Promise<A2aFigures['idleStreams']> {
   const count = 500;
   const id = await begun(url, 'tck-input-required');
   await delay(5_000);
-  const before = pssMb(cli.pid);
+  const before = pssMb(pid);
   const streams = await Promise.all(Array.from({ length: count }, async () => await subscribe(url, id)));
   await delay(10_000);
-  const kbEach = ((pssMb(cli.pid) - before) * 1024) / count;
+  const kbEach = ((pssMb(pid) - before) * 1024) / count;
   for (const stream of streams) stream.close();
   return { count, kbEach };
 }
 
-interface Server {
-  readonly url: string;
-  readonly cli: RunningCli;
-}
-
-async function serve(stack: TestStack): Promise<Server> {
-  const port = await freePort();
-  const cli = stack.start(['serve', '--port', String(port), '--no-grpc', '--conformance', 'pure'], {
+async function serve(stack: TestStack): Promise<Serving> {
+  return await startServe(stack, {
+    args: ['--no-grpc', '--conformance', 'pure'],
     env: { CODETETHER_REQUESTS_PER_SECOND: '100000', CODETETHER_MAX_STREAMS: '5000' },
   });
-  const url = `http://127.0.0.1:${port}/`;
-  for (const deadline = Date.now() + 60_000; ; await delay(100)) {
-    if ((await ask(new URL('/ready', url).href).catch(() => '')).includes('true')) return { url, cli };
-    if (Date.now() > deadline) throw new Error((await cli.result).stderr);
-  }
 }
 
 async function child(

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ConformanceCard } from '../../domain/a2a/conformance.ts';
 import { temporalCli } from '../support/engine.ts';
-import { createTestStack, program } from '../support/test-stack.ts';
+import { createToken, startServe } from '../support/serving.ts';
+import type { Serving } from '../support/serving.ts';
+import { createTestStack } from '../support/test-stack.ts';
 import type { KitWorld } from './kit.ts';
 
 /** A stack of its own with what kits ask of it. */
@@ -15,13 +16,6 @@ export interface ConformanceRun {
   readonly end: () => Promise<void>;
 }
 
-interface Serving {
-  /** Rejects when it does not get ready. */
-  readonly url: Promise<string>;
-  readonly end: () => Promise<void>;
-}
-
-const readyMs = 120_000;
 const commandMs = 15 * 60_000;
 /** Kits ask from one address, faster than anybody is meant to, and take what is pushed on this machine. */
 const settings = {
@@ -41,37 +35,12 @@ export async function startConformanceRun(options: {
   const { cacheFolder, signal } = options;
   const stack = await createTestStack({ CODETETHER_TEMPORAL_CLI: await temporalCli(), ...settings });
   const reportFolder = options.reportFolder ?? join(stack.dataDir, 'reports');
-  const servers = new Map<ConformanceCard | 'plain', Serving>();
+  const servers = new Map<ConformanceCard | 'plain', Promise<Serving>>();
   let token: Promise<string> | undefined;
 
-  const serve = (what: ConformanceCard | 'plain'): Serving => {
+  const serve = async (what: ConformanceCard | 'plain'): Promise<Serving> => {
     const profile = what === 'plain' ? [] : ['--conformance', what];
-    const server = spawn(program, ['serve', '--port', '0', '--grpc-port', '0', ...profile], { env: stack.env });
-    let said = '';
-    for (const stream of [server.stdout, server.stderr])
-      stream.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-4_000)));
-    const closed = once(server, 'close');
-    const becomesReady = async (): Promise<string> => {
-      for (const deadline = Date.now() + readyMs; ; await delay(200, undefined, { signal })) {
-        const [, url] = /serving (http:[^\s,]+)/.exec(said) ?? [];
-        if (url !== undefined && (await fetch(`${url}/ready`)).ok) return url;
-        if (server.exitCode !== null || Date.now() > deadline)
-          throw new Error(`codetether serve (${what}) does not get ready: ${said}`);
-      }
-    };
-    return {
-      url: becomesReady(),
-      end: async () => {
-        server.kill('SIGTERM');
-        await closed;
-      },
-    };
-  };
-
-  const createToken = async (): Promise<string> => {
-    const made = await stack.cli(['token', 'create', '--name', 'conformance', '--role', 'admin']);
-    if (made.code !== 0) throw new Error(made.stderr);
-    return made.stdout.trim();
+    return await startServe(stack, { args: ['--grpc-port', '0', ...profile] });
   };
 
   const command: KitWorld['command'] = async ([name, ...args], { cwd, env, limitMs = commandMs } = {}) => {
@@ -97,16 +66,13 @@ export async function startConformanceRun(options: {
         serve: async (what) => {
           const serving = servers.get(what) ?? serve(what);
           servers.set(what, serving);
-          return await serving.url;
+          return (await serving).url;
         },
-        token: async () => await (token ??= createToken()),
+        token: async () => await (token ??= createToken(stack, 'admin')),
         command,
         ...folders,
       };
     },
-    end: async () => {
-      await Promise.all([...servers.values()].map(async ({ end }) => await end()));
-      await stack.remove();
-    },
+    end: stack.remove,
   };
 }

@@ -4,30 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../support/free-port.ts';
+import { SentJson, TaskJson, callJsonRpc, resultOf } from '../support/a2a-json-rpc.ts';
+import { createToken, startServe } from '../support/serving.ts';
+import type { Serving } from '../support/serving.ts';
 import { createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
-import type { RunningCli, TestStack } from '../support/test-stack.ts';
+import type { TestStack } from '../support/test-stack.ts';
 
 let stack: TestStack;
-let ports: readonly [number, number];
+let servers: readonly [Serving, Serving];
 let token: string;
 let folder: string;
 let path: string;
-const serving = new Map<number, RunningCli>();
-
-async function serve(port: number): Promise<void> {
-  const server = stack.start(['serve', '--port', String(port), '--no-grpc']);
-  serving.set(port, server);
-  for (const deadline = Date.now() + 60_000; ; await delay(100)) {
-    const health = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
-    if (health?.status === 200) return;
-    if (Date.now() > deadline) throw new Error((await server.result).stderr);
-  }
-}
 
 beforeAll(async () => {
   stack = await createTestStack();
-  ports = [await freePort(), await freePort()];
   folder = await repositoryFolder();
   path = join(folder, 'asks');
   await mkdir(path);
@@ -35,45 +25,16 @@ beforeAll(async () => {
   await writeFile(join(path, 'readme.txt'), 'start\n');
   await git(path, 'add', '--all');
   await git(path, 'commit', '--quiet', '--message', 'start');
-  const made = await stack.cli(['token', 'create', '--name', 'agent', '--role', 'operator']);
-  expect(made.code, made.stderr).toBe(0);
-  token = made.stdout.trim();
+  token = await createToken(stack, 'operator');
   expect((await stack.cli(['workspaces', 'add', path])).code).toBe(0);
-  for (const port of ports) await serve(port);
+  servers = [await startServe(stack), await startServe(stack)];
 }, 180_000);
 afterAll(async () => {
-  for (const { pid } of serving.values()) kill(pid);
   await stack.remove();
 });
 
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended.
-  }
-}
-
-interface TaskJson {
-  readonly id: string;
-  readonly status: { readonly state: string; readonly message?: object };
-  readonly artifacts?: readonly {
-    readonly artifactId: string;
-    readonly parts: readonly { readonly text?: string; readonly data?: object }[];
-  }[];
-}
-
-async function call(port: number, method: string, params: object) {
-  const response = await fetch(`http://127.0.0.1:${port}/`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'a2a-version': '1.0', authorization: `Bearer ${token}` },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-  });
-  return (await response.json()) as {
-    result: { task: TaskJson } & TaskJson;
-    error?: { code: number; message: string };
-  };
-}
+const call = async ({ url }: Serving, method: string, params: object) =>
+  await callJsonRpc(url, method, { params, token });
 
 const prd = (branch: string) => ({
   project: 'asks',
@@ -93,29 +54,25 @@ async function send(branch: string, command: string): Promise<TaskJson> {
     parts: [{ data: prd(branch) }],
     metadata: { skill: 'ralph', model: `scripted/${script}` },
   };
-  const { result, error } = await call(ports[0], 'SendMessage', {
-    message,
-    configuration: { returnImmediately: true },
-  });
-  expect(error).toBeUndefined();
-  return result.task;
+  const params = { message, configuration: { returnImmediately: true } };
+  return resultOf(await call(servers[0], 'SendMessage', params), SentJson).task;
 }
 
-async function until(port: number, id: string, state: string): Promise<TaskJson> {
+async function until(server: Serving, id: string, state: string): Promise<TaskJson> {
   for (const deadline = Date.now() + 90_000; ; await delay(100)) {
-    const { result } = await call(port, 'GetTask', { id });
-    if (result.status.state === state) return result;
-    if (Date.now() > deadline) throw new Error(JSON.stringify(result));
+    const task = resultOf(await call(server, 'GetTask', { id }), TaskJson);
+    if (task.status.state === state) return task;
+    if (Date.now() > deadline) throw new Error(JSON.stringify(task));
   }
 }
 
 test('a PRD is worked through as a task: what takes an authorization waits for it, and goes on in the same call, over the loss of server and worker', async () => {
   const task = await send('push', 'git push; echo ran >> ran.txt');
-  const asked = await until(ports[0], task.id, 'TASK_STATE_AUTH_REQUIRED');
+  const asked = await until(servers[0], task.id, 'TASK_STATE_AUTH_REQUIRED');
   expect(JSON.stringify(asked.status.message)).toContain('git push; echo ran');
-  kill(serving.get(ports[0])?.pid ?? 0);
-  kill((await stack.pids()).get('worker') ?? 0);
-  const [, other] = ports;
+  await servers[0].kill();
+  await stack.kill('worker');
+  const [, other] = servers;
   const answer = { messageId: randomUUID(), role: 'ROLE_USER', taskId: task.id, parts: [{ text: 'approve' }] };
   const refused = await call(other, 'SendMessage', { message: answer });
   expect(refused.error?.message).toContain('approvals:answer');
@@ -132,16 +89,15 @@ test('a PRD is worked through as a task: what takes an authorization waits for i
   });
   expect(parts['diff']?.text).toContain('+++ b/a.txt');
   expect(await git(path, 'show', 'feature/push:ran.txt')).toBe('ran');
-  await serve(ports[0]);
+  await servers[0].restart();
 }, 240_000);
 
 test('a task of a run that is canceled ends with its run; a PRD that is not right makes no task', async () => {
   const task = await send('long', 'sleep 60');
-  await until(ports[0], task.id, 'TASK_STATE_WORKING');
+  await until(servers[0], task.id, 'TASK_STATE_WORKING');
   for (let runs = ''; !runs.includes('ralph:'); await delay(200)) runs = (await stack.cli(['ralph', 'list'])).stdout;
-  const { result, error } = await call(ports[1], 'CancelTask', { id: task.id });
-  expect(error).toBeUndefined();
-  expect(result.status.state).toBe('TASK_STATE_CANCELED');
+  const canceled = resultOf(await call(servers[1], 'CancelTask', { id: task.id }), TaskJson);
+  expect(canceled.status.state).toBe('TASK_STATE_CANCELED');
   const list = await stack.cli(['ralph', 'list', '--json']);
   expect(list.stdout).toContain('cancelled');
   const message = {
@@ -150,6 +106,6 @@ test('a task of a run that is canceled ends with its run; a PRD that is not righ
     parts: [{ data: { project: 'x' } }],
     metadata: { skill: 'ralph', model: `scripted/${join(path, '.git', 'long.yaml')}` },
   };
-  const bad = await call(ports[0], 'SendMessage', { message });
+  const bad = await call(servers[0], 'SendMessage', { message });
   expect(bad.error).toMatchObject({ code: -32602, message: expect.stringContaining('user_stories') });
 }, 240_000);

@@ -20,51 +20,30 @@ import {
 } from 'a2a-js-sdk-0-3/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bindingClient, legacyBindingClient } from '../support/a2a-clients.ts';
-import { freePort } from '../support/free-port.ts';
 import { reflectedService } from '../support/reflected-service.ts';
+import { createToken, startServe } from '../support/serving.ts';
+import type { Serving } from '../support/serving.ts';
 import { createTestStack, repositoryFolder } from '../support/test-stack.ts';
-import type { RunningCli, TestStack } from '../support/test-stack.ts';
+import type { TestStack } from '../support/test-stack.ts';
 
 let stack: TestStack;
-let ports: readonly [number, number];
+let servers: readonly [Serving, Serving];
 let path: string;
 let token: string;
-const serving = new Map<number, RunningCli>();
-
-async function serve(port: number): Promise<void> {
-  const server = stack.start(['serve', '--port', String(port), '--grpc-port', '0']);
-  serving.set(port, server);
-  for (const deadline = Date.now() + 60_000; ; await delay(100)) {
-    const card = await fetch(`http://127.0.0.1:${port}/.well-known/agent-card.json`).catch(() => undefined);
-    if (card?.status === 200) return;
-    if (Date.now() > deadline) throw new Error((await server.result).stderr);
-  }
-}
 
 beforeAll(async () => {
   stack = await createTestStack();
-  ports = [await freePort(), await freePort()];
   path = join(await repositoryFolder(), 'work');
   await mkdir(path);
   await promisify(execFile)('git', ['init', '--quiet'], { cwd: path });
-  const made = await stack.cli(['token', 'create', '--name', 'agent', '--role', 'operator']);
-  expect(made.code, made.stderr).toBe(0);
-  token = made.stdout.trim();
+  token = await createToken(stack, 'operator');
   expect((await stack.cli(['workspaces', 'add', path])).code).toBe(0);
-  for (const port of ports) await serve(port);
+  const args = ['--grpc-port', '0'];
+  servers = [await startServe(stack, { args }), await startServe(stack, { args })];
 }, 180_000);
 afterAll(async () => {
-  for (const { pid } of serving.values()) kill(pid);
   await stack.remove();
 });
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended.
-  }
-}
 
 const authorized: typeof fetch = async (input, init) => {
   const headers = new Headers(init?.headers);
@@ -72,22 +51,22 @@ const authorized: typeof fetch = async (input, init) => {
   return await fetch(input, { ...init, headers });
 };
 
-async function client(port: number): Promise<Client> {
+async function client({ url }: Serving): Promise<Client> {
   const factory = new ClientFactory(
     ClientFactoryOptions.createFrom(ClientFactoryOptions.default, {
       transports: [new JsonRpcTransportFactory({ fetchImpl: authorized })],
       cardResolver: new DefaultAgentCardResolver({ fetchImpl: authorized }),
     }),
   );
-  return await factory.createFromUrl(`http://127.0.0.1:${port}`);
+  return await factory.createFromUrl(url);
 }
 
-async function legacyClient(port: number) {
+async function legacyClient({ url }: Serving) {
   const factory = new LegacyClientFactory({
     transports: [new LegacyJsonRpcTransportFactory({ fetchImpl: authorized })],
     cardResolver: new LegacyCardResolver({ fetchImpl: authorized }),
   });
-  return await factory.createFromUrl(`http://127.0.0.1:${port}`);
+  return await factory.createFromUrl(url);
 }
 
 async function script(turns: readonly object[]): Promise<string> {
@@ -128,9 +107,9 @@ const texts = (task: Task, artifactId: string) =>
 test('a task does real work: its answer and the changed files are its artifacts, a message that comes twice is one task', async () => {
   const write = { name: 'write', args: { path: 'hello.txt', content: 'hello\n' } };
   const model = await script([{ text: 'I write.', tools: [write] }, { text: 'Written.' }]);
-  const agent = await client(ports[0]);
+  const agent = await client(servers[0]);
   const wanted = request('say hello', model);
-  const [one, two] = await Promise.all([send(agent, wanted), send(await client(ports[1]), wanted)]);
+  const [one, two] = await Promise.all([send(agent, wanted), send(await client(servers[1]), wanted)]);
   expect(two.id).toBe(one.id);
   expect(one.status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
   expect(texts(one, 'answer')).toEqual(['Written.']);
@@ -143,16 +122,16 @@ test('a task does real work: its answer and the changed files are its artifacts,
 test('what the agent asks is answered by a follow-up, on another replica; the context is one session', async () => {
   const ask = { name: 'question', args: { question: 'Which colour?', options: ['red', 'blue'] } };
   const model = await script([{ text: 'I ask.', tools: [ask] }, { text: 'Blue it is.' }]);
-  const asked = await send(await client(ports[0]), request('paint it', model));
+  const asked = await send(await client(servers[0]), request('paint it', model));
   expect(asked.status?.state).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
   expect(JSON.stringify(asked.status?.message)).toContain('Which colour?');
-  const other = await client(ports[1]);
+  const other = await client(servers[1]);
   await expect(send(other, request('green', model, { taskId: asked.id }))).rejects.toThrow(/red, blue|red|blue/);
   const done = await send(other, request('blue', model, { taskId: asked.id }));
   expect(done.status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
   expect(texts(done, 'answer')).toEqual(['Blue it is.']);
   const again = await send(
-    await client(ports[0]),
+    await client(servers[0]),
     request('once more', await script([{ text: 'Again.' }]), { contextId: asked.contextId }),
   );
   expect([again.contextId, again.id === asked.id]).toEqual([asked.contextId, false]);
@@ -165,11 +144,11 @@ test('a canceled task is canceled when its work has ended, and cannot be cancele
   const model = await script([
     { text: 'I wait.', tools: [{ name: 'bash', args: { command: 'echo on > busy.txt; sleep 60' } }] },
   ]);
-  const agent = await client(ports[0]);
+  const agent = await client(servers[0]);
   const wanted = { ...request('wait', model), configuration: { ...noWait } };
   const begun = await send(agent, wanted);
   await appears('busy.txt');
-  const canceled = await (await client(ports[1])).cancelTask({ tenant: '', id: begun.id, metadata: undefined });
+  const canceled = await (await client(servers[1])).cancelTask({ tenant: '', id: begun.id, metadata: undefined });
   expect(canceled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
   await expect(agent.cancelTask({ tenant: '', id: begun.id, metadata: undefined })).rejects.toThrow(/canceled/);
 }, 120_000);
@@ -190,20 +169,18 @@ async function slow(name: string): Promise<{ readonly log: string; readonly mode
   return { log, model: await script([{ text: 'I run.', tools: [bash] }, { text: 'Ran.' }]) };
 }
 
-async function killWorkAt(port: number): Promise<void> {
-  kill(serving.get(port)?.pid ?? 0);
-  kill((await stack.pids()).get('worker') ?? 0);
+async function killWorkAt(server: Serving): Promise<void> {
+  await server.kill();
+  await stack.kill('worker');
 }
 
 test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
   'a server and the worker are killed in the middle, over %s: on the other server nothing is missed or doubled',
   async (binding) => {
-    const reach = async (port: number) =>
-      binding === 'JSONRPC'
-        ? await client(port)
-        : await bindingClient({ url: `http://127.0.0.1:${port}`, token, binding });
+    const reach = async (server: Serving) =>
+      binding === 'JSONRPC' ? await client(server) : await bindingClient({ url: server.url, token, binding });
     const { log, model } = await slow(binding.slice(0, 4));
-    const [first, second] = ports;
+    const [first, second] = servers;
     const begun = await send(await reach(first), { ...request('run it', model), configuration: noWait });
     await appears(log);
     await killWorkAt(first);
@@ -219,7 +196,7 @@ test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
     );
     expect(shown).toEqual(['TASK_STATE_WORKING', 'answer', 'changes', 'diff', 'TASK_STATE_COMPLETED']);
     expect(await readFile(join(path, log), 'utf8')).toMatch(/^ran\n$/);
-    await serve(first);
+    await first.restart();
     const again = await (await reach(first)).getTask({ tenant: '', id: begun.id });
     expect(texts(again, 'answer')).toEqual(['Ran.']);
     await expect(collect(other.resubscribeTask({ tenant: '', id: begun.id }))).rejects.toThrow();
@@ -236,9 +213,11 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
   'a client of 0.3 over %s does a whole job: it streams one task and is told of it as 0.3 does',
   async (binding) => {
-    const url = `http://127.0.0.1:${ports[1]}`;
+    const [, server] = servers;
     const agent =
-      binding === 'JSONRPC' ? await legacyClient(ports[1]) : await legacyBindingClient({ url, token, binding });
+      binding === 'JSONRPC'
+        ? await legacyClient(server)
+        : await legacyBindingClient({ url: server.url, token, binding });
     const model = await script([{ text: 'Done as of old.' }]);
     const message = {
       kind: 'message' as const,
@@ -261,10 +240,10 @@ test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
 test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
   'a server and the worker are killed under a client of 0.3 over %s: it goes on at the other server',
   async (binding) => {
-    const reach = async (port: number) =>
+    const reach = async (server: Serving) =>
       binding === 'JSONRPC'
-        ? await legacyClient(port)
-        : await legacyBindingClient({ url: `http://127.0.0.1:${port}`, token, binding });
+        ? await legacyClient(server)
+        : await legacyBindingClient({ url: server.url, token, binding });
     const { log, model } = await slow(`legacy-${binding.slice(0, 4)}`);
     const message = {
       kind: 'message' as const,
@@ -273,11 +252,11 @@ test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
       parts: [{ kind: 'text' as const, text: 'run it' }],
       metadata: { model },
     };
-    const begun = await (await reach(ports[0])).sendMessage({ message, configuration: { blocking: false } });
+    const begun = await (await reach(servers[0])).sendMessage({ message, configuration: { blocking: false } });
     const id = begun.kind === 'task' ? begun.id : '';
     await appears(log);
-    await killWorkAt(ports[0]);
-    const other = await reach(ports[1]);
+    await killWorkAt(servers[0]);
+    const other = await reach(servers[1]);
     const events = await collect(other.resubscribeTask({ id }));
     const shown = events.map((event) =>
       event.kind === 'artifact-update'
@@ -288,20 +267,20 @@ test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(
     );
     expect(shown).toEqual(['working', 'answer', 'changes', 'diff', 'completed']);
     expect(await readFile(join(path, log), 'utf8')).toMatch(/^ran\n$/);
-    await serve(ports[0]);
+    await servers[0].restart();
   },
   180_000,
 );
 
 test('a client that knows a service by reflection alone does a whole job, over the loss of server and worker', async () => {
-  const reach = async (port: number) => {
-    const read = await fetch(`http://127.0.0.1:${port}/.well-known/agent-card.json`);
+  const reach = async (server: Serving) => {
+    const read = await fetch(`${server.url}/.well-known/agent-card.json`);
     const card = (await read.json()) as { supportedInterfaces: { url: string; protocolBinding: string }[] };
     const { url } = card.supportedInterfaces.find(({ protocolBinding }) => protocolBinding === 'GRPC') ?? { url: '' };
     return await reflectedService({ address: url, token, service: 'lf.a2a.v1.A2AService' });
   };
   const { log, model } = await slow('reflected');
-  const first = await reach(ports[0]);
+  const first = await reach(servers[0]);
   const message = {
     messageId: randomUUID(),
     role: 'ROLE_USER',
@@ -311,9 +290,9 @@ test('a client that knows a service by reflection alone does a whole job, over t
   const [begun] = await first.call('SendMessage', { message, configuration: { returnImmediately: true } });
   const { id } = (begun?.['task'] ?? {}) as { id: string };
   await appears(log);
-  await killWorkAt(ports[0]);
+  await killWorkAt(servers[0]);
   first.close();
-  const other = await reach(ports[1]);
+  const other = await reach(servers[1]);
   const events = await other.call('SubscribeToTask', { id });
   expect(events.map((event) => Object.keys(event)[0])).toEqual([
     'task',
@@ -329,5 +308,5 @@ test('a client that knows a service by reflection alone does a whole job, over t
   });
   expect(await readFile(join(path, log), 'utf8')).toMatch(/^ran\n$/);
   other.close();
-  await serve(ports[0]);
+  await servers[0].restart();
 }, 180_000);

@@ -5,29 +5,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import OpenAI from 'openai';
 import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../support/free-port.ts';
+import { createToken, startServe } from '../support/serving.ts';
+import type { Serving } from '../support/serving.ts';
 import { createTestStack } from '../support/test-stack.ts';
-import type { RunningCli, TestStack } from '../support/test-stack.ts';
+import type { TestStack } from '../support/test-stack.ts';
 
 let stack: TestStack;
 let folder: string;
-let port: number;
+let server: Serving;
 let client: OpenAI;
 let model: string;
-const serving: RunningCli[] = [];
-
-async function serve(): Promise<void> {
-  serving.push(stack.start(['serve', '--port', String(port), '--no-grpc']));
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(100)) {
-    const answer = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => undefined);
-    if (answer?.status === 200) return;
-  }
-  throw new Error('it is not ready');
-}
-
-function kill(): void {
-  process.kill(serving.at(-1)?.pid ?? 0, 'SIGKILL');
-}
 
 async function requests(): Promise<number> {
   const { stdout } = await stack.cli(['stats', '--all', '--json']);
@@ -37,26 +24,17 @@ async function requests(): Promise<number> {
 beforeAll(async () => {
   stack = await createTestStack();
   folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-chat-')));
-  port = await freePort();
   const script = join(folder, 'script.json');
   const lookUp = { text: 'I look.', tools: [{ name: 'weather', args: { city: 'Bern' } }], delayMs: 3_000 };
   const story = { attempts: [{ turns: [lookUp, { text: 'It rains in Bern.', chunks: 5, delayMs: 500 }] }] };
   await writeFile(script, JSON.stringify({ version: 1, stories: { chat: story } }));
   model = `scripted/${script}`;
-  const made = await stack.cli(['token', 'create', '--name', 'openai', '--role', 'operator']);
-  expect(made.code, made.stderr).toBe(0);
-  await serve();
+  const apiKey = await createToken(stack, 'operator');
+  server = await startServe(stack);
   expect((await stack.cli(['workspaces', 'add', folder])).code).toBe(0);
-  client = new OpenAI({ baseURL: `http://127.0.0.1:${port}/v1`, apiKey: made.stdout.trim(), maxRetries: 30 });
+  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey, maxRetries: 30 });
 }, 120_000);
 afterAll(async () => {
-  for (const { pid } of serving) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has ended.
-    }
-  }
   await stack.remove();
   await rm(folder, { recursive: true, force: true });
 });
@@ -65,9 +43,9 @@ test('a client of OpenAI gets through its tool loop although the server is kille
   const messages: ChatCompletionMessageParam[] = [{ role: 'user', content: 'What is the weather?' }];
   const first = client.chat.completions.create({ model, messages }, { headers: { 'Idempotency-Key': 'look' } });
   await delay(1_500);
-  kill();
+  await server.kill();
   await delay(500);
-  await serve();
+  await server.restart();
   const { choices } = await first;
   expect(choices[0]).toMatchObject({ finish_reason: 'tool_calls', message: { content: 'I look.' } });
   expect(await requests()).toBe(1);
@@ -83,8 +61,8 @@ test('a client of OpenAI gets through its tool loop although the server is kille
     return text;
   };
   expect(await read()).toBe('It rains in Bern.');
-  kill();
-  await serve();
+  await server.kill();
+  await server.restart();
   // As one does that has lost the answer.
   expect(await read()).toBe('It rains in Bern.');
   expect(await requests()).toBe(2);

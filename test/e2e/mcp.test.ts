@@ -4,49 +4,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../support/free-port.ts';
 import { connectMcpClient, mcpClients } from '../support/mcp-clients.ts';
 import type { McpClientKind, McpServerPlace, TestMcpClient } from '../support/mcp-clients.ts';
+import { createToken, startServe } from '../support/serving.ts';
+import type { Serving } from '../support/serving.ts';
 import { createTestStack, git, program, repositoryFolder } from '../support/test-stack.ts';
-import type { RunningCli, TestStack } from '../support/test-stack.ts';
+import type { TestStack } from '../support/test-stack.ts';
 
 let stack: TestStack;
-let port: number;
 let token: string;
-let server: RunningCli;
-
-async function serve(): Promise<void> {
-  server = stack.start(['serve', '--port', String(port), '--no-grpc']);
-  for (const deadline = Date.now() + 60_000; ; await delay(100)) {
-    const answers = await fetch(`http://127.0.0.1:${port}/health`).then(
-      () => true,
-      () => false,
-    );
-    if (answers) return;
-    if (Date.now() > deadline) throw new Error('it does not serve');
-  }
-}
+let server: Serving;
 
 beforeAll(async () => {
   stack = await createTestStack();
-  port = await freePort();
-  const made = await stack.cli(['token', 'create', '--name', 'editor', '--role', 'admin']);
-  expect(made.code, made.stderr).toBe(0);
-  token = made.stdout.trim();
-  await serve();
+  token = await createToken(stack, 'admin');
+  server = await startServe(stack);
 }, 120_000);
 afterAll(async () => {
-  try {
-    process.kill(server.pid, 'SIGKILL');
-  } catch {
-    // It has ended.
-  }
   await stack.remove();
 });
 
 const overHttp = (): McpServerPlace => ({
   kind: 'http',
-  url: `http://127.0.0.1:${port}/mcp`,
+  url: `${server.url}/mcp`,
   headers: { authorization: `Bearer ${token}` },
 });
 const overStdio = (): McpServerPlace => ({
@@ -172,7 +152,7 @@ test.each(places)(
 test('over stdio a wait outlives a kill -9 of the API, and over HTTP a further wait finds the run', async () => {
   const local = await connectMcpClient('v2 modern', overStdio());
   const kill = async (): Promise<void> => {
-    process.kill((await stack.pids()).get('api') ?? 0, 'SIGKILL');
+    await stack.kill('api');
     // A call that is no wait says that the API does not answer, until its supervisor has started it again.
     let down = 0;
     for (; (await local.call('list_approvals')).isError; await delay(100)) down += 1;
@@ -184,10 +164,10 @@ test('over stdio a wait outlives a kill -9 of the API, and over HTTP a further w
 
   const remote = await connectMcpClient('v2 modern', overHttp());
   const again = await wholeJob(remote, 'killed-address', async (leave) => {
-    process.kill(server.pid, 'SIGKILL');
+    await server.kill();
     leave();
     await delay(500);
-    await serve();
+    await server.restart();
   });
   expect(again.waited.isError).toBe(true);
   const found = await remote.call('wait_for_run', { runId: again.runId, waitMs: 60_000 });

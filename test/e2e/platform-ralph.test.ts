@@ -3,28 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../support/free-port.ts';
+import { createToken, startServe } from '../support/serving.ts';
+import type { Serving } from '../support/serving.ts';
 import { createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
-import type { RunningCli, TestStack } from '../support/test-stack.ts';
+import type { TestStack } from '../support/test-stack.ts';
 
 let stack: TestStack;
-let port: number;
+let server: Serving;
 let token: string;
 let path: string;
-const serving: RunningCli[] = [];
-
-async function serve(): Promise<void> {
-  serving.push(stack.start(['serve', '--port', String(port), '--no-grpc']));
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(100)) {
-    const answer = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => undefined);
-    if (answer?.status === 200) return;
-  }
-  throw new Error('it is not ready');
-}
 
 beforeAll(async () => {
   stack = await createTestStack();
-  port = await freePort();
   path = join(await repositoryFolder(), 'shop');
   await mkdir(path);
   await git(tmpdir(), 'init', '--quiet', '--initial-branch', 'main', path);
@@ -32,25 +22,16 @@ beforeAll(async () => {
   await writeFile(join(path, 'package.json'), JSON.stringify({ scripts: { test: 'test -e a.txt' } }));
   await git(path, 'add', '--all');
   await git(path, 'commit', '--quiet', '--message', 'start');
-  const made = await stack.cli(['token', 'create', '--name', 'platform', '--role', 'operator']);
-  expect(made.code, made.stderr).toBe(0);
-  token = made.stdout.trim();
+  token = await createToken(stack, 'operator');
   expect((await stack.cli(['workspaces', 'add', path])).code).toBe(0);
-  await serve();
+  server = await startServe(stack);
 }, 120_000);
 afterAll(async () => {
-  for (const { pid } of serving) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has ended.
-    }
-  }
   await stack.remove();
 });
 
 async function call(method: string, route: string, body?: object) {
-  const response = await fetch(`http://127.0.0.1:${port}/v1/ralph${route}`, {
+  const response = await fetch(`${server.url}/v1/ralph${route}`, {
     method,
     headers: {
       authorization: `Bearer ${token}`,
@@ -84,7 +65,7 @@ interface Frame {
 /** As an `EventSource` does: comes back with the last id until it is told that nothing more comes. */
 async function watch(runId: string, onFrame: (frame: Frame) => void): Promise<void> {
   for (let last = ''; ; await delay(200)) {
-    const response = await fetch(`http://127.0.0.1:${port}/v1/ralph/runs/${encodeURIComponent(runId)}/stream`, {
+    const response = await fetch(`${server.url}/v1/ralph/runs/${encodeURIComponent(runId)}/stream`, {
       headers: { authorization: `Bearer ${token}`, ...(last === '' ? {} : { 'last-event-id': last }) },
     }).catch(() => undefined);
     if (response === undefined) continue;
@@ -142,13 +123,15 @@ test('a client of the platform has a PRD worked through, watches it over a kill,
   };
   const asked = { prd, codebase_id: 'shop', model: `scripted/${script}`, max_iterations: 5, run_mode: 'sequential' };
   const { status, run } = await call('POST', '/runs', asked);
-  expect([status, run]).toMatchObject([200, { codebase_id: 'shop', run_mode: 'sequential', story_results: [] }]);
+  // On a busy machine its first story has begun by now.
+  const begun = { codebase_id: 'shop', run_mode: 'sequential', story_results: expect.any(Array) };
+  expect([status, run]).toMatchObject([200, begun]);
 
   const frames: Frame[] = [];
   const watched = watch(run.id, (frame) => frames.push(frame));
   await delay(2_500);
-  process.kill(serving.at(-1)?.pid ?? 0, 'SIGKILL');
-  await serve();
+  await server.kill();
+  await server.restart();
   await watched;
   expect(frames.filter(({ name }) => name === 'story').map(({ data }) => `${data.story_id} ${data.status}`)).toEqual([
     'US-001 running',

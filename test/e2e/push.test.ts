@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { freePort } from '../support/free-port.ts';
+import { SentJson, callJsonRpc, resultOf } from '../support/a2a-json-rpc.ts';
+import { createToken, startServe } from '../support/serving.ts';
 import { createTestStack, repositoryFolder } from '../support/test-stack.ts';
-import type { RunningCli, TestStack } from '../support/test-stack.ts';
+import type { TestStack } from '../support/test-stack.ts';
 
 let stack: TestStack;
-let server: Server;
-let serving: RunningCli;
+let receiver: Server;
 let api: string;
 let path: string;
 let token: string;
@@ -25,7 +25,7 @@ let told: { readonly event: string; readonly state: string; readonly authorizati
 let answer = 200;
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
+  receiver = createServer((request, response) => {
     let text = '';
     request.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     request.on('end', () => {
@@ -36,8 +36,8 @@ beforeAll(async () => {
       response.writeHead(answer).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  const host = `127.0.0.1:${(receiver.address() as AddressInfo).port}`;
   hook = `http://${host}/hook`;
   const folder = await repositoryFolder();
   path = join(folder, 'work');
@@ -45,27 +45,17 @@ beforeAll(async () => {
   await mkdir(path);
   await promisify(execFile)('git', ['init', '--quiet'], { cwd: path });
   stack = await createTestStack({ CODETETHER_PUSH_HOSTS: host, CODETETHER_CRASH_POINT_FILE: crashPointFile });
-  const made = await stack.cli(['token', 'create', '--name', 'agent', '--role', 'operator']);
-  expect(made.code, made.stderr).toBe(0);
-  token = made.stdout.trim();
+  token = await createToken(stack, 'operator');
   expect((await stack.cli(['workspaces', 'add', path])).code).toBe(0);
-  const port = await freePort();
-  api = `http://127.0.0.1:${port}`;
-  serving = stack.start(['serve', '--port', String(port), '--no-grpc']);
-  for (const deadline = Date.now() + 60_000; ; await delay(100)) {
-    const card = await fetch(`${api}/.well-known/agent-card.json`).catch(() => undefined);
-    if (card?.status === 200) break;
-    if (Date.now() > deadline) throw new Error((await serving.result).stderr);
-  }
+  ({ url: api } = await startServe(stack));
 }, 180_000);
 beforeEach(() => {
   told = [];
   answer = 200;
 });
 afterAll(async () => {
-  process.kill(serving.pid, 'SIGKILL');
   await stack.remove();
-  server.close().closeAllConnections();
+  receiver.close().closeAllConnections();
 });
 
 /** Sends a task whose receiver is told of it. @returns its id */
@@ -81,14 +71,8 @@ async function send(): Promise<string> {
   };
   const authentication = { scheme: 'Bearer', credentials: 'for the receiver' };
   const configuration = { returnImmediately: true, taskPushNotificationConfig: { url: hook, authentication } };
-  const response = await fetch(api, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'a2a-version': '1.0' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'SendMessage', params: { message, configuration } }),
-  });
-  const body = (await response.json()) as { readonly result?: { readonly task: { readonly id: string } } };
-  expect(body.result, JSON.stringify(body)).toBeDefined();
-  return body.result?.task.id ?? '';
+  const params = { message, configuration };
+  return resultOf(await callJsonRpc(api, 'SendMessage', { params, token }), SentJson).task.id;
 }
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {

@@ -1,34 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../support/free-port.ts';
+import { createToken, isReady, startServe } from '../support/serving.ts';
+import type { Serving } from '../support/serving.ts';
 import { createTestStack } from '../support/test-stack.ts';
-import type { RunningCli, TestStack } from '../support/test-stack.ts';
-
-interface Replica {
-  readonly url: string;
-  readonly port: number;
-  program: RunningCli;
-}
+import type { TestStack } from '../support/test-stack.ts';
 
 let stack: TestStack;
 let token: string;
-const replicas: Replica[] = [];
+const replicas: Serving[] = [];
 /** Those that said lately that they are ready, as something in front of them knows it. */
-let ready: readonly Replica[] = [];
+let ready: readonly Serving[] = [];
 const over = new AbortController();
-
-const start = (port: number): RunningCli =>
-  stack.start(['serve', '--port', String(port), '--no-grpc'], { env: { CODETETHER_REQUESTS_PER_SECOND: '100000' } });
-
-async function isReady({ url }: Replica): Promise<boolean> {
-  const answer = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(500) }).catch(() => undefined);
-  await answer?.arrayBuffer();
-  return answer?.status === 200;
-}
 
 async function watchReadiness(): Promise<void> {
   while (!over.signal.aborted) {
-    const states = await Promise.all(replicas.map(isReady));
+    const states = await Promise.all(replicas.map(({ url }) => isReady(url)));
     ready = replicas.filter((_, index) => states[index] === true);
     await delay(100);
   }
@@ -36,24 +22,13 @@ async function watchReadiness(): Promise<void> {
 
 beforeAll(async () => {
   stack = await createTestStack();
-  const made = await stack.cli(['token', 'create', '--name', 'load', '--role', 'admin']);
-  expect(made.code, made.stderr).toBe(0);
-  token = made.stdout.trim();
-  for (let count = 0; count < 2; count++) {
-    const port = await freePort();
-    replicas.push({ url: `http://127.0.0.1:${port}`, port, program: start(port) });
-  }
+  token = await createToken(stack, 'admin');
+  const env = { CODETETHER_REQUESTS_PER_SECOND: '100000' };
+  for (let count = 0; count < 2; count++) replicas.push(await startServe(stack, { env }));
   void watchReadiness();
 }, 120_000);
 afterAll(async () => {
   over.abort();
-  for (const { program } of replicas) {
-    try {
-      process.kill(program.pid, 'SIGKILL');
-    } catch {
-      // It has ended.
-    }
-  }
   await stack.remove();
 });
 
@@ -93,9 +68,8 @@ test('no request is lost while two processes are restarted one after the other u
   await delay(1_000);
   for (const replica of replicas) {
     const before = answered.get(replica.url) ?? 0;
-    process.kill(replica.program.pid, 'SIGTERM');
-    expect((await replica.program.result).code).toBe(0);
-    replica.program = start(replica.port);
+    expect((await replica.stop()).code).toBe(0);
+    await replica.restart();
     await expect.poll(() => ready.length, { timeout: 60_000 }).toBe(2);
     await expect.poll(() => answered.get(replica.url) ?? 0, { timeout: 20_000 }).toBeGreaterThan(before + 20);
   }

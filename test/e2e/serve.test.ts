@@ -2,35 +2,25 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../support/free-port.ts';
+import { createToken, startServe } from '../support/serving.ts';
+import type { Serving } from '../support/serving.ts';
 import { createTestStack } from '../support/test-stack.ts';
-import type { RunningCli, TestStack } from '../support/test-stack.ts';
+import type { TestStack } from '../support/test-stack.ts';
 
 const cert = fileURLToPath(new URL('../support/tls/cert.pem', import.meta.url));
 const key = fileURLToPath(new URL('../support/tls/key.pem', import.meta.url));
 
 let stack: TestStack;
-let port: number;
+let server: Serving;
 let folder: string;
 let path: string;
 let token: string;
-const serving: RunningCli[] = [];
-
-/** TLS, so that the whole way is the one of another machine. */
-async function serve(): Promise<RunningCli> {
-  const server = stack.start(['serve', '--port', String(port), '--no-grpc', '--tls-cert', cert, '--tls-key', key]);
-  serving.push(server);
-  for (const deadline = Date.now() + 60_000; ; await delay(100)) {
-    const health = await elsewhere(['sessions', 'list']);
-    if (!health.stderr.includes('does not answer')) return server;
-    if (Date.now() > deadline) throw new Error(health.stderr);
-  }
-}
 
 const remote = (credential = token): NodeJS.ProcessEnv => ({
-  CODETETHER_SERVER: `https://127.0.0.1:${port}`,
+  CODETETHER_SERVER: server.url,
   CODETETHER_TOKEN: credential,
   NODE_EXTRA_CA_CERTS: cert,
   // Nothing of the stack's own user.
@@ -42,23 +32,15 @@ const elsewhere = async (args: readonly string[], credential?: string) =>
 
 beforeAll(async () => {
   stack = await createTestStack();
-  port = await freePort();
   folder = await realpath(await mkdtemp(join(tmpdir(), 'codetether-serve-')));
   path = join(folder, 'work');
   await mkdir(path);
-  const made = await stack.cli(['token', 'create', '--name', 'laptop', '--role', 'operator']);
-  expect(made.code, made.stderr).toBe(0);
-  token = made.stdout.trim();
-  await serve();
+  token = await createToken(stack, 'operator');
+  // TLS, so that the whole way is the one of another machine.
+  setDefaultCACertificates([...getCACertificates(), await readFile(cert, 'utf8')]);
+  server = await startServe(stack, { args: ['--no-grpc', '--tls-cert', cert, '--tls-key', key] });
 }, 120_000);
 afterAll(async () => {
-  for (const { pid } of serving) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has ended.
-    }
-  }
   await stack.remove();
   await rm(folder, { recursive: true, force: true });
 });
@@ -81,9 +63,9 @@ test('a turn that is asked for with a token goes on while the address is lost, a
     if ((await readFile(join(path, 'log.txt'), 'utf8').catch(() => '')) !== '') break;
     if (Date.now() > deadline) throw new Error((await run.result).stderr);
   }
-  process.kill(serving.at(-1)?.pid ?? 0, 'SIGKILL');
+  await server.kill();
   await delay(500);
-  await serve();
+  await server.restart();
   const ended = await run.result;
   expect(ended.code, ended.stderr).toBe(0);
   expect(ended.stdout).toBe('Looked.\n');
@@ -128,10 +110,10 @@ test('what would serve or send a token in clear to other machines is refused', a
   expect(half.code).toBe(2);
   const clear = await stack.cli(['serve', '--port', '0', '--grpc-client-ca', cert]);
   expect([clear.code, clear.stderr]).toEqual([2, expect.stringContaining('--grpc-client-ca needs --tls-cert')]);
-  const taken = await stack.cli(['serve', '--port', String(port), '--no-grpc']);
+  const taken = await stack.cli(['serve', '--port', new URL(server.url).port, '--no-grpc']);
   expect([taken.code, taken.stderr]).toEqual([75, expect.stringContaining('[port-taken]')]);
   const plain = await stack.start(['sessions', 'list'], {
-    env: { ...remote(), CODETETHER_SERVER: `http://192.0.2.1:${port}` },
+    env: { ...remote(), CODETETHER_SERVER: 'http://192.0.2.1:8000' },
   }).result;
   expect([plain.code, plain.stderr]).toEqual([2, expect.stringContaining('CODETETHER_SERVER')]);
 }, 60_000);

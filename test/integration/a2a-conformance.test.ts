@@ -10,7 +10,9 @@ import { authenticateAnybody } from '../../services/api/conformance.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
+import { SentJson, TaskJson, resultOf } from '../support/a2a-json-rpc.ts';
 import { withTestStore } from '../support/store.ts';
+import { injectJsonRpc } from './a2a-fixtures.ts';
 import { apiDeps } from './api-fixtures.ts';
 
 const tenant = 'conformance';
@@ -40,25 +42,19 @@ async function profile(conformance: ConformanceCard = 'pure') {
     authenticate: authenticateAnybody(nobody),
   });
   apps.push(app);
-  const call = async (method: string, params: object, version = '1.0') => {
-    const response = await app.inject({
-      method: 'POST',
-      url: '/a2a/jsonrpc/',
-      headers: { 'content-type': 'application/json', 'a2a-version': version },
-      payload: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-    });
-    return response.json<{ readonly result?: unknown; readonly error?: { readonly code: number } }>();
-  };
-  const send = async (message: object) => {
+  const call = async (method: string, params: object, version?: string) =>
+    await injectJsonRpc(app, method, { params, version, url: '/a2a/jsonrpc/' });
+  const ask = async (message: object) => {
     const whole = { messageId: randomUUID(), role: 'ROLE_USER', parts: [{ text: 'hello' }], ...message };
     const params = { message: whole, configuration: { returnImmediately: true } };
-    return (await call('SendMessage', params)).result as { readonly task: { readonly id: string } };
+    return await call('SendMessage', params);
   };
+  const send = async (message: object) => resultOf(await ask(message), SentJson);
   const card = async () => {
     const response = await app.inject({ url: '/.well-known/agent-card.json' });
     return response.json<{ readonly [member: string]: unknown }>();
   };
-  return { call, send, card };
+  return { call, ask, send, card };
 }
 
 const unused = async () => {
@@ -118,7 +114,7 @@ test('the TCK gives one id to many messages, each of which is a task; any other 
 test('what A2A 0.3 sends leads to a question, so that its TCK can go on with it or cancel it', async () => {
   const { call } = await profile('hybrid');
   const message = { kind: 'message', messageId: randomUUID(), role: 'user', parts: [{ kind: 'text', text: 'hello' }] };
-  const { id } = (await call('message/send', { message }, '0.3')).result as { readonly id: string };
+  const { id } = resultOf(await call('message/send', { message }, '0.3'), TaskJson);
   const { waitMs = 0 } = (await look(id)) as { readonly waitMs?: number };
   expect(await log(id)).toEqual(['message', 'submitted', 'working']);
   await delay(waitMs);
@@ -127,8 +123,9 @@ test('what A2A 0.3 sends leads to a question, so that its TCK can go on with it 
 });
 
 test('a message is answered without a task where that is asked for', async () => {
-  const { send } = await profile();
-  expect(await send({ messageId: 'tck-message-response-1' })).toEqual({
+  const { ask } = await profile();
+  const { result } = await ask({ messageId: 'tck-message-response-1' });
+  expect(result).toEqual({
     message: {
       messageId: expect.any(String),
       role: 'ROLE_AGENT',

@@ -1,3 +1,5 @@
+import type { FastifyInstance } from 'fastify';
+import { expect } from 'vitest';
 import { permissions } from '../../domain/access/permissions.ts';
 import type { Permission, Principal } from '../../domain/access/permissions.ts';
 import { createApp } from '../../services/api/app.ts';
@@ -8,6 +10,7 @@ import { createMetrics } from '../../services/api/metrics.ts';
 import { serveGrpc } from '../../services/grpc/serve-grpc.ts';
 import type { GrpcAddress, GrpcServer } from '../../services/grpc/serve-grpc.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
+import { JsonRpcAnswer } from '../support/a2a-json-rpc.ts';
 import { apiDeps } from './api-fixtures.ts';
 
 export const somebody = (id: string, tenant = 'default', own: readonly Permission[] = permissions): Principal => ({
@@ -16,6 +19,26 @@ export const somebody = (id: string, tenant = 'default', own: readonly Permissio
   permissions: new Set(own),
   isLocal: false,
 });
+
+/** A call of the app's JSON-RPC; a fault of the call is an answer too. */
+export async function injectJsonRpc(
+  app: FastifyInstance,
+  method: string,
+  {
+    params,
+    version = '1.0',
+    url = '/',
+  }: { readonly params: unknown; readonly version?: string | undefined; readonly url?: string | undefined },
+): Promise<JsonRpcAnswer> {
+  const response = await app.inject({
+    method: 'POST',
+    url,
+    headers: { 'content-type': 'application/json', 'a2a-version': version },
+    payload: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+  });
+  expect(response.statusCode, response.body).toBe(200);
+  return JsonRpcAnswer.parse(response.json());
+}
 
 export interface TestBindings {
   /** Of its HTTP. */

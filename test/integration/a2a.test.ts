@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import { createTaskActivities } from '../../activities/a2a/task-activities.ts';
 import type { TaskActivitiesDeps } from '../../activities/a2a/task-activities.ts';
 import { withTasksTold } from '../../activities/a2a/tasks-told.ts';
-import { permissions } from '../../domain/access/permissions.ts';
-import type { Permission, Principal } from '../../domain/access/permissions.ts';
+import type { Principal } from '../../domain/access/permissions.ts';
 import type { TaskStore } from '../../domain/contracts/task-store.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import { createGit } from '../../activities/workspace/git.ts';
@@ -16,8 +16,10 @@ import { createApp } from '../../services/api/app.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
 import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
+import { JsonRpcAnswer, SentJson, TaskJson, resultOf } from '../support/a2a-json-rpc.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { withTestStore } from '../support/store.ts';
+import { injectJsonRpc, somebody } from './a2a-fixtures.ts';
 import { apiDeps } from './api-fixtures.ts';
 import { plan } from './store-fixtures.ts';
 
@@ -28,13 +30,6 @@ let app: Awaited<ReturnType<typeof createApp>>;
 let deps: ReturnType<typeof apiDeps>;
 /** Who asks next. */
 let principal: Principal;
-
-const somebody = (id: string, tenant = 'default', own: readonly Permission[] = permissions): Principal => ({
-  id,
-  tenant,
-  permissions: new Set(own),
-  isLocal: false,
-});
 
 withTestStore(
   (opened, own) => {
@@ -58,25 +53,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Answer {
-  readonly result?: { readonly [member: string]: never };
-  readonly error?: { readonly code: number; readonly message: string };
-}
-
-async function call(
+const call = async (
   method: string,
   params: unknown,
-  { version = '1.0', url = '/', headers = {} }: { version?: string; url?: string; headers?: object } = {},
-): Promise<Answer> {
-  const response = await app.inject({
-    method: 'POST',
-    url,
-    headers: { 'content-type': 'application/json', 'a2a-version': version, ...headers },
-    payload: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-  });
-  expect(response.statusCode, response.body).toBe(200);
-  return response.json<Answer>();
-}
+  options: { readonly version?: string; readonly url?: string } = {},
+) => await injectJsonRpc(app, method, { params, ...options });
 
 const message = (more: object = {}) => ({
   messageId: randomUUID(),
@@ -86,21 +67,11 @@ const message = (more: object = {}) => ({
 });
 const now = { returnImmediately: true };
 
-interface TaskJson {
-  readonly id: string;
-  readonly contextId: string;
-  readonly status: { readonly state: string; readonly message?: { readonly parts: readonly object[] } };
-  readonly artifacts?: readonly { readonly artifactId: string }[];
-  readonly history?: readonly object[];
-}
-
 async function sent(more: object = {}): Promise<TaskJson> {
-  const { result, error } = await call('SendMessage', { message: message(more), configuration: now });
-  expect(error).toBeUndefined();
-  return (result as unknown as { task: TaskJson }).task;
+  return resultOf(await call('SendMessage', { message: message(more), configuration: now }), SentJson).task;
 }
 
-const gotten = async (id: string) => (await call('GetTask', { id })).result as unknown as TaskJson;
+const gotten = async (id: string) => resultOf(await call('GetTask', { id }), TaskJson);
 
 async function noRun(): Promise<never> {
   throw new CodetetherError('not-found');
@@ -164,15 +135,15 @@ async function end(telling: Pick<PostgresStore, 'endTurn'>, taskId: string, outc
 }
 
 test('what is not right is answered in JSON-RPC with the code of its fault, whatever it is', async () => {
-  const raw = async (payload: string, headers: object = {}) =>
-    (
-      await app.inject({
-        method: 'POST',
-        url: '/a2a/jsonrpc',
-        headers: { 'content-type': 'application/json', 'a2a-version': '1.0', ...headers },
-        payload,
-      })
-    ).json<Answer>().error?.code;
+  const raw = async (payload: string, headers: object = {}) => {
+    const response = await app.inject({
+      method: 'POST',
+      url: '/a2a/jsonrpc',
+      headers: { 'content-type': 'application/json', 'a2a-version': '1.0', ...headers },
+      payload,
+    });
+    return JsonRpcAnswer.parse(response.json()).error?.code;
+  };
   const request = (method: unknown, params: unknown = {}) => JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
   expect(await raw('{')).toBe(-32700);
   expect(await raw('')).toBe(-32700);
@@ -240,10 +211,9 @@ test('an error names the request that it answers, and comes as a stream to who o
 
 test('a send of 0.3 that does not say that it waits does not; the same message twice is one task', async () => {
   const said = { kind: 'message', messageId: randomUUID(), role: 'user', parts: [{ kind: 'text', text: 'do it' }] };
-  const one = (await call('message/send', { message: said }, { version: '0.3' })).result as unknown as TaskJson;
+  const one = resultOf(await call('message/send', { message: said }, { version: '0.3' }), TaskJson);
   expect(one).toMatchObject({ kind: 'task', status: { state: 'submitted' } });
-  const two = (await call('message/send', { message: said }, { version: '0.3', url: '/v1/a2a' }))
-    .result as unknown as TaskJson;
+  const two = resultOf(await call('message/send', { message: said }, { version: '0.3', url: '/v1/a2a' }), TaskJson);
   expect(two.id).toBe(one.id);
   // Started a second time in case whoever wrote it died before; that is harmless.
   expect(deps.engine.tasks.filter(([taskId]) => taskId === one.id)).toEqual([
@@ -269,21 +239,22 @@ test('a task is seen by whoever sent it and by nobody else, of the same tenant o
   principal = somebody('key:one');
 });
 
+const Page = z.looseObject({ tasks: z.array(TaskJson), nextPageToken: z.string(), totalSize: z.number() });
+
 test('tasks are listed in pages by what they came to last, without one twice or none, by state, context and time', async () => {
   principal = somebody('key:lister');
   const ids = [];
   for (let count = 0; count < 5; count++) ids.push((await sent(count < 2 ? { contextId: 'c-1' } : {})).id);
   const seen: string[] = [];
   for (let pageToken = ''; ;) {
-    const { result } = await call('ListTasks', { pageSize: 2, pageToken });
-    const page = result as unknown as { tasks: TaskJson[]; nextPageToken: string; totalSize: number };
+    const page = resultOf(await call('ListTasks', { pageSize: 2, pageToken }), Page);
     expect(page.totalSize).toBe(5);
     seen.push(...page.tasks.map(({ id }) => id));
     if (page.nextPageToken === '') break;
     pageToken = page.nextPageToken;
   }
   expect(seen).toEqual(ids.toReversed());
-  const total = async (filter: object) => (await call('ListTasks', filter)).result?.['totalSize'];
+  const total = async (filter: object) => resultOf(await call('ListTasks', filter), Page).totalSize;
   expect(await total({ contextId: 'c-1' })).toBe(2);
   expect(await total({ status: 'TASK_STATE_SUBMITTED' })).toBe(5);
   expect(await total({ status: 'TASK_STATE_COMPLETED' })).toBe(0);

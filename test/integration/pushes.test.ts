@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
 import { createPushActivities } from '../../activities/a2a/push-activities.ts';
 import { createGuardedFetch } from '../../activities/network/guarded-fetch.ts';
 import type { GuardOptions } from '../../activities/network/guarded-fetch.ts';
 import type { TaskState } from '../../domain/a2a/task.ts';
-import { permissions } from '../../domain/access/permissions.ts';
-import type { Permission, Principal } from '../../domain/access/permissions.ts';
+import type { Principal } from '../../domain/access/permissions.ts';
 import { pushBody } from '../../services/api/a2a/push-body.ts';
 import { openSecrets } from '../../services/api/a2a/push-secrets.ts';
 import { createApp } from '../../services/api/app.ts';
@@ -20,8 +20,10 @@ import { createKeyRing } from '../../services/config/key-ring.ts';
 import type { KeyRing } from '../../services/config/key-ring.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
+import { SentJson, TaskJson, resultOf } from '../support/a2a-json-rpc.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { withTestStore } from '../support/store.ts';
+import { injectJsonRpc, somebody } from './a2a-fixtures.ts';
 import { apiDeps } from './api-fixtures.ts';
 
 const newKey = () => randomBytes(32).toString('base64');
@@ -36,13 +38,6 @@ let app: Awaited<ReturnType<typeof createApp>>;
 let deps: ReturnType<typeof apiDeps>;
 /** Who asks next. */
 let principal: Principal;
-
-const somebody = (id: string, own: readonly Permission[] = permissions, isLocal = false): Principal => ({
-  id,
-  tenant: 'default',
-  permissions: new Set(own),
-  isLocal,
-});
 
 withTestStore(
   (opened, own) => {
@@ -113,36 +108,20 @@ const status =
   (_times: number, response: ServerResponse) =>
     response.writeHead(code, headers).end();
 
-interface Answer {
-  readonly result?: never;
-  readonly error?: { readonly code: number; readonly message: string };
-}
-
-async function call(method: string, params: unknown, version = '1.0'): Promise<Answer> {
-  const response = await app.inject({
-    method: 'POST',
-    url: '/',
-    headers: { 'content-type': 'application/json', 'a2a-version': version },
-    payload: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-  });
-  expect(response.statusCode, response.body).toBe(200);
-  return response.json<Answer>();
-}
+const call = async (method: string, params: unknown, version?: string) =>
+  await injectJsonRpc(app, method, { params, version });
 
 const message = () => ({ messageId: randomUUID(), role: 'ROLE_USER', parts: [{ text: 'do it' }] });
 
 async function sent(push?: object): Promise<string> {
   const configuration = { returnImmediately: true, taskPushNotificationConfig: push };
-  const { result, error } = await call('SendMessage', { message: message(), configuration });
-  expect(error).toBeUndefined();
-  return (result as unknown as { task: { id: string } }).task.id;
+  return resultOf(await call('SendMessage', { message: message(), configuration }), SentJson).task.id;
 }
 
-async function set(taskId: string, config: object): Promise<{ readonly id: string }> {
-  const { result, error } = await call('CreateTaskPushNotificationConfig', { taskId, ...config });
-  expect(error).toBeUndefined();
-  return result as unknown as { id: string };
-}
+const Config = z.looseObject({ id: z.string() });
+
+const set = async (taskId: string, config: object) =>
+  resultOf(await call('CreateTaskPushNotificationConfig', { taskId, ...config }), Config);
 
 /** As the worker does it; `look` is one look of its workflow. */
 function worker({ guard = {}, ring = keyRing }: { guard?: GuardOptions; ring?: KeyRing | undefined } = {}) {
@@ -212,7 +191,7 @@ test('a receiver of 1.0 is told of each event as a stream tells it, in order and
 
 test('a receiver of 0.3 is told by the task as it was then', async () => {
   const { url, told } = await receiver();
-  const { result } = await call(
+  const answer = await call(
     'message/send',
     {
       message: { ...message(), kind: 'message', role: 'user', parts: [{ kind: 'text', text: 'do it' }] },
@@ -220,7 +199,7 @@ test('a receiver of 0.3 is told by the task as it was then', async () => {
     },
     '0.3',
   );
-  const { id } = result as unknown as { id: string };
+  const { id } = resultOf(answer, TaskJson);
   await happens(id, 'working', 'completed');
   await worker().deliver(id);
   expect(told.map(({ headers }) => headers['content-type'])).toEqual(Array(3).fill('application/json'));
@@ -245,7 +224,8 @@ test('a config is set, replaced, got, listed and deleted in both versions by who
   expect(made.id).toMatch(/^[\da-f-]{36}$/);
   await set(taskId, { url: 'https://example.com/replaced', id: 'a' });
   const listed = async () =>
-    ((await call('ListTaskPushNotificationConfigs', { taskId })).result as unknown as { configs: object[] }).configs;
+    resultOf(await call('ListTaskPushNotificationConfigs', { taskId }), z.looseObject({ configs: z.array(Config) }))
+      .configs;
   expect(await listed()).toMatchObject([{ id: 'a', url: 'https://example.com/replaced' }, { id: made.id }]);
 
   // 0.3 names the task's own by no id, or by the task's.
@@ -273,7 +253,7 @@ test('a config is set, replaced, got, listed and deleted in both versions by who
     ['DeleteTaskPushNotificationConfig', { taskId, id: 'a' }],
   ] as const)
     expect((await call(method, params)).error?.code, method).toBe(-32001);
-  principal = somebody('key:one', ['runs:read']);
+  principal = somebody('key:one', 'default', ['runs:read']);
   expect((await call('GetTaskPushNotificationConfig', { taskId, id: 'a' })).error).toBeUndefined();
   const denied = await app.inject({
     method: 'POST',
@@ -294,7 +274,7 @@ test('over REST a config is set, got and deleted by whoever may, and a receiver 
   const ask = async (method: 'GET' | 'POST' | 'DELETE', path: string, payload?: object) =>
     await app.inject({ method, url: `/tasks/${taskId}/pushNotificationConfigs${path}`, ...(payload && { payload }) });
   const config = { id: 'rest', url, token: 'shown' };
-  principal = somebody('key:one', ['runs:read']);
+  principal = somebody('key:one', 'default', ['runs:read']);
   expect((await ask('POST', '', config)).statusCode).toBe(403);
   expect((await ask('DELETE', '/rest')).statusCode).toBe(403);
   principal = somebody('key:one');
@@ -370,7 +350,7 @@ test('the same message twice sets its config once, and what was missed before it
   const { url, seqs } = await receiver();
   const params = { message: message(), configuration: { returnImmediately: true } };
   const first = await call('SendMessage', params);
-  const { id } = (first.result as unknown as { task: { id: string } }).task;
+  const { id } = resultOf(first, SentJson).task;
   await happens(id, 'working');
   // Whoever took it died before it had set the config.
   const push = { ...params, configuration: { returnImmediately: true, taskPushNotificationConfig: { url } } };
@@ -491,7 +471,7 @@ test('three dead letters in a row disable a receiver; a replay is known as one, 
   principal = somebody('key:two');
   expect((await replay(letters[1]?.['deadLetterId'])).statusCode).toBe(404);
   expect(await deadLetters()).toEqual([]);
-  principal = somebody('local', permissions, true);
+  principal = { ...somebody('local'), isLocal: true };
   expect((await deadLetters()).length).toBeGreaterThanOrEqual(3);
   principal = somebody('key:replays');
   deps.engine.pushes.length = 0;

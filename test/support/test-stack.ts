@@ -1,9 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { readStatus } from '../../services/stack/status.ts';
 
 const execute = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -36,7 +39,9 @@ export interface TestStack {
   cli(args: readonly string[], options?: StartOptions): Promise<CliResult>;
   /** Of the processes that run now. */
   pids(): Promise<ReadonlyMap<StackProcess, number>>;
-  /** Ends everything and removes the data dir and the folders of the file's repositories. */
+  /** Kills (SIGKILL) at once; one that is just being started is waited for. */
+  kill(...names: readonly StackProcess[]): Promise<void>;
+  /** Ends everything, what was started beside it too, and removes the data dir and the folders of the file's repositories. */
   remove(): Promise<void>;
 }
 
@@ -60,12 +65,15 @@ export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<Test
   ]) {
     if (!(name in env)) delete environment[name];
   }
+  const running = new Set<ChildProcess>();
   const start = (args: readonly string[], options: StartOptions = {}): RunningCli => {
     const child = spawn(program, args, {
       cwd: options.cwd ?? root,
       env: { ...environment, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    running.add(child);
+    child.on('close', () => running.delete(child));
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
@@ -87,7 +95,20 @@ export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<Test
       };
       return new Map(processes.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const])));
     },
+    kill: async (...names) => {
+      for (const deadline = Date.now() + 60_000; ; await delay(20)) {
+        // Not by the program: what is to be hit may be over by the time that it takes to start.
+        const { processes } = await readStatus(dataDir);
+        const pids = processes.flatMap(({ name, pid }) => (pid !== null && names.includes(name) ? [pid] : []));
+        if (pids.length === names.length) {
+          for (const pid of pids) process.kill(pid, 'SIGKILL');
+          return;
+        }
+        if (Date.now() > deadline) throw new Error(`not all of these run: ${names.join(', ')}`);
+      }
+    },
     remove: async () => {
+      for (const child of running) child.kill('SIGKILL');
       await cli(['down']);
       await removeFolders([dataDir, ...repositoryFolders.splice(0)]);
     },
