@@ -9,13 +9,13 @@ let stack: TestStack;
 let token: string;
 const replicas: Serving[] = [];
 /** Those that said lately that they are ready, as something in front of them knows it. */
-let ready: readonly Serving[] = [];
+const ready = new Set<Serving>();
 const over = new AbortController();
 
-async function watchReadiness(): Promise<void> {
+async function watchReadiness(replica: Serving): Promise<void> {
   while (!over.signal.aborted) {
-    const states = await Promise.all(replicas.map(({ url }) => isReady(url)));
-    ready = replicas.filter((_, index) => states[index] === true);
+    if (await isReady(replica.url)) ready.add(replica);
+    else ready.delete(replica);
     await delay(100);
   }
 }
@@ -25,7 +25,7 @@ beforeAll(async () => {
   token = await createToken(stack, 'admin');
   const env = { CODETETHER_REQUESTS_PER_SECOND: '100000' };
   for (let count = 0; count < 2; count++) replicas.push(await startServe(stack, { env }));
-  void watchReadiness();
+  for (const replica of replicas) void watchReadiness(replica);
 }, 120_000);
 afterAll(async () => {
   over.abort();
@@ -33,13 +33,13 @@ afterAll(async () => {
 });
 
 test('no request is lost while two processes are restarted one after the other under load', async () => {
-  await expect.poll(() => ready.length, { timeout: 60_000 }).toBe(2);
+  await expect.poll(() => ready.size, { timeout: 60_000 }).toBe(2);
   const failures: string[] = [];
   const answered = new Map<string, number>();
   const done = new AbortController();
   const load = async (worker: number): Promise<void> => {
     for (let count = 0; !done.signal.aborted; count++) {
-      const replica = ready[(worker + count) % ready.length];
+      const replica = [...ready][(worker + count) % ready.size];
       if (replica === undefined) {
         failures.push('no process is ready');
         return;
@@ -70,7 +70,7 @@ test('no request is lost while two processes are restarted one after the other u
     const before = answered.get(replica.url) ?? 0;
     expect((await replica.stop()).code).toBe(0);
     await replica.restart();
-    await expect.poll(() => ready.length, { timeout: 60_000 }).toBe(2);
+    await expect.poll(() => ready.size, { timeout: 60_000 }).toBe(2);
     await expect.poll(() => answered.get(replica.url) ?? 0, { timeout: 20_000 }).toBeGreaterThan(before + 20);
   }
   done.abort();

@@ -145,7 +145,8 @@ describe('the local stack', () => {
   it('ends by itself when its data dir is removed', async () => {
     await stack.ensure();
     const supervisor = (await readState(stack.dataDir))?.supervisor;
-    await rm(stack.dataDir, { recursive: true, force: true });
+    // The database writes in it until it ends.
+    await rm(stack.dataDir, { recursive: true, force: true, maxRetries: 20 });
     await expect.poll(async () => await stack.processes(), { timeout: 25_000, interval: 200 }).toEqual([]);
     expect(supervisor !== undefined && (await isAlive(supervisor))).toBe(false);
   });

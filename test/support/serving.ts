@@ -64,7 +64,7 @@ async function becomesReady(url: string, server: RunningCli): Promise<void> {
 
 /** As something in front of it knows it. */
 export async function isReady(url: string): Promise<boolean> {
-  const answer = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
+  const answer = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
   await answer?.arrayBuffer();
   return answer?.status === 200;
 }
