@@ -23,7 +23,7 @@ async function watchReadiness(replica: Serving): Promise<void> {
 beforeAll(async () => {
   stack = await createTestStack();
   token = await createToken(stack, 'admin');
-  const env = { CODETETHER_REQUESTS_PER_SECOND: '100000' };
+  const env = { CODETETHER_REQUESTS_PER_SECOND: '100000', CODETETHER_DRAIN_SECS: '4' };
   for (let count = 0; count < 2; count++) replicas.push(await startServe(stack, { env }));
   for (const replica of replicas) void watchReadiness(replica);
 }, 120_000);
