@@ -114,7 +114,7 @@ test('a PRD is worked through as a task: what takes an authorization waits for i
   const asked = await until(ports[0], task.id, 'TASK_STATE_AUTH_REQUIRED');
   expect(JSON.stringify(asked.status.message)).toContain('git push; echo ran');
   kill(serving.get(ports[0])?.pid ?? 0);
-  kill((await stack.pids()).get('worker') ?? 0);
+  await stack.kill('worker');
   const [, other] = ports;
   const answer = { messageId: randomUUID(), role: 'ROLE_USER', taskId: task.id, parts: [{ text: 'approve' }] };
   const refused = await call(other, 'SendMessage', { message: answer });

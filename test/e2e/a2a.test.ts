@@ -192,7 +192,7 @@ async function slow(name: string): Promise<{ readonly log: string; readonly mode
 
 async function killWorkAt(port: number): Promise<void> {
   kill(serving.get(port)?.pid ?? 0);
-  kill((await stack.pids()).get('worker') ?? 0);
+  await stack.kill('worker');
 }
 
 test.each(['JSONRPC', 'HTTP+JSON', 'GRPC'] as const)(

@@ -172,7 +172,7 @@ test.each(places)(
 test('over stdio a wait outlives a kill -9 of the API, and over HTTP a further wait finds the run', async () => {
   const local = await connectMcpClient('v2 modern', overStdio());
   const kill = async (): Promise<void> => {
-    process.kill((await stack.pids()).get('api') ?? 0, 'SIGKILL');
+    await stack.kill('api');
     // A call that is no wait says that the API does not answer, until its supervisor has started it again.
     let down = 0;
     for (; (await local.call('list_approvals')).isError; await delay(100)) down += 1;
@@ -207,7 +207,7 @@ test('an agent is asked over stdio, and its answer comes with the call', async (
   expect(value, text).toMatchObject({ turn: { outcome: 'completed', text: 'Looked.' } });
   expect(await readFile(join(folder, 'log.txt'), 'utf8')).toBe('ran\n');
   await client.close();
-}, 60_000);
+});
 
 test('over stdio nothing but the protocol is written to stdout, and the process ends with its stdin', async () => {
   const { runId } = await waitingRun();
@@ -238,7 +238,7 @@ test('over stdio nothing but the protocol is written to stdout, and the process 
   expect(run.status).toBe('running');
   const cancel = await stack.cli(['mcp', 'call', 'cancel_run', '--arguments', JSON.stringify({ runId })]);
   expect(cancel.code, cancel.stderr).toBe(0);
-}, 60_000);
+});
 
 test('the command line lists the tools, calls them, and says what it does not take', async () => {
   const listed = await stack.cli(['mcp', 'list-tools', '--json']);
@@ -256,4 +256,4 @@ test('the command line lists the tools, calls them, and says what it does not ta
   ]) {
     expect((await stack.cli(['mcp', 'call', ...args])).code).toBe(2);
   }
-}, 60_000);
+});

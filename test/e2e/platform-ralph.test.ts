@@ -146,7 +146,7 @@ test('a client of the platform has a PRD worked through, watches it over a kill,
 
   const frames: Frame[] = [];
   const watched = watch(run.id, (frame) => frames.push(frame));
-  await delay(2_500);
+  await expect.poll(() => frames.some(({ name }) => name === 'story'), { timeout: 60_000 }).toBe(true);
   process.kill(serving.at(-1)?.pid ?? 0, 'SIGKILL');
   await serve();
   await watched;

@@ -18,10 +18,13 @@ let ready: readonly Replica[] = [];
 const over = new AbortController();
 
 const start = (port: number): RunningCli =>
-  stack.start(['serve', '--port', String(port), '--no-grpc'], { env: { CODETETHER_REQUESTS_PER_SECOND: '100000' } });
+  stack.start(['serve', '--port', String(port), '--no-grpc'], {
+    // It is known at the next look that one drains.
+    env: { CODETETHER_REQUESTS_PER_SECOND: '100000', CODETETHER_DRAIN_SECS: '5' },
+  });
 
 async function isReady({ url }: Replica): Promise<boolean> {
-  const answer = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(500) }).catch(() => undefined);
+  const answer = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(3_000) }).catch(() => undefined);
   await answer?.arrayBuffer();
   return answer?.status === 200;
 }

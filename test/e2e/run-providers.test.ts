@@ -80,7 +80,7 @@ test.each([
     const run = stack.start(['run', task, '--model', model, '--json'], { cwd: path });
     for (const deadline = Date.now() + 60_000; (await textOf(path, file)) === ''; await delay(20))
       if (Date.now() > deadline) throw new Error(`${file} is not there: ${(await run.result).stderr}`);
-    process.kill((await stack.pids()).get('worker') ?? 0, 'SIGKILL');
+    await stack.kill('worker');
     const ended = await run.result;
     expect(ended.code, ended.stderr).toBe(0);
     expect(JSON.parse(ended.stdout)).toMatchObject({ text: 'Wrote src/add.js and test/add.test.js.' });

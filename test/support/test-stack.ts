@@ -2,8 +2,10 @@ import { execFile, spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { readStatus } from '../../services/stack/status.ts';
 
 const execute = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -36,6 +38,8 @@ export interface TestStack {
   cli(args: readonly string[], options?: StartOptions): Promise<CliResult>;
   /** Of the processes that run now. */
   pids(): Promise<ReadonlyMap<StackProcess, number>>;
+  /** Kills (SIGKILL) at once; one that is just being started is waited for. */
+  kill(...names: readonly StackProcess[]): Promise<void>;
   /** Ends everything and removes the data dir and the folders of the file's repositories. */
   remove(): Promise<void>;
 }
@@ -86,6 +90,18 @@ export async function createTestStack(env: NodeJS.ProcessEnv = {}): Promise<Test
         readonly processes: readonly { readonly name: StackProcess; readonly pid: number | null }[];
       };
       return new Map(processes.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const])));
+    },
+    kill: async (...names) => {
+      for (const deadline = Date.now() + 60_000; ; await delay(20)) {
+        // Not by the program: what is to be hit may be over by the time that it takes to start.
+        const { processes } = await readStatus(dataDir);
+        const pids = processes.flatMap(({ name, pid }) => (pid !== null && names.includes(name) ? [pid] : []));
+        if (pids.length === names.length) {
+          for (const pid of pids) process.kill(pid, 'SIGKILL');
+          return;
+        }
+        if (Date.now() > deadline) throw new Error(`not all of these run: ${names.join(', ')}`);
+      }
     },
     remove: async () => {
       await cli(['down']);
