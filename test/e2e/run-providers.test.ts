@@ -66,8 +66,8 @@ const textOf = async (path: string, file: string) => await readFile(join(path, f
 
 test.each([
   ['anthropic/claude-sonnet-4-5', 'in a command', 'log.txt'],
-  ['openai/gpt-5', 'in a model call', 'src/add.js'],
-  [`google/${gemini}`, 'in a model call', 'test/add.test.js'],
+  ['openai/gpt-5', 'after its first file', 'src/add.js'],
+  [`google/${gemini}`, 'after its second file', 'test/add.test.js'],
   ['openai-compatible/some-model', 'in a command', 'log.txt'],
 ])(
   'a task of two files is done by %s, whose worker is lost %s',
