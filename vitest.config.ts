@@ -7,8 +7,9 @@ export default defineConfig({
     reporters: ['default', './test/support/closing-line.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 90_000,
-    hookTimeout: 60_000,
+    // A hang is to be found, not a busy machine.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // Polls end as soon as they hold; a busy machine may need longer than the default second.
     expect: { poll: { timeout: 10_000 } },
   },

@@ -159,6 +159,8 @@ function limitTime(group: ProcessGroup, command: Command): TimeLimit {
     void endAs({ timedOut: false, aborted: true });
   };
   command.signal?.addEventListener('abort', onAbort, { once: true });
+  // While it was being started nobody listened.
+  if (command.signal?.aborted === true) onAbort();
   const timeoutMs = command.timeoutMs ?? 0;
   const onTimeout = (): void => {
     void endAs({ timedOut: true, aborted: false });

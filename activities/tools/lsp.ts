@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Diagnostic } from '../lsp/language-server.ts';
 import type { LanguageServers, Serving } from '../lsp/language-servers.ts';
 import { programsFor } from '../lsp/server-programs.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { cleanLine, limitText, maxOutputCharacters, plainText } from './output-text.ts';
 import { defineTool, failure, success, type Tool, type ToolContext, type ToolOutcome } from './tool.ts';
 import { isInside, resolveWorkspacePath, type WorkspacePath } from './workspace-path.ts';
@@ -47,11 +48,8 @@ export function createLspTool(servers: LanguageServers): Tool {
       const file = await resolveWorkspacePath(context.workspace, given.file_path, 'read');
       const timeUp = AbortSignal.timeout(timeoutMs);
       const signal = AbortSignal.any([context.signal, timeUp]);
-      const aborted = Promise.withResolvers<never>();
-      aborted.promise.catch(() => undefined);
-      signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
       try {
-        return await Promise.race([ask(given, file, servers, context), aborted.promise]);
+        return await unlessAborted(signal, async () => await ask(given, file, servers, context));
       } catch (error) {
         context.signal.throwIfAborted();
         const reason = timeUp.aborted ? `no answer within ${timeoutMs / 1000} s` : messageOf(error);

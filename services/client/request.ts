@@ -71,6 +71,8 @@ export async function openResponse(request: OpenRequest): Promise<ApiResponse> {
     const response = await address.handle({ method, path, headers, body });
     const leave = (): void => void response.destroy();
     signal?.addEventListener('abort', leave);
+    // Left while the answer was made: the signal does not say so again.
+    if (signal?.aborted === true) leave();
     response.once('close', () => signal?.removeEventListener('abort', leave));
     return response;
   }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { CodetetherError } from '../../domain/errors.ts';
@@ -15,8 +16,8 @@ const variableOf: { readonly [name in PortName]: string } = {
 };
 
 /**
- * A port that is free now: the fixed one, else the one used before, else one that the system chooses. The choice is
- * remembered in the data dir. One process at a time.
+ * A port that is free now: the fixed one, else the one used before, else any. The choice is remembered in the data dir.
+ * One process at a time.
  * @throws `port-taken` when the user fixed the port and somebody has it
  */
 export async function choosePort(options: {
@@ -36,13 +37,25 @@ export async function choosePort(options: {
   const remembered = await readPorts(dataDir);
   const before = remembered[name];
   if (before !== undefined && (await isFree(before))) return before;
-  let chosen = await listenOn(0);
-  while (Object.values(remembered).includes(chosen)) chosen = await listenOn(0);
+  let chosen = await freePort();
+  while (Object.values(remembered).includes(chosen)) chosen = await freePort();
   await writePorts(dataDir, { ...remembered, [name]: chosen });
   return chosen;
 }
 
-export async function isFree(port: number): Promise<boolean> {
+/**
+ * A port that is free now, and that no system gives to who asks for any (Linux from 32768 on, macOS from 49152 on): the engine
+ * asks for some while it starts, and each connection gets one, so that another one would not stay free until it is used.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(15_000, 32_768);
+    if (await isFree(port)) return port;
+  }
+  return await listenOn(0);
+}
+
+async function isFree(port: number): Promise<boolean> {
   return await listenOn(port).then(
     () => true,
     () => false,

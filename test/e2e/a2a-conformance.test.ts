@@ -53,7 +53,7 @@ test('the kits are pushed to on this machine without any setting', async () => {
   } finally {
     await webhook.close();
   }
-}, 60_000);
+});
 
 test('a credential that somebody brings is checked in the profile too, and no other machine can ask', async () => {
   const response = await fetch(server.url, { method: 'POST', headers: { authorization: 'Bearer wrong' }, body: '{}' });

@@ -63,8 +63,7 @@ test('a push waits for a person, through the loss of worker and API, and runs on
   const run = stack.start(['ralph', 'run', '--model', model, '--on-ask', 'wait', '--json'], { cwd: path });
   const { id, question } = await asked();
   expect(question).toContain('git push; echo ran > ran.txt (it pushes to a remote)');
-  const pids = await stack.pids();
-  for (const name of ['worker', 'api'] as const) process.kill(pids.get(name) ?? 0, 'SIGKILL');
+  await stack.kill('worker', 'api');
   const status = await stack.cli(['ralph', 'status'], { cwd: path });
   expect(status.stdout).toContain(`codetether approve ${id} | codetether deny ${id}`);
   const approved = await stack.cli(['approve', id]);

@@ -71,8 +71,7 @@ test('a question waits through the loss of worker and API, and its answer reache
   const run = stack.start(['run', 'add it', '--model', model, '--on-ask', 'wait'], { cwd: path });
   const { id, kind } = await asked();
   expect(kind).toBe('question');
-  const pids = await stack.pids();
-  for (const name of ['worker', 'api'] as const) process.kill(pids.get(name) ?? 0, 'SIGKILL');
+  await stack.kill('worker', 'api');
   const shown = await stack.cli(['approvals', id]);
   expect(shown.stdout).toBe(`Which library?\nThe old one is gone.\ncodetether answer ${id} "…"\n`);
   const denied = await stack.cli(['deny', id]);
@@ -94,7 +93,7 @@ test('off a terminal nobody is waited for: the agent is told to decide', async (
   expect(await results(path, 'question')).toEqual([
     'Nobody is there to answer. Take what you have named (red), or decide yourself, and say in your answer what you have assumed.',
   ]);
-}, 60_000);
+});
 
 test('in plan mode a write is refused, over turns, until the plan was approved', async () => {
   const { path, model } = await workplace(

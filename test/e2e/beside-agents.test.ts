@@ -112,7 +112,7 @@ test('three explorers lose their worker, and the one that waits for them has eac
   const transcript = async () => (await stack.cli(['sessions', 'show', '--json'], { cwd: folder })).stdout;
   // Until then the starter's own call can be under way, too.
   await until('the starter waits', async () => (await transcript()).includes('"wait_agent"'));
-  process.kill((await stack.pids()).get('worker') ?? 0, 'SIGKILL');
+  await stack.kill('worker');
   await until('three calls made again', () => held === 6);
   release.resolve();
   const ended = await run.result;

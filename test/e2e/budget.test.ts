@@ -40,7 +40,7 @@ beforeAll(async () => {
     [
       'version: 1',
       'price: { inputPerMillionUsd: 1, outputPerMillionUsd: 1 }',
-      'delayMs: 30',
+      'delayMs: 300',
       `default: { attempts: [{ turns: [${[...writes, `{ text: done, ${usage} }`].join(', ')}] }] }`,
     ].join('\n'),
   );
@@ -92,15 +92,16 @@ test('at the budget line all stories wait for one answer, through the loss of th
   expect(approvals).toHaveLength(1);
   expect(approvals[0]?.question).toMatch(/^\$0\.1\d of \$0\.40 is spent, 25% is reached: go on up to the cap\?$/);
   const spent = async () =>
-    (
-      JSON.parse((await stack.cli(['ralph', 'status', 'line', '--json'], { cwd: repository })).stdout) as {
-        readonly spent_usd: number;
-      }
-    ).spent_usd;
+    JSON.parse((await stack.cli(['ralph', 'status', 'line', '--json'], { cwd: repository })).stdout) as {
+      readonly spent_usd: number;
+      readonly reserved_usd: number;
+    };
+  // Calls that were under way at the line are paid.
+  await expect.poll(async () => (await spent()).reserved_usd, { timeout: 30_000 }).toBe(0);
   const before = await spent();
-  process.kill((await stack.pids()).get('worker') ?? 0, 'SIGKILL');
+  await stack.kill('worker');
   await delay(3_000);
-  expect(await spent()).toBe(before);
+  expect((await spent()).spent_usd).toBe(before.spent_usd);
   expect((await stack.cli(['approve', approvals[0]?.id ?? ''])).code).toBe(0);
   const ended = await stack.cli(['ralph', 'attach', 'line', '--detach-on-ask', '--json'], { cwd: repository });
   expect(ended.code, ended.stderr).toBe(0);

@@ -58,7 +58,7 @@ test('what a run that is over left behind is shown, and goes when it is asked fo
   expect(await isLeft()).toBe(false);
 
   await leave();
-  process.kill((await stack.pids()).get('worker') ?? 0, 'SIGKILL');
+  await stack.kill('worker');
   for (const deadline = Date.now() + 30_000; Date.now() < deadline && (await isLeft()); await delay(100));
   expect(await isLeft()).toBe(false);
 }, 120_000);

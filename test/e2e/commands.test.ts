@@ -63,7 +63,7 @@ test('stats are of the folder: tokens and price, tools with their failures, file
   });
   expect(await told(['stats', '--file', 'a.txt'], path)).toMatch(/\| 1 +\| write \|.*a\.txt/);
   expect(await told(['stats', '--tokens'], (await workplace()).path)).toContain('0 requests');
-}, 60_000);
+});
 
 test('a context is looked at, pinned, and reset: the model itself sums it up before its next answer', async () => {
   const words = 'many words '.repeat(60);
@@ -87,7 +87,7 @@ test('a context is looked at, pinned, and reset: the model itself sums it up bef
   expect(await told(['context', 'reset', '--summary', 'all is well'], path)).toContain('your summary stands');
   const nothing = await stack.cli(['context', 'reset'], { cwd: path });
   expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining('[context-refused]')]);
-}, 60_000);
+});
 
 /** A repository with a worktree for each state. */
 async function manyWorktrees(): Promise<string> {
@@ -142,7 +142,7 @@ test('worktrees are cleaned up where nothing is lost by it, after they were show
   expect(await git(path, 'branch', '--list', 'work/*')).toMatch(/work\/gone[^]*work\/ready/);
   const unknown = await stack.cli(['worktree', 'cleanup', '--base', 'nowhere'], { cwd: path });
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('there is no nowhere here')]);
-}, 60_000);
+});
 
 test('a worktree that cannot be removed is told, with exit code 1', async () => {
   const path = await manyWorktrees();
@@ -157,7 +157,7 @@ test('a worktree that cannot be removed is told, with exit code 1', async () => 
   expect(applied).toMatchObject({ code: 1, entries: [{ state: 'removal_failed', branch: 'work/ready' }] });
   expect(applied.entries[0]?.error).toContain('submodules');
   expect(existsSync(tree)).toBe(true);
-}, 60_000);
+});
 
 /** A repository with a PRD of these stories, and a model whose agents write one file each. */
 async function withPrd(
@@ -248,7 +248,7 @@ test('worktrees are listed, opened in the editor that is set, and written to a w
   for (const name of ['VISUAL', 'EDITOR']) delete stack.env[name];
   const none = await stack.cli(['worktree', 'open', 'ready'], { cwd: path });
   expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('[editor-missing]')]);
-}, 60_000);
+});
 
 test('a pull request of a run has its evidence, and is of its branch', async () => {
   const { folder, path, model } = await withPrd([
@@ -292,4 +292,4 @@ test('a pull request of a run has its evidence, and is of its branch', async () 
   expect(pull?.body).toMatch(new RegExp(`all \\| passed +\\| 1 +\\| ${commit} \\| .*test ok`));
   expect(pull?.body).toMatch(/US-2 +\| Never green +\| failed: .*\| 1 +\| – /);
   expect(pull?.body).toMatch(/is quality-failed; `scripted\//);
-}, 90_000);
+});

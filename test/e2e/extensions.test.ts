@@ -132,7 +132,7 @@ test('a hook that loses its worker is not run a second time, and the turn goes o
   await cli('trust');
   const running = stack.start(run('go'), { cwd: path });
   while ((await textOf(path, 'ran.txt')) === '') await delay(50);
-  process.kill((await stack.pids()).get('worker') ?? 0, 'SIGKILL');
+  await stack.kill('worker');
   const ended = await running.result;
   expect(ended.stdout, ended.stderr).toBe('second\n');
   expect(ended.stderr).toContain('asks for one more round');
@@ -149,4 +149,4 @@ test('hooks that cannot be used stop the message, with file and line', async () 
   expect(refused.stderr).toContain(`${path}/.codetether/config.yaml:2: hooks.before-tool`);
   expect((await cli('trust', '--list')).stdout).not.toContain(path);
   expect((await cli(...run('go'))).stdout).toBe('x\n');
-}, 60_000);
+});

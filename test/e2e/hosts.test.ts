@@ -28,19 +28,27 @@ interface Event {
   readonly body: { readonly [name: string]: unknown };
 }
 
-/** Each story writes a file, then runs a command of some seconds that says outside of the workspace that it has begun. */
+/** Each story writes a file, then runs a command that says outside of the workspace that it has begun, and waits there for `letThemGoOn`. */
 function stories(): readonly PlannedStory[] {
   return storyIds.map((id) => ({
     id,
     dependsOn: [],
     turns: [
       [{ name: 'write', args: { path: `${id}.txt`, content: 'one\n' } }],
-      [{ name: 'bash', args: { command: `echo ${id} >> ${join(folder, 'begun')}; sleep 4; echo two >> ${id}.txt` } }],
+      [
+        {
+          name: 'bash',
+          args: {
+            command: `echo ${id} >> ${join(folder, 'begun')}; until [ -e ${join(folder, 'go-on')} ]; do sleep 0.2; done; echo two >> ${id}.txt`,
+          },
+        },
+      ],
       [{ name: 'edit', args: { path: `${id}.txt`, old_string: 'one', new_string: 'three' } }],
     ],
   }));
 }
 
+const letThemGoOn = async () => await writeFile(join(folder, 'go-on'), '');
 const repository = () => join(folder, 'shared');
 const remote = () => join(folder, 'shared.git');
 
@@ -86,7 +94,7 @@ afterEach(async () => {
   await stack.remove();
   await model.stop();
   await rm(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 async function events(): Promise<readonly Event[]> {
   const { stdout } = await stack.cli(['ralph', 'logs', 'shared', '--json']);
@@ -105,15 +113,15 @@ async function until<T>(what: string, find: () => Promise<T | undefined>): Promi
   throw new Error(`there was no ${what}: ${JSON.stringify((await events()).slice(-30), null, 1)}`);
 }
 
-/** Stories that the host has and whose command has begun. */
+/** The two stories that the host has, once the commands of both have begun. */
 async function begunOn(hostId: string): Promise<readonly string[]> {
-  return await until('story in its command', async () => {
+  return await until('stories in their commands', async () => {
     const placed = (await events())
       .filter(({ kind, body }) => kind === 'story-placed' && body['host_id'] === hostId)
       .flatMap(({ story_id: id }) => id ?? []);
     const begun = (await readFile(join(folder, 'begun'), 'utf8').catch(() => '')).split('\n');
     const both = placed.filter((id) => begun.includes(id));
-    return both.length > 0 ? both : undefined;
+    return both.length === 2 ? both : undefined;
   });
 }
 
@@ -151,6 +159,7 @@ test('a host that is gone for good with its data dir has its stories done elsewh
   expect(listed.hosts.find(({ host_id: id }) => id === victim.hostId)).toMatchObject({ alive: true, leases: 2 });
   const lostAt = Date.now();
   await victim.destroy();
+  await letThemGoOn();
   const all = await expectCompleted();
   const moved = all.filter(({ kind }) => kind === 'host-lost');
   expect(moved.map(({ body }) => body['host_id'])).toEqual(moved.map(() => victim.hostId));
@@ -190,6 +199,7 @@ test('a host that stood still for longer than its lease has its story done elsew
   if (late === undefined) throw new Error('no host');
   const frozen = await begunOn(late.hostId);
   process.kill(late.pid, 'SIGSTOP');
+  await letThemGoOn();
   await until('host that was lost', async () =>
     (await events()).find(({ kind, story_id: id }) => kind === 'host-lost' && frozen.includes(id ?? '')),
   );
@@ -211,6 +221,7 @@ test('a run whose own host is lost with its checkout is completed by the others'
   const [other] = hosts;
   if (other === undefined) throw new Error('no host');
   await begunOn(other.hostId);
+  await letThemGoOn();
   const pids = await stack.pids();
   const supervisor = pids.get('supervisor') ?? 0;
   // A supervisor that stands still starts nothing again.

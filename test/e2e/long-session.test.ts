@@ -56,8 +56,7 @@ test('an attempt whose transcript outgrows the window several times goes on to i
   const flags = ['--model', `scripted/${script}`, '--max-steps', '60', '--json'];
   const run = stack.start(['ralph', 'run', ...flags], { cwd: repository });
   await delay(4_000);
-  const worker = (await stack.pids()).get('worker');
-  if (worker !== undefined) process.kill(worker, 'SIGKILL');
+  await stack.kill('worker');
   const { code, stdout, stderr } = await run.result;
   expect(code, stderr).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ outcome: 'completed', passed: 1 });

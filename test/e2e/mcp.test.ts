@@ -187,7 +187,7 @@ test('an agent is asked over stdio, and its answer comes with the call', async (
   expect(value, text).toMatchObject({ turn: { outcome: 'completed', text: 'Looked.' } });
   expect(await readFile(join(folder, 'log.txt'), 'utf8')).toBe('ran\n');
   await client.close();
-}, 60_000);
+});
 
 test('over stdio nothing but the protocol is written to stdout, and the process ends with its stdin', async () => {
   const { runId } = await waitingRun();
@@ -218,7 +218,7 @@ test('over stdio nothing but the protocol is written to stdout, and the process 
   expect(run.status).toBe('running');
   const cancel = await stack.cli(['mcp', 'call', 'cancel_run', '--arguments', JSON.stringify({ runId })]);
   expect(cancel.code, cancel.stderr).toBe(0);
-}, 60_000);
+});
 
 test('the command line lists the tools, calls them, and says what it does not take', async () => {
   const listed = await stack.cli(['mcp', 'list-tools', '--json']);
@@ -236,4 +236,4 @@ test('the command line lists the tools, calls them, and says what it does not ta
   ]) {
     expect((await stack.cli(['mcp', 'call', ...args])).code).toBe(2);
   }
-}, 60_000);
+});

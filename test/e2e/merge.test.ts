@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestStack, git } from '../support/test-stack.ts';
+import { createTestStack, git, repositoryFolder } from '../support/test-stack.ts';
 import type { TestStack } from '../support/test-stack.ts';
 
 const branch = 'feature/words';
@@ -20,15 +20,17 @@ afterAll(async () => {
 
 interface Turn {
   readonly text?: string;
-  readonly delayMs?: number;
   readonly tools?: readonly { readonly name: string; readonly args: object }[];
 }
 
-const write = (path: string, content: string, delayMs = 0): Turn => ({
-  delayMs,
+const write = (path: string, content: string): Turn => ({
   tools: [{ name: 'write', args: { path, content } }],
 });
 const done: Turn = { text: 'Done.' };
+/** A command that ends when the condition holds. */
+const waitUntil = (condition: string): Turn => ({
+  tools: [{ name: 'bash', args: { command: `until ${condition}; do sleep 0.1; done` } }],
+});
 
 /** A repository whose one gate wants words in `words.txt`, with a PRD and a model that answers as told. */
 async function makeRepository(
@@ -88,9 +90,10 @@ test('two stories that change the same line are both on the branch, the second a
     { id: 'US-001', attempts: [[write('words.txt', 'one\n')]] },
     {
       id: 'US-002',
-      attempts: [[write('words.txt', 'two\n'), { delayMs: 4_000 }], [write('words.txt', 'one two\n')]].map((turns) =>
-        turns.map((turn) => ({ text: 'At work.', ...turn })),
-      ),
+      attempts: [
+        [write('words.txt', 'two\n'), waitUntil(`git log --format=%B ${branch} | grep -q US-001`)],
+        [write('words.txt', 'one two\n')],
+      ],
     },
   ]);
   const run = await stack.cli(args, { cwd: path });
@@ -104,7 +107,10 @@ test('two stories that change the same line are both on the branch, the second a
 }, 120_000);
 
 test('a commit of the user on the run branch in the middle of a run is kept, and the gates run on both together', async () => {
-  const { path, args } = await makeRepository([{ id: 'US-001', attempts: [[write('a.txt', 'a\n', 3_000)]] }]);
+  const goOn = join(await repositoryFolder(), 'go-on');
+  const { path, args } = await makeRepository([
+    { id: 'US-001', attempts: [[waitUntil(`[ -e ${goOn} ]`), write('a.txt', 'a\n')]] },
+  ]);
   const running = stack.start(args, { cwd: path });
   await until(async () => (await git(path, 'branch', '--list', branch)) !== '');
   await git(path, 'worktree', 'add', '--quiet', '--detach', `${path}-mine`, branch);
@@ -114,6 +120,7 @@ test('a commit of the user on the run branch in the middle of a run is kept, and
   const mine = await git(`${path}-mine`, 'rev-parse', 'HEAD');
   await git(path, 'update-ref', `refs/heads/${branch}`, mine, await git(path, 'rev-parse', 'main'));
   await git(path, 'worktree', 'remove', `${path}-mine`);
+  await writeFile(goOn, '');
   const run = await running.result;
   expect(run.code, run.stderr).toBe(0);
   expect(await git(path, 'rev-parse', `${branch}~1`)).toBe(mine);
@@ -155,14 +162,16 @@ test('a passed story is taken off the branch with what was built on it, and the 
 }, 120_000);
 
 test('a story that is rolled back while the run goes on is done anew by it', async () => {
+  const goOn = join(await repositoryFolder(), 'go-on');
   const { path, args } = await makeRepository([
     { id: 'US-001', attempts: [[write('a.txt', 'a\n')]] },
-    { id: 'US-002', attempts: [[write('b.txt', 'b\n', 8_000)]] },
+    { id: 'US-002', attempts: [[waitUntil(`[ -e ${goOn} ]`), write('b.txt', 'b\n')]] },
   ]);
   const running = stack.start(args, { cwd: path });
   await until(async () => (await trailers(path, 'Story').catch((): string[] => [])).includes('US-001'));
   const rolledBack = await stack.cli(['ralph', 'rollback', 'US-001'], { cwd: path });
   expect(rolledBack.code, rolledBack.stderr).toBe(0);
+  await writeFile(goOn, '');
   const run = await running.result;
   expect(run.code, run.stderr).toBe(0);
   expect(await git(path, 'ls-tree', '--name-only', branch)).toBe('a.txt\nb.txt\nprd.json\nwords.txt');
@@ -189,6 +198,6 @@ async function passes(path: string): Promise<boolean[]> {
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await delay(20)) if (await isSo()) return;
-  throw new Error('it did not come to that in 30 s');
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(20)) if (await isSo()) return;
+  throw new Error('it did not come to that within a minute');
 }

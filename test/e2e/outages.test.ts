@@ -134,8 +134,12 @@ test('a stack that was started without its key waits for it, and the run goes on
   await stack.cli(['up']);
   const reasons = async () => (await eventsOf(repository)).map(({ body }) => body['reason']);
   await until('wait for the address', async () => (await reasons()).includes('not-configured'));
-  const status = await stack.cli(['ralph', 'status'], { cwd: repository });
-  expect(status.stdout).toContain('waits for openai-compatible (no key or address)');
+  // Between two waits it says that it asks again.
+  await until('word of it', async () =>
+    (await stack.cli(['ralph', 'status'], { cwd: repository })).stdout.includes(
+      'waits for openai-compatible (no key or address)',
+    ),
+  );
   const refused = await stack.cli(['ralph', 'run', '--model', 'openai-compatible/x'], { cwd: repository });
   expect([refused.code, refused.stderr.includes('OPENAI_COMPATIBLE_BASE_URL')]).toEqual([2, true]);
 

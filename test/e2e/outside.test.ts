@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,10 +81,9 @@ test("a session uses the user's MCP server, and a project's when it is trusted; 
 test('a call that loses its worker is not made again, and its server ends', async () => {
   const { run, path, cli } = await repository([{ text: '', tools: [mcp('slow')] }, { text: 'looked' }]);
   const going = stack.start(run(), { cwd: path });
-  await expect.poll(() => serversOf(path), { timeout: 30_000 }).toBe(1);
-  // The call is under way.
-  await delay(1_000);
-  process.kill((await stack.pids()).get('worker') ?? 0, 'SIGKILL');
+  await expect.poll(() => existsSync(join(path, 'begun')), { timeout: 60_000 }).toBe(true);
+  expect(serversOf(path)).toBe(1);
+  await stack.kill('worker');
   const ended = await going.result;
   expect(ended.stdout, ended.stderr).toBe('looked\n');
   expect(serversOf(path)).toBe(0);

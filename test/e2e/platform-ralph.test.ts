@@ -129,7 +129,7 @@ test('a client of the platform has a PRD worked through, watches it over a kill,
 
   const frames: Frame[] = [];
   const watched = watch(run.id, (frame) => frames.push(frame));
-  await delay(2_500);
+  await expect.poll(() => frames.some(({ name }) => name === 'story'), { timeout: 60_000 }).toBe(true);
   await server.kill();
   await server.restart();
   await watched;

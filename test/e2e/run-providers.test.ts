@@ -66,8 +66,8 @@ const textOf = async (path: string, file: string) => await readFile(join(path, f
 
 test.each([
   ['anthropic/claude-sonnet-4-5', 'in a command', 'log.txt'],
-  ['openai/gpt-5', 'in a model call', 'src/add.js'],
-  [`google/${gemini}`, 'in a model call', 'test/add.test.js'],
+  ['openai/gpt-5', 'after its first file', 'src/add.js'],
+  [`google/${gemini}`, 'after its second file', 'test/add.test.js'],
   ['openai-compatible/some-model', 'in a command', 'log.txt'],
 ])(
   'a task of two files is done by %s, whose worker is lost %s',
@@ -80,7 +80,7 @@ test.each([
     const run = stack.start(['run', task, '--model', model, '--json'], { cwd: path });
     for (const deadline = Date.now() + 60_000; (await textOf(path, file)) === ''; await delay(20))
       if (Date.now() > deadline) throw new Error(`${file} is not there: ${(await run.result).stderr}`);
-    process.kill((await stack.pids()).get('worker') ?? 0, 'SIGKILL');
+    await stack.kill('worker');
     const ended = await run.result;
     expect(ended.code, ended.stderr).toBe(0);
     expect(JSON.parse(ended.stdout)).toMatchObject({ text: 'Wrote src/add.js and test/add.test.js.' });

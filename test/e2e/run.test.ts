@@ -59,11 +59,6 @@ async function until(what: string, isSo: () => Promise<boolean>): Promise<void> 
   throw new Error(`${what}: not within a minute`);
 }
 
-async function kill(...names: readonly StackProcess[]): Promise<void> {
-  const pids = await stack.pids();
-  for (const name of names) process.kill(pids.get(name) ?? 0, 'SIGKILL');
-}
-
 test.each<readonly [string, (path: string) => Promise<boolean>, readonly StackProcess[]]>([
   ['the worker in a model call', async (path) => (await textOf(path, 'src/add.js')) !== '', ['worker']],
   ['the worker in a command', async (path) => (await textOf(path, 'log.txt')) !== '', ['worker']],
@@ -78,7 +73,7 @@ test.each<readonly [string, (path: string) => Promise<boolean>, readonly StackPr
     const { path, model } = await workplace(multiFile);
     const run = stack.start(['run', 'add a library', '--model', model], { cwd: path });
     await until('the point', async () => await isThere(path));
-    await kill(...victims);
+    await stack.kill(...victims);
     const ended = await run.result;
     expect(ended.code, ended.stderr).toBe(0);
     expect(ended.stdout).toBe('Wrote src/add.js and test/add.test.js.\n');
@@ -102,14 +97,16 @@ test('a command line that is killed loses nothing: the turn goes on, and is atta
 test('a session is gone on with: by the folder, by the beginning of its id, and two at once one after the other', async () => {
   const { path, model } = await workplace(
     [{ text: 'one' }],
-    [{ text: 'two', delayMs: 1_500 }],
+    [{ text: 'two', delayMs: 3_000 }],
     [{ text: 'three' }],
     [{ text: 'four' }],
   );
   const first = await stack.cli(['run', 'a', '--model', model, '--json'], { cwd: path });
   const { session_id: sessionId } = JSON.parse(first.stdout) as { readonly session_id: string };
   const second = stack.start(['run', '-c', 'b'], { cwd: path });
-  await delay(700);
+  await until('the second turn', async () =>
+    (await stack.cli(['sessions', 'list', '--json'], { cwd: path })).stdout.includes('"turns":2'),
+  );
   const third = stack.start(['run', '-c', 'c'], { cwd: path });
   expect((await second.result).stdout).toBe('two\n');
   const ended = await third.result;
@@ -150,7 +147,7 @@ test('stream-json is one object a line, from init to result, and can be read on'
   expect(objects.at(-1)).toMatchObject({ outcome: 'completed', text: 'Nothing there.', steps: 2, schema_version: 1 });
   const seqs = objects.map(({ seq }) => seq);
   expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
-}, 60_000);
+});
 
 test('an agent that plans cannot change anything, also when it tries', async () => {
   const { path, model } = await workplace([
@@ -161,7 +158,7 @@ test('an agent that plans cannot change anything, also when it tries', async () 
   expect(run.stdout).toBe('A plan.\n');
   expect(await textOf(path, 'a.txt')).toBe('');
   expect((await stack.cli(['sessions', 'show'], { cwd: path })).stdout).toContain('this agent only reads');
-}, 60_000);
+});
 
 test('an answer follows its schema, after one repair; else the turn has failed with a code', async () => {
   const good = await workplace([{ text: 'It is 3.' }, { text: '```json\n{"answer": 3}\n```' }]);
@@ -177,7 +174,7 @@ test('an answer follows its schema, after one repair; else the turn has failed w
   const failed = await stack.cli([...asked, '--model', bad.model], { cwd: bad.path });
   expect(failed.code).toBe(1);
   expect(JSON.parse(failed.stdout)).toMatchObject({ outcome: 'error', code: 'output-schema-mismatch' });
-}, 60_000);
+});
 
 test('what cannot be worked on is said before anything is started', async () => {
   const { path, model } = await workplace([{ text: 'x' }]);
@@ -202,7 +199,7 @@ test('what cannot be worked on is said before anything is started', async () => 
   }
   const { stdout } = await stack.cli(['sessions', 'list', '--json'], { cwd: path });
   expect(JSON.parse(stdout)).toMatchObject({ sessions: [] });
-}, 60_000);
+});
 
 test('a deleted folder ends the turn with its reason', async () => {
   const { path, model } = await workplace([{ text: 'one' }], [{ text: 'two' }]);
@@ -212,7 +209,7 @@ test('a deleted folder ends the turn with its reason', async () => {
   const gone = await stack.cli(['run', '-r', sessionId, 'b'], { cwd: tmpdir() });
   expect(gone.code).toBe(2);
   expect(gone.stderr).toContain('is not there (any more)');
-}, 60_000);
+});
 
 test('what is piped in is context, and must be a text', async () => {
   const { path, model } = await workplace([{ text: 'read' }]);
@@ -233,7 +230,7 @@ test('what is piped in is context, and must be a text', async () => {
   const broken = await piped(Buffer.from([0xff, 0xfe, 0x00]));
   expect(broken.code).toBe(2);
   expect(broken.stderr).toContain('not a text in UTF-8');
-}, 60_000);
+});
 
 test('a conversation off a terminal: each line a message, answered in order', async () => {
   const { path, model } = await workplace([{ text: 'one', delayMs: 300 }], [{ text: 'two' }]);
@@ -248,7 +245,7 @@ test('a conversation off a terminal: each line a message, answered in order', as
   expect(stdout).toBe('one\ntwo\n');
   expect(stderr).toContain('/nonsense is not known');
   expect(stderr).toMatch(/go on {2}codetether chat --resume/);
-}, 60_000);
+});
 
 test('a session is forked, undone, redone, renamed and deleted, and no row is lost', async () => {
   const { path, model } = await workplace([{ text: 'one' }], [{ text: 'two' }], [{ text: 'three' }]);
@@ -276,7 +273,7 @@ test('a session is forked, undone, redone, renamed and deleted, and no row is lo
   expect((await stack.cli(['sessions', 'show', fork], { cwd: path })).stdout).toContain('one');
   const forkedAgain = await stack.cli(['run', '--fork', fork, 'once more'], { cwd: path });
   expect(forkedAgain.code, forkedAgain.stderr).toBe(0);
-}, 60_000);
+});
 
 test('an agent starts others, whose worker is lost, and goes on with their answers', async () => {
   const { path } = await workplace([]);
@@ -291,7 +288,7 @@ test('an agent starts others, whose worker is lost, and goes on with their answe
   await writeFile(script, JSON.stringify({ version: 1, stories }));
   const run = stack.start(['run', 'look', '--model', `scripted/${script}`], { cwd: path });
   await delay(1_500);
-  await kill('worker');
+  await stack.kill('worker');
   const ended = await run.result;
   expect(ended.code, ended.stderr).toBe(0);
   expect(ended.stdout).toBe('Both have looked.\n');

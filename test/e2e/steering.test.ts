@@ -33,14 +33,14 @@ const story = (id: string) => ({
   passes: false,
 });
 
-/** Each story's agent writes a file of its name, after a command that takes as long as is said. */
+/** Each story's agent writes a file of its name, after a command. */
 async function makeRepository(options: {
   readonly name: string;
   readonly stories: readonly ReturnType<typeof story>[];
-  readonly seconds: number;
+  readonly command?: string;
   readonly gate?: string;
 }): Promise<Repository> {
-  const { name, stories, seconds, gate = 'true' } = options;
+  const { name, stories, command = 'true', gate = 'true' } = options;
   const folder = await repositoryFolder();
   const path = join(folder, name);
   const branch = `feature/${name}`;
@@ -52,7 +52,7 @@ async function makeRepository(options: {
   await git(path, 'commit', '--quiet', '--message', 'start');
   const script = join(folder, 'script.yaml');
   const turns = (id: string) =>
-    `[{ tools: [{ name: bash, args: { command: "sleep ${seconds}" } }] }, { tools: [{ name: write, args: { path: ${id}.txt, content: ${id} } }] }, { text: Done. }]`;
+    `[{ tools: [{ name: bash, args: { command: "${command}" } }] }, { tools: [{ name: write, args: { path: ${id}.txt, content: ${id} } }] }, { text: Done. }]`;
   const ids = [...stories.map(({ id }) => id), 'US-9'];
   await writeFile(
     script,
@@ -78,7 +78,12 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 }
 
 test('a run follows a PRD that was edited, through the loss of worker and API', async () => {
-  const repository = await makeRepository({ name: 'edited', stories: ['US-1', 'US-2', 'US-3'].map(story), seconds: 3 });
+  const goOn = join(await repositoryFolder(), 'go-on');
+  const repository = await makeRepository({
+    name: 'edited',
+    stories: ['US-1', 'US-2', 'US-3'].map(story),
+    command: `while [ ! -e ${goOn} ]; do sleep 0.1; done`,
+  });
   const { path, model } = repository;
   const run = stack.start(['ralph', 'run', '--model', model, '--max-concurrent', '2', '--json'], { cwd: path });
   await until(async () => (await stack.cli(['ralph', 'logs'], { cwd: path })).stdout.includes('US-2 step 1'));
@@ -86,11 +91,11 @@ test('a run follows a PRD that was edited, through the loss of worker and API', 
   await repository.edit((stories) => [...stories.filter(({ id }) => id === 'US-1'), story('US-9')]);
   const planned = await stack.cli(['ralph', 'reload', '--dry-run'], { cwd: path });
   expect(planned.stdout).toContain('would follow the edited PRD: 1 added, 2 removed\n');
-  const pids = await stack.pids();
-  for (const name of ['worker', 'api'] as const) process.kill(pids.get(name) ?? 0, 'SIGKILL');
+  await stack.kill('worker', 'api');
   const reloaded = await stack.cli(['ralph', 'reload'], { cwd: path });
   expect(reloaded.code, reloaded.stderr).toBe(0);
   expect(reloaded.stdout).toContain('  - US-2  removed, its agent stops after its step\n');
+  await writeFile(goOn, '');
   const ended = await run.result;
   expect(ended.code, ended.stderr).toBe(0);
   expect(JSON.parse(ended.stdout)).toMatchObject({ outcome: 'completed', passed: 2, total: 2 });
@@ -98,7 +103,7 @@ test('a run follows a PRD that was edited, through the loss of worker and API', 
 }, 180_000);
 
 test('a script is told by exit code 6 that a merge waits for a person, and goes on after the answer', async () => {
-  const { path, model, branch } = await makeRepository({ name: 'asks-merge', stories: [story('US-1')], seconds: 0 });
+  const { path, model, branch } = await makeRepository({ name: 'asks-merge', stories: [story('US-1')] });
   const flags = ['--ask-merge', '--detach-on-ask', '--json'];
   const left = await stack.cli(['ralph', 'run', '--model', model, ...flags], { cwd: path });
   expect(left.code, left.stderr).toBe(6);
@@ -117,7 +122,7 @@ test('a script is told by exit code 6 that a merge waits for a person, and goes 
 }, 120_000);
 
 test('the plan waits for a person before any model is asked', async () => {
-  const { path, model } = await makeRepository({ name: 'asks-plan', stories: [story('US-1')], seconds: 0 });
+  const { path, model } = await makeRepository({ name: 'asks-plan', stories: [story('US-1')] });
   const flags = ['--ask-plan', '--detach-on-ask', '--json'];
   const left = await stack.cli(['ralph', 'run', '--model', model, ...flags], { cwd: path });
   expect(left.code, left.stderr).toBe(6);
@@ -133,7 +138,7 @@ test('the plan waits for a person before any model is asked', async () => {
 test('a story that failed passes after the run was started again with a hint', async () => {
   const stories = [story('US-1'), { ...story('US-2'), depends_on: ['US-1'] }];
   const gate = 'test ! -e US-1.txt || test -e US-9.txt';
-  const repository = await makeRepository({ name: 'retried', stories, seconds: 0, gate });
+  const repository = await makeRepository({ name: 'retried', stories, gate });
   const { path, model, branch } = repository;
   const flags = ['--model', model, '--max-attempts', '1', '--json'];
   const failed = await stack.cli(['ralph', 'run', ...flags], { cwd: path });
@@ -153,12 +158,11 @@ test('a story that failed passes after the run was started again with a hint', a
 }, 120_000);
 
 test('an agent that fills the disk is told, and status shows what the worktrees take', async () => {
-  const repository = await makeRepository({ name: 'full', stories: [story('US-1')], seconds: 0 });
-  const { path, model } = repository;
-  const script = model.slice('scripted/'.length);
-  const text = await readFile(script, 'utf8');
-  const fill = 'head -c 8000000 /dev/zero > big.bin; echo big.bin > .gitignore';
-  await writeFile(script, text.replace('sleep 0', fill));
+  const { path, model } = await makeRepository({
+    name: 'full',
+    stories: [story('US-1')],
+    command: 'head -c 8000000 /dev/zero > big.bin; echo big.bin > .gitignore',
+  });
   const ended = await stack.cli(['ralph', 'run', '--model', model, '--max-disk', '5m', '--json'], { cwd: path });
   expect(ended.code, ended.stderr).toBe(0);
   const status = await stack.cli(['ralph', 'status'], { cwd: path });

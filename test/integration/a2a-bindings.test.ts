@@ -423,12 +423,13 @@ test('readers that leave free their streams, and their connection goes on', asyn
   open.push(client);
   const subscribe = Reflect.get(client, 'subscribeToTask') as (asked: object) => ClientReadableStream<object>;
   const streams = Array.from({ length: 20 }, () => subscribe.call(client, { tenant: '', id: task.id }));
-  const streamsOpen = async () => /codetether_api_streams (\d+)/.exec(await served.metrics.text())?.[1];
-  await expect.poll(streamsOpen).toBe('20');
+  await expect.poll(async () => await streamsOpen(served)).toBe('20');
   for (const stream of streams) stream.on('error', () => undefined).cancel();
-  await expect.poll(streamsOpen).toBe('0');
+  await expect.poll(async () => await streamsOpen(served)).toBe('0');
   expect((await grpcClient(A2AService)('getTask', { tenant: '', id: task.id })).code).toBe(status.OK);
 });
+
+const streamsOpen = async ({ metrics }: TestBindings) => /codetether_api_streams (\d+)/.exec(await metrics.text())?.[1];
 
 test('health tells whoever asks that it serves, and from the drain on that it does not; what is waited for is answered, streams are told to go elsewhere', async () => {
   const draining = new AbortController();
@@ -443,6 +444,7 @@ test('health tells whoever asks that it serves, and from the drain on that it do
     tenant: '',
     id: task.id,
   });
+  await expect.poll(async () => await streamsOpen(ending)).toBe('1');
   const waiting = grpcClient(A2AService, { port })('sendMessage', { ...request(), configuration: undefined });
   await expect.poll(() => ending.tasks().length).toBe(1);
   draining.abort();

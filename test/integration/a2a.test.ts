@@ -44,7 +44,7 @@ beforeAll(async () => {
     await inTenant(tenant, async () => {
       await store.nameWorkspace({ name: 'work', hostId: 'host-1', folder, createdBy: 'test' });
     });
-  deps = apiDeps(store);
+  deps = { ...apiDeps(store), prdFolder: path.join(folder, 'prds') };
   principal = somebody('key:one');
   app = await createApp({ ...deps, defaultModel: 'openai/x', authenticate: async () => principal });
 });

@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { RunEvent } from '../../domain/run/events.ts';
+import { inProcess } from '../../services/api/in-process.ts';
+import { createClient } from '../../services/client/client.ts';
 import type { Client } from '../../services/client/client.ts';
 import { createStore } from '../../services/store/store.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
@@ -161,12 +164,11 @@ test('a quiet stream says that it is there, and finds out that the engine ended 
   await api.close();
   api = await startApi(store, { pingMs: 50 });
   const runId = await running();
-  const response = await open(runId);
-  const all = text(response);
-  await delay(200);
+  let said = '';
+  const response = (await open(runId)).setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
+  await expect.poll(() => said.split(': ping\n\n').length).toBeGreaterThan(2);
   api.engine.end(runId, 'terminated');
-  const said = await all;
-  expect(said.split(': ping\n\n').length).toBeGreaterThan(2);
+  await once(response, 'end');
   expect(said).toContain('event: run-ended\n');
 });
 
@@ -228,6 +230,23 @@ test('the client ends quietly when its signal is raised, and at once when there 
   expect(events).toEqual([]);
   await end(runId);
   await collect(api.client, runId, { sinceSeq: 1 }).done;
+});
+
+test('the client ends quietly when its signal is raised while its own process is being asked', async () => {
+  const runId = await running();
+  const { handle } = inProcess(api.app, {});
+  const leaving = new AbortController();
+  const client = createClient({
+    handle: async (asked) => {
+      const answer = await handle(asked);
+      leaving.abort();
+      return answer;
+    },
+  });
+  const { events, done } = collect(client, runId, { signal: leaving.signal });
+  await done;
+  expect(events).toEqual([]);
+  await expect.poll(() => use.watchers).toBe(0);
 });
 
 test('the client throws what trying again cannot mend', async () => {

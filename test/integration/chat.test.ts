@@ -90,7 +90,7 @@ beforeAll(async () => {
       match: { userMessage: 'slowly' },
       response: { content: long, usage: fixtureUsage(10, 10) },
       chunkSize: 10,
-      latency: 60,
+      latency: 200,
     },
     { match: { userMessage: 'cut' }, response: { content: long }, chunkSize: 10, latency: 20, truncateAfterChunks: 4 },
   ]);

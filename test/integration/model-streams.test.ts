@@ -256,14 +256,14 @@ describe('a provider that is silent', () => {
       let pings = 0;
       const timer = setInterval(() => {
         response.write('event: ping\ndata: {"type":"ping"}\n\n');
-        if (++pings < 6) return;
+        if (++pings < 8) return;
         clearInterval(timer);
         for (const event of [claude.start, ...claude.text(0, 'Done.'), ...claude.end('end_turn')])
           response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
         response.end();
-      }, 50);
+      }, 200);
     });
-    const session = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { timeouts: { idleTimeoutMs: 150 } });
+    const session = startSession(url, 'anthropic/claude-sonnet-4-5', 'hello', { timeouts: { idleTimeoutMs: 1_000 } });
     await expect(session.step()).resolves.toMatchObject({ stop: 'finished' });
   });
 });

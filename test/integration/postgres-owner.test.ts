@@ -52,4 +52,4 @@ test('a cluster of an earlier release gets its owner, also after a crash, and ke
     await queries.destroy();
     await server.stop();
   }
-}, 60_000);
+});

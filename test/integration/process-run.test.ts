@@ -42,7 +42,7 @@ afterEach(() => {
 });
 
 async function waitFor<T>(what: () => T | undefined | false): Promise<T> {
-  for (let tries = 0; tries < 500; tries += 1) {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline;) {
     const value = what();
     if (value !== undefined && value !== false) return value;
     await delay(10);
@@ -54,6 +54,9 @@ function pidIn(file: string): number | undefined {
   const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
   return text === '' ? undefined : Number(text);
 }
+
+/** Of processes that are to be killed when this one is. */
+const notes = () => readdirSync(processDir).filter((name) => /^\d+$/.test(name));
 
 /** Zombies are over: nobody may have asked about them yet. */
 function isAlive(pid: number): boolean {
@@ -106,13 +109,13 @@ describe.each([
       const result = await run('sleep 60 & echo $! > child; sleep 60', { timeoutMs: 200 });
       expect(result).toMatchObject({ exitCode: null, signal: 'SIGTERM', timedOut: true, aborted: false });
       expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
-      expect(result.durationMs).toBeLessThan(2000);
+      expect(result.durationMs).toBeLessThan(10_000);
     });
 
     test('at its time limit also when it ignores being asked', async () => {
       const result = await run('trap "" TERM; while true; do sleep 0.1; done', { timeoutMs: 100 });
       expect(result).toMatchObject({ signal: 'SIGKILL', timedOut: true });
-      expect(result.durationMs).toBeLessThan(4000);
+      expect(result.durationMs).toBeLessThan(20_000);
     });
 
     test('by abort, before and while it runs', async () => {
@@ -122,12 +125,24 @@ describe.each([
       });
       expect(existsSync(path.join(folder, 'ran'))).toBe(false);
       const controller = new AbortController();
-      setTimeout(() => controller.abort(), 100);
-      expect(await run('sleep 60', { signal: controller.signal })).toMatchObject({
+      const { signal } = controller;
+      expect(await run('echo on; sleep 60', { signal, onLine: () => controller.abort() })).toMatchObject({
         aborted: true,
         timedOut: false,
         signal: 'SIGTERM',
       });
+    });
+
+    test('by abort while it is being started', async () => {
+      const controller = new AbortController();
+      launch = async (request) => {
+        const launched = await launchThen(request);
+        controller.abort();
+        return launched;
+      };
+      const result = await run('sleep 60', { signal: controller.signal });
+      expect(result).toMatchObject({ aborted: true, timedOut: false, exitCode: null });
+      expect(result.durationMs).toBeLessThan(20_000);
     });
   });
 
@@ -135,7 +150,7 @@ describe.each([
     test('a background process that holds the output is ended and keeps nobody waiting', async () => {
       const result = await run('sleep 60 & echo $! > child; echo started');
       expect(result).toMatchObject({ exitCode: 0, output: 'started\n' });
-      expect(result.durationMs).toBeLessThan(2000);
+      expect(result.durationMs).toBeLessThan(10_000);
       expect(isAlive(pidIn(path.join(folder, 'child')) ?? 0)).toBe(false);
     });
 
@@ -158,7 +173,7 @@ describe.each([
 
     test('no file about it', async () => {
       await run('true');
-      expect(readdirSync(processDir).filter((name) => /^\d+$/.test(name))).toEqual([]);
+      expect(notes()).toEqual([]);
     });
   });
 
@@ -301,8 +316,7 @@ describe('a launcher', () => {
     const leader = await waitFor(() => pidIn(path.join(folder, 'leader')));
     const child = pidIn(path.join(folder, 'child')) ?? 0;
     worker.kill('SIGKILL');
-    await waitFor(() => !isAlive(leader) && !isAlive(child));
-    expect(readdirSync(processDir).filter((name) => /^\d+$/.test(name))).toEqual([]);
+    await waitFor(() => !isAlive(leader) && !isAlive(child) && notes().length === 0);
   });
 
   test('keeps no process alive that has nothing to wait for', async () => {
@@ -341,19 +355,21 @@ describe('a launcher', () => {
     async () => {
       launch = launcher.launch;
       await run('true');
+      // No other test's.
+      const command = `sleep 61.${process.pid}`;
       for (const pauseMs of [0, 5, 20]) {
         // Those that come late are started by the next launcher: they are ended.
         const stop = new AbortController();
         const running = Array.from({ length: 10 }, () =>
-          run('sleep 61', { signal: stop.signal }).then(({ aborted }) => (aborted ? 'aborted' : 'ended'), codeOf),
+          run(command, { signal: stop.signal }).then(({ aborted }) => (aborted ? 'aborted' : 'ended'), codeOf),
         );
         await delay(pauseMs);
         process.kill(launcherPid(), 'SIGKILL');
         await delay(300);
         stop.abort();
         for (const end of await Promise.all(running)) expect(['worker-lost', 'aborted']).toContain(end);
-        expect(readdirSync(processDir).filter((name) => /^\d+$/.test(name))).toEqual([]);
-        expect(spawnSync('pgrep', ['-f', '^sleep 61$']).status).toBe(1);
+        expect(notes()).toEqual([]);
+        expect(spawnSync('pgrep', ['-f', `^${command}$`]).status).toBe(1);
         await run('true');
       }
     },

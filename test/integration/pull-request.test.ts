@@ -211,4 +211,4 @@ test('a command line that is not right is refused before anything is asked', asy
   git('remote', 'remove', 'origin');
   expect((await create()).stderr).toContain('[remote-not-github]');
   expect(github.requests).toEqual([]);
-}, 20_000);
+});

@@ -84,4 +84,4 @@ test('codetether migrate makes the schema as its owner, twice is once, and says 
   expect(await store.openRun(plan())).toBe(1);
   await store.close();
   await database.drop();
-}, 60_000);
+});

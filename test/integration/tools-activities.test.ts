@@ -197,13 +197,15 @@ describe('a tool call', () => {
     await asked(1, [
       { id: 'c1', name: 'bash', args: { command: 'for i in $(seq 1 60); do echo line $i; sleep 0.02; done' } },
     ]);
+    const from = Date.now();
     await tools.toolCall(input('c1'));
+    const most = (Date.now() - from) / 250 + 1;
     const log = await events();
     const lines = log.filter((event) => event.kind === 'step-output');
     expect(log[0]?.kind).toBe('step-started');
     expect(log.at(-1)?.kind).toBe('tool-ended');
     expect(lines.length).toBeGreaterThan(1);
-    expect(lines.length).toBeLessThan(9);
+    expect(lines.length).toBeLessThanOrEqual(most);
     expect(lines[0]?.body).toMatchObject({ step: 1, line: expect.stringMatching(/^line \d+$/) });
   });
 
@@ -358,9 +360,9 @@ describe('recovery of a lost call', () => {
   });
 
   test('waits for a call that this worker is still ending', async () => {
-    await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'sleep 0.5; echo done > done.txt' } }]);
+    await asked(2, [{ id: 'c2', name: 'bash', args: { command: 'touch begun; sleep 0.5; echo done > done.txt' } }]);
     const running = tools.toolCall(input('c2', 2));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await expect.poll(() => existsSync(path.join(workspacePath, 'begun'))).toBe(true);
     expect(await tools.recoverToolCall({ ...input('c2', 2), risk: 'shell' })).toEqual({
       kind: 'recorded',
       isBegun: true,

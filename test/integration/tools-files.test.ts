@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applyChanges } from '../../activities/tools/file-changes.ts';
@@ -254,19 +263,21 @@ describe('looking at files', () => {
     expect(await run('fileinfo', { path: 'none' })).toMatchObject({ ok: false });
   });
 
-  test('headtail shows both ends, also of a file of 1 GB', async () => {
-    write({ 'a.txt': `${Array.from({ length: 100 }, (_, index) => `l${index + 1}`).join('\n')}\n`, big: 'first\n' });
+  test('headtail shows both ends, also of a file of 1 TB, of which it reads no more', async () => {
+    const line = `${'0123456789'.repeat(5)}\n`;
+    write({
+      'a.txt': `${Array.from({ length: 100 }, (_, index) => `l${index + 1}`).join('\n')}\n`,
+      big: `first\n${line.repeat(1_000)}`,
+    });
     expect((await run('headtail', { path: 'a.txt', head: 2, tail: 2 })).output).toBe(
       'first lines of a.txt (392 bytes):\nl1\nl2\nlast lines:\nl99\nl100',
     );
-    execFileSync('sh', ['-c', `yes 0123456789012345678901234567890123456789012345678 | head -c 1000000000 >> big`], {
-      cwd: root,
-    });
-    const startedAt = performance.now();
+    // The disk holds nothing of its middle.
+    truncateSync(path.join(root, 'big'), 1e12);
+    appendFileSync(path.join(root, 'big'), `\n${line}`);
     expect((await run('headtail', { path: 'big', head: 1, tail: 1 })).output).toMatch(
-      /^first lines of big \(1000000006 bytes\):\nfirst\nlast lines:\n0123/,
+      /^first lines of big \(1000000000052 bytes\):\nfirst\nlast lines:\n0123/,
     );
-    expect(performance.now() - startedAt).toBeLessThan(2000);
     expect((await run('read', { path: 'big', offset: 2, limit: 1 })).output).toContain('   2| 0123456789');
     expect(await run('read', { path: 'big' })).toMatchObject({ ok: false });
     expect((await run('grep', { pattern: '0123' })).output).toContain('larger than 1 MiB');

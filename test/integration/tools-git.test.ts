@@ -82,7 +82,7 @@ describe('batch', () => {
     const listFiles = async () => {
       running += 1;
       most = Math.max(most, running);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 500));
       running -= 1;
       return context.listFiles();
     };

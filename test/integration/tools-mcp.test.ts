@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createMcpServers, type McpServers, type McpServersOptions } from '../../activities/mcp/mcp-servers.ts';
 import { createRunCommand } from '../../activities/process/run-command.ts';
@@ -96,7 +95,7 @@ test('one server serves a workspace until it ends, and another one after that', 
 test('a server that nobody uses is ended', timeout, async () => {
   servers = open([local('test')], { idleMs: 100 });
   const pid = Number((await use('pid')).output);
-  await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isAlive(pid)).toBe(false);
 });
 
 test('a server ends with its workspace, and what it has started with it', timeout, async () => {
@@ -105,7 +104,7 @@ test('a server ends with its workspace, and what it has started with it', timeou
   const pids = [Number((await use('pid')).output), Number(readFileSync(file, 'utf8'))];
   expect(pids.map(isAlive)).toEqual([true, true]);
   await servers.endAll('run:US-1');
-  await expect.poll(() => pids.map(isAlive), { timeout: 5_000 }).toEqual([false, false]);
+  await expect.poll(() => pids.map(isAlive)).toEqual([false, false]);
 });
 
 test('what a server prints besides messages does no harm', timeout, async () => {
@@ -117,7 +116,7 @@ test('what a server prints besides messages does no harm', timeout, async () => 
 test('a server that never answers costs the time that was given, and is told', timeout, async () => {
   const late = await use('slow', {}, { timeout: 1 });
   expect(late.output).toContain('did not answer within 1 s');
-  await expect.poll(() => existsSync(path.join(workspace.root, 'cancelled')), { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => existsSync(path.join(workspace.root, 'cancelled'))).toBe(true);
   servers = open([local('test', ['--mute'])], { startTimeoutMs: 500 });
   expect((await use('echo', { text: '' })).output).toContain(
     'could not be started or reached: it was not ready in time',
@@ -125,12 +124,11 @@ test('a server that never answers costs the time that was given, and is told', t
 });
 
 test('a call that is cancelled ends at once, and the server is told', timeout, async () => {
-  await use('pid');
   const call = use('slow');
-  await delay(300);
+  await expect.poll(() => existsSync(path.join(workspace.root, 'begun'))).toBe(true);
   workspace.abort.abort(new Error('stopped'));
   await expect(call).rejects.toThrow('stopped');
-  await expect.poll(() => existsSync(path.join(workspace.root, 'cancelled')), { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => existsSync(path.join(workspace.root, 'cancelled'))).toBe(true);
 });
 
 test('a server that cannot be started says why', timeout, async () => {

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLongLivedProcesses, type LongLivedProcesses } from '../../activities/process/long-lived.ts';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
@@ -36,9 +35,9 @@ function open(options: { readonly maxProcesses?: number; readonly idleMs?: numbe
 const call = (name: string, given: Record<string, unknown>, of = processes): Promise<ToolOutcome> =>
   createToolRegistry({ processes: of }).call(name, given, workspace.context);
 const exec = (cmd: string, more: Record<string, unknown> = {}) =>
-  call('exec_command', { cmd, yield_time_ms: 250, ...more });
+  call('exec_command', { cmd, yield_time_ms: 1_000, ...more });
 const stdin = (session_id: number, given: Record<string, unknown> = {}) =>
-  call('write_stdin', { session_id, yield_time_ms: 500, ...given });
+  call('write_stdin', { session_id, yield_time_ms: 1_000, ...given });
 
 const idOf = ({ output }: ToolOutcome): number => Number(/running with session id (\d{5})\]$/.exec(output)?.[1]);
 const running = (text: string): boolean => execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).includes(text);
@@ -74,7 +73,7 @@ test('a server answers the commands of later calls', async () => {
     `import { createServer } from 'node:http';
      createServer((_, response) => response.end('hello')).listen(0, '127.0.0.1', function () { console.log(this.address().port); });`,
   );
-  const started = await exec(`${process.execPath} serve.mjs`, { yield_time_ms: 2000 });
+  const started = await exec(`${process.execPath} serve.mjs`, { yield_time_ms: 5_000 });
   const port = /^(\d+)$/m.exec(started.output)?.[1];
   const answer = await call('bash', {
     command: `${process.execPath} -e "fetch('http://127.0.0.1:${port}').then((r) => r.text()).then(console.log)"`,
@@ -84,7 +83,7 @@ test('a server answers the commands of later calls', async () => {
 });
 
 test('the output between two looks is cut in its middle, and the cut is said', async () => {
-  const started = await exec('seq 1 200000; echo done; sleep 30', { yield_time_ms: 2000, max_output_tokens: 500 });
+  const started = await exec('seq 1 200000; echo done; sleep 30', { yield_time_ms: 4_000, max_output_tokens: 500 });
   expect(started.output).toMatch(/^1\n2\n/);
   expect(started.output).toMatch(/\[… \d{7} characters cut here; /);
   expect(started.output).toMatch(/\n200000\ndone\n\[running with/);
@@ -122,22 +121,21 @@ test('nothing runs in a workspace any more when its attempt is looked at, commit
   for (const name of names) {
     const command = `sh -c "sleep 64; true ${marker}"`;
     await processes.start(id, { command, cwd: workspace.root, env: {} });
-    await delay(200);
-    expect(running(marker)).toBe(true);
+    await expect.poll(() => running(marker)).toBe(true);
     await activities[name]?.(attempt);
   }
   expect(seen).toEqual([false, false, false, false, false]);
 });
 
 test('a process that nobody looks at is ended, and one of a killed worker too', async () => {
-  const idle = open({ idleMs: 300 });
+  const idle = open({ idleMs: 2_000 });
   const id = await idle.start('run:US-1', {
     command: `sh -c "sleep 65; true ${marker}"`,
     cwd: workspace.root,
     env: {},
   });
   await expect.poll(() => running(marker)).toBe(true);
-  await expect.poll(() => running(marker), { timeout: 3000 }).toBe(false);
+  await expect.poll(() => running(marker)).toBe(false);
   await expect.poll(() => idle.list('run:US-1')).toEqual([]);
   expect(await idle.end('run:US-1', id ?? 0)).toBe(false);
 

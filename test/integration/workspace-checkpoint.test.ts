@@ -172,7 +172,7 @@ describe('a checkpoint', () => {
       ),
       { numRuns: 40 },
     );
-  }, 60_000);
+  });
 
   test('of the same files is the same commit, and one of others lies on the last', async () => {
     expect(await createCheckpoint(git, workspace)).toBe(workspace.checkpoint);

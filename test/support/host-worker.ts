@@ -32,7 +32,7 @@ export async function startHostWorker(stack: TestStack): Promise<HostWorker> {
   });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-  for (const deadline = Date.now() + 30_000; !said.includes('worker is ready'); await delay(50)) {
+  for (const deadline = Date.now() + 60_000; !said.includes('worker is ready'); await delay(50)) {
     if (Date.now() > deadline || child.exitCode !== null) throw new Error(`the worker did not come up: ${said}`);
   }
   const hostId = (await readFile(join(dataDir, 'host-id'), 'utf8')).trim();

@@ -42,6 +42,7 @@ function testServer({ tools = 0 }: { readonly tools?: number } = {}): McpServer 
     ],
   }));
   register('slow', async (_, signal) => {
+    writeFileSync('begun', '');
     await delay(60_000, undefined, { signal }).catch(() => writeFileSync('cancelled', ''));
     return text('late');
   });

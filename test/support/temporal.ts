@@ -26,7 +26,7 @@ export async function startEngine(settings: { readonly [dynamicConfigKey: string
   const args = [...temporalArguments({ databaseFile, port, uiPort, namespace: 'default' }), '--headless', ...own];
   const server = spawn(path, args, { stdio: 'ignore', env: temporalEnvironment(databaseFile) });
   const address = `127.0.0.1:${port}`;
-  const connection = await connectWithin(20_000, () => NativeConnection.connect({ address }));
+  const connection = await connectWithin(60_000, () => NativeConnection.connect({ address }));
   const clientConnection = await Connection.connect({ address });
   return {
     address,

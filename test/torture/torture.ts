@@ -100,8 +100,7 @@ async function tortureRun(
     if (outcome !== 'completed') violations.push(`the run ended with ${outcome}`);
     // The whole stack comes back with the next command, and what is not needed any more is gone a moment later.
     await stack.cli(['up']);
-    await delay(2_000);
-    const verdict = await judge({
+    const end = {
       repository,
       dataDir: stack.dataDir,
       databaseUrl: await databaseOf(stack.dataDir),
@@ -109,7 +108,12 @@ async function tortureRun(
       model,
       tree: given.tree,
       killTimes,
-    });
+    };
+    let verdict = await judge(end);
+    for (const deadline = Date.now() + 30_000; verdict.violations.length > 0 && Date.now() < deadline;) {
+      await delay(1_000);
+      verdict = await judge(end);
+    }
     await stack.cli(['down']);
     const left = [...(await processesIn(stack.dataDir)), ...(await processesIn(repository))];
     violations.push(...verdict.violations, ...left.map((name) => `a process is left after down: ${name}`));

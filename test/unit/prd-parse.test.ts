@@ -335,7 +335,7 @@ test('500 stories in a chain are read in a moment, also when every dependency is
   expect(problemsOf(file(wrong))).toHaveLength(500);
   const circle = chain.map((given, index) => (index === 0 ? { ...given, depends_on: ['US-499'] } : given));
   expect(problemsOf(file(circle))).toHaveLength(1);
-  expect(performance.now() - startedMs).toBeLessThan(2000);
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
 });
 
 test('stories without gates and without verification are unchecked', () => {

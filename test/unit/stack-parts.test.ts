@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,6 +14,7 @@ import { tryLock } from '../../services/stack/lock.ts';
 import { readLogFrom, readLogTail } from '../../services/stack/logs.ts';
 import { makeSocketFolder } from '../../services/stack/own-socket.ts';
 import { logFile, stackPaths } from '../../services/stack/paths.ts';
+import { freePort } from '../../services/stack/ports.ts';
 import { identify, isAlive } from '../../services/stack/processes.ts';
 import { readState } from '../../services/stack/state.ts';
 import { temporalArguments } from '../../services/stack/temporal.ts';
@@ -29,6 +32,20 @@ afterEach(async () => {
 describe('the pause before a process is started again', () => {
   it('is none after one short life, and grows to ten seconds', () => {
     expect([0, 1, 2, 3, 4, 8, 9, 100].map(restartPauseMs)).toEqual([0, 0, 100, 200, 400, 6_400, 10_000, 10_000]);
+  });
+});
+
+describe('a free port', () => {
+  it('can be listened on, and is below those that the system gives to whoever asks for any', async () => {
+    const listen = async (port: number): Promise<number> =>
+      await new Promise((resolve, reject) => {
+        const server = createServer().once('error', reject);
+        server.listen(port, '127.0.0.1', () => {
+          const { port: had } = server.address() as AddressInfo;
+          server.close(() => resolve(had));
+        });
+      });
+    for (let tries = 0; tries < 20; tries++) expect(await listen(await freePort())).toBeLessThan(await listen(0));
   });
 });
 

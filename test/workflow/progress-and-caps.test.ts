@@ -73,9 +73,9 @@ test('an attempt whose answers are of no use is ended as model-failed at the fou
 
 test('other caps are taken while the run goes on, recorded, and carried on', async () => {
   const world = new FakeWorld([{ id: 'A' }], {
-    model: () => new Promise((resolve) => setTimeout(() => resolve(answers.finished), 3_000)),
+    model: () => new Promise((resolve) => setTimeout(() => resolve(answers.finished), 4_000)),
   });
-  const result = await bench.run(world, { maxTimeMs: 1_500, maxCostUsd: 1 }, async ({ handle, result }) => {
+  const result = await bench.run(world, { maxTimeMs: 3_000, maxCostUsd: 1 }, async ({ handle, result }) => {
     const change = { maxCostUsd: 5, maxTimeMs: 60_000 };
     expect(await handle.executeUpdate('set-caps', { args: [change] })).toBe('running');
     for (const bad of [{}, { maxCostUsd: 0 }, { maxTokens: -1 }])

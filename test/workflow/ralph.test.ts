@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FakeWorld, answers } from '../support/fake-world.ts';
@@ -76,11 +77,13 @@ test('a story that conflicts gets an attempt that resolves it, one whose merged 
 test('calls that only read run side by side, a call that writes runs alone', async () => {
   let together = 0;
   let most = 0;
+  const all = Promise.withResolvers<void>();
   const world = new FakeWorld([{ id: 'A' }], {
     model: ({ step }) => (step === 1 ? answers.reads : answers.finished),
     tool: async () => {
       most = Math.max(most, ++together);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      if (together === 3) all.resolve();
+      await Promise.race([all.promise, delay(5_000)]);
       together--;
     },
   });
@@ -126,10 +129,8 @@ test('the time cap ends a run in the middle of a step', async () => {
   const world = new FakeWorld([{ id: 'A' }], {
     model: () => new Promise((resolve) => setTimeout(() => resolve(answers.finished), 4_000)),
   });
-  const startedAt = Date.now();
   const result = await bench.run(world, { maxTimeMs: 500 }, ({ result }) => result);
   expect(result.outcome).toBe('budget-exceeded');
-  expect(Date.now() - startedAt).toBeLessThan(15_000);
 });
 
 test('a model that cannot be used ends the run as error and says why', async () => {
@@ -144,12 +145,19 @@ test('a model that cannot be used ends the run as error and says why', async () 
 });
 
 test('a paused run starts nothing until it is resumed', async () => {
-  const world = new FakeWorld([{ id: 'A' }, { id: 'B', dependsOn: ['A'] }]);
+  const paused = Promise.withResolvers<void>();
+  const world = new FakeWorld([{ id: 'A' }, { id: 'B', dependsOn: ['A'] }], {
+    model: async () => {
+      await paused.promise;
+      return answers.finished;
+    },
+  });
   const result = await bench.run(
     world,
     {},
     async ({ handle, result }) => {
       expect(await handle.executeUpdate('pause')).toBe('paused');
+      paused.resolve();
       await new Promise((resolve) => setTimeout(resolve, 500));
       expect(world.log).not.toContain('prepare B:1 keep');
       expect(await handle.executeUpdate('resume')).toBe('running');
@@ -207,7 +215,7 @@ test('a call that is lost on its way, however often, costs no attempt; one that 
     expect(world.log.filter((line) => line === 'event attempt-failed A')).toHaveLength(isBegun ? 1 : 0);
     expect(world.log.filter((line) => line.startsWith('recover A'))).toHaveLength(isBegun ? 10 : 25);
   }
-}, 60_000);
+});
 
 test('a call that fails before it begins for another reason than a loss ends the attempt', async () => {
   const world = new FakeWorld([{ id: 'A' }], {
