@@ -9,6 +9,7 @@ import { asCodetetherError } from '../../domain/errors.ts';
 import { launchHere, type Launch } from '../../activities/process/launch.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
 import { killLeftovers } from '../../activities/process/process-registry.ts';
+import { newToken, tokenVariable } from '../../activities/process/register-group.ts';
 import {
   createRunCommand,
   type Command,
@@ -243,7 +244,7 @@ describe('after kill -9 of the worker', () => {
 
   test('its commands and all their processes are killed, and their files removed', async () => {
     await killedRunner(
-      'sh -c "echo \\$\\$ > child; while true; do echo x >> log; sleep 0.01; done" & echo $$ > leader; echo > ready; wait',
+      'sh -c "echo \\$\\$ > child; while true; do echo x >> log; sleep 0.01; done" & echo $$ > leader; while [ ! -s child ]; do sleep 0.01; done; echo > ready; wait',
     );
     const pids = [pidIn(path.join(folder, 'leader')) ?? 0, pidIn(path.join(folder, 'child')) ?? 0];
     expect(pids.map(isAlive)).toEqual([true, true]);
@@ -265,6 +266,45 @@ describe('after kill -9 of the worker', () => {
       expect(pids.map(isAlive)).toEqual([true, true]);
       await killLeftovers(processDir);
       expect(pids.map(isAlive)).toEqual([false, false]);
+    },
+  );
+
+  test.runIf(process.platform === 'linux')(
+    'one that it had no time to register too, and nothing of another folder',
+    async () => {
+      const started = (token: string) =>
+        spawn('sleep', ['60'], { detached: true, stdio: 'ignore', env: { ...process.env, [tokenVariable]: token } });
+      const left = started(newToken(processDir));
+      const other = started(newToken(path.join(folder, 'elsewhere')));
+      try {
+        expect(await killLeftovers(processDir)).toBe(1);
+        expect([left, other].map(({ pid }) => isAlive(pid ?? 0))).toEqual([false, true]);
+      } finally {
+        other.kill('SIGKILL');
+      }
+    },
+  );
+
+  test.runIf(process.platform === 'linux')(
+    'but not what the command has started that this worker was started by',
+    async () => {
+      const token = newToken(processDir);
+      const registry = fileURLToPath(new URL('../../activities/process/process-registry.ts', import.meta.url));
+      const script = `
+        const { killLeftovers } = await import(${JSON.stringify(registry)});
+        console.log(await killLeftovers(${JSON.stringify(processDir)}));
+      `;
+      const env = { ...process.env, [tokenVariable]: token };
+      const sibling = spawn('sleep', ['60'], { detached: true, stdio: 'ignore', env });
+      try {
+        const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+          env,
+          encoding: 'utf8',
+        });
+        expect([stdout, isAlive(sibling.pid ?? 0)]).toEqual(['0\n', true]);
+      } finally {
+        sibling.kill('SIGKILL');
+      }
     },
   );
 
