@@ -6,7 +6,7 @@ import { deriveContext } from '../domain/session/derive-context.ts';
 import type { NewSessionEvent } from '../domain/session/transcript.ts';
 import { startPostgres } from '../services/stack/postgres.ts';
 import { createStore } from '../services/store/store.ts';
-import { freePort } from '../test/support/free-port.ts';
+import { freePort } from '../services/stack/ports.ts';
 import { median } from './commands.ts';
 
 const events = 10_000;

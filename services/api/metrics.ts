@@ -8,6 +8,7 @@ export interface Metrics {
   /** In Prometheus' text format. */
   text(): Promise<string>;
   countRequest(request: RequestLabels & { readonly seconds: number }): void;
+  countCall(call: CallLabels & { readonly seconds: number }): void;
   /** @returns what is called when the stream ends */
   openStream(): () => void;
   /** Of an event that a reader was waiting for. */
@@ -19,6 +20,14 @@ interface RequestLabels {
   /** As it was registered, so that there are only so many. */
   readonly route: string;
   readonly status: number;
+}
+
+interface CallLabels {
+  /** `/package.Service/Method` of one that is served. */
+  readonly method: string;
+  /** Name of gRPC's status code. */
+  readonly code: string;
+  readonly isStream: boolean;
 }
 
 const latencyBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -38,6 +47,19 @@ export function createMetrics(connections: () => PoolConnections): Metrics {
     name: 'codetether_api_request_seconds',
     help: 'From a request to the end of its answer; event streams are not among them.',
     labelNames: ['method', 'route'],
+    buckets: latencyBuckets,
+    registers,
+  });
+  const calls = new Counter({
+    name: 'codetether_grpc_calls_total',
+    help: 'gRPC calls that have ended.',
+    labelNames: ['method', 'code'],
+    registers,
+  });
+  const callLatency = new Histogram({
+    name: 'codetether_grpc_call_seconds',
+    help: 'From a gRPC call to its end; streams are not among them.',
+    labelNames: ['method'],
     buckets: latencyBuckets,
     registers,
   });
@@ -67,6 +89,10 @@ export function createMetrics(connections: () => PoolConnections): Metrics {
     countRequest: ({ method, route, status, seconds }) => {
       requests.inc({ method, route, status });
       latency.observe({ method, route }, seconds);
+    },
+    countCall: ({ method, code, isStream, seconds }) => {
+      calls.inc({ method, code });
+      if (!isStream) callLatency.observe({ method }, seconds);
     },
     openStream: () => {
       streams.inc();

@@ -8,24 +8,16 @@ import {
   ReadyView,
   apiVersion,
 } from '../../domain/contracts/api.ts';
-import { defaultTenant } from '../../domain/run/ids.ts';
-import { inTenant } from '../store/current-tenant.ts';
 import type { ApiDeps } from './deps.ts';
 import { pageOfAll, pageQuery } from './pages.ts';
 import { principalOf } from './permissions.ts';
+import { createReadiness } from './readiness.ts';
 import { hostView, isAlive } from './views.ts';
 
 const ListQuery = z.strictObject(pageQuery);
 
 export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
-  let isPrepared = false;
-  const notePrepared = async (): Promise<void> => {
-    await deps.prepared;
-    isPrepared = true;
-  };
-  notePrepared().catch(() => {
-    // It stays unprepared; whoever prepares it says why.
-  });
+  const readiness = createReadiness(deps);
   return async (app) => {
     app.get(
       '/health',
@@ -42,13 +34,8 @@ export function systemRoutes(deps: ApiDeps): FastifyPluginAsyncZod {
         schema: { response: { 200: ReadyView, 503: ReadyView } },
       },
       async (_request, reply) => {
-        const [database, engine, worker] = await Promise.all([
-          isPrepared ? succeeds(deps.store.ping()) : false,
-          succeeds(deps.engine.ping()),
-          isPrepared ? succeeds(inTenant(defaultTenant, async () => await aliveHost(deps))) : false,
-        ]);
-        const ready = database && engine && worker && deps.draining?.aborted !== true;
-        return await reply.code(ready ? 200 : 503).send({ ready, database, engine, worker });
+        const answers = await readiness();
+        return await reply.code(answers.ready ? 200 : 503).send(answers);
       },
     );
 
@@ -99,19 +86,4 @@ async function cleanUp(deps: ApiDeps, asked: CleanupQuery & { readonly apply: bo
     entries: results.flatMap(({ hostId, entries }) => entries.map((entry) => ({ hostId, ...entry }))),
     more: results.reduce((sum, { more }) => sum + more, 0),
   };
-}
-
-async function aliveHost(deps: ApiDeps): Promise<void> {
-  const hosts = await deps.store.listHosts();
-  if (!hosts.some((host) => isAlive(host, Date.now()))) throw new Error('no worker was seen lately');
-}
-
-async function succeeds(attempt: Promise<unknown>): Promise<boolean> {
-  try {
-    await attempt;
-    return true;
-  } catch {
-    // Readiness is asked for exactly to learn this.
-    return false;
-  }
 }

@@ -1,5 +1,4 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import type { Permission } from '../../domain/access/permissions.ts';
 import { CodetetherError } from '../../domain/errors.ts';
 import type { CardAddresses } from '../api/a2a/agent-card.ts';
@@ -7,9 +6,11 @@ import { createCalls } from '../api/a2a/calls.ts';
 import type { ApiDeps } from '../api/deps.ts';
 import type { PrincipalLimits } from '../api/limits.ts';
 import type { Metrics } from '../api/metrics.ts';
+import { createReadiness } from '../api/readiness.ts';
 import { a2aServices } from './a2a-service.ts';
 import { createAdmission } from './admission.ts';
 import type { GrpcPermissions } from './admission.ts';
+import { addHealth } from './health.ts';
 import { addReflection } from './reflection.ts';
 
 export interface GrpcAddress {
@@ -39,13 +40,13 @@ const keepaliveMs = 30_000;
 const keepaliveAnswerMs = 10_000;
 /** What was asked is answered within it, or not any more. */
 const graceMs = 2_000;
-const health = '/grpc.health.v1.Health/';
+const healthPath = '/grpc.health.v1.Health/';
 const reflection = ['v1', 'v1alpha'].map(
   (version) => `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
 );
 
 /**
- * Serves A2A 1.0 and 0.3 over gRPC, health and reflection. Once `deps.draining` is raised its health is NOT_SERVING.
+ * Serves A2A 1.0 and 0.3 over gRPC, health (what `/ready` says) and reflection.
  * @param addresses where a caller reaches this server, by the host that it asked for
  * @throws `port-taken`, `usage`
  */
@@ -56,9 +57,9 @@ export async function serveGrpc(
 ): Promise<GrpcServer> {
   const closing = new AbortController();
   const permissions = new Map<string, Permission | 'public'>([
-    [`${health}Check`, 'public'],
-    [`${health}List`, 'public'],
-    [`${health}Watch`, 'runs:read'],
+    [`${healthPath}Check`, 'public'],
+    [`${healthPath}List`, 'public'],
+    [`${healthPath}Watch`, 'runs:read'],
     ...reflection.map((path) => [path, 'runs:read'] as const),
   ]);
   const { interceptor, principalOf } = createAdmission({
@@ -66,6 +67,7 @@ export async function serveGrpc(
     authenticate: deps.authenticate,
     appendAudit: deps.store.appendAudit,
     limits: deps.limits,
+    metrics: deps.metrics,
     prepared: deps.prepared,
   });
   const server = new Server({
@@ -77,24 +79,26 @@ export async function serveGrpc(
     'grpc.enable_channelz': 0,
   });
   const calls = createCalls(deps, { closing: closing.signal, limits: deps.limits, metrics: deps.metrics });
-  const names = [''];
+  const names: string[] = [];
   for (const service of a2aServices({ calls, principalOf, addresses, closing: closing.signal })) {
     server.addService(service.definition, service.implementation);
     for (const [path, permission] of service.permissions) permissions.set(path, permission);
     names.push(service.permissions[0]?.[0].split('/')[1] ?? '');
   }
-  const status = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'SERVING'])));
-  status.addToServer(server);
+  const readiness = createReadiness(deps);
+  addHealth(server, {
+    names,
+    isReady: async () => (await readiness()).ready,
+    changed: deps.draining,
+    closing: closing.signal,
+  });
   addReflection(server);
-  const isNotServing = (): void => names.forEach((name) => status.setStatus(name, 'NOT_SERVING'));
-  deps.draining?.addEventListener('abort', isNotServing, { once: true });
 
   const port = await bind(server, address);
   return {
     port,
     permissions,
     close: async () => {
-      isNotServing();
       closing.abort();
       await new Promise<void>((resolve) => {
         const force = setTimeout(() => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../../services/stack/ports.ts';
 import { chat, chatTool, chatUsage } from '../support/model-events.ts';
 import { writeEvents } from '../support/model-server.ts';
 import { createExampleRepository, createTestStack, git, repositoryFolder } from '../support/test-stack.ts';

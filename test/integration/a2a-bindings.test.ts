@@ -11,6 +11,7 @@ import type { ClientReadableStream, ServiceDefinition, ServiceError } from '@grp
 import { service as healthService } from 'grpc-health-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CodetetherError } from '../../domain/errors.ts';
+import type { Authenticate } from '../../services/api/permissions.ts';
 import { currentTenant, inTenant } from '../../services/store/current-tenant.ts';
 import type { PostgresStore } from '../../services/store/store.ts';
 import { bindingClient, legacyBindingClient, tokenInterceptor, withToken } from '../support/a2a-clients.ts';
@@ -21,6 +22,14 @@ import type { TestBindings } from './a2a-fixtures.ts';
 
 const bindings: readonly Binding[] = ['HTTP+JSON', 'GRPC'];
 const callers = { one: somebody('key:one'), two: somebody('key:two'), acme: somebody('key:one', 'acme') };
+
+/** A caller's name is its credential. */
+const authenticateByName: Authenticate = async ({ headers }) => {
+  const name = headers.authorization?.slice('Bearer '.length) ?? '';
+  const found = Object.entries(callers).find(([known]) => known === name)?.[1];
+  if (found === undefined) throw new CodetetherError('unauthenticated');
+  return found;
+};
 
 let store: PostgresStore;
 let folder: string;
@@ -41,12 +50,7 @@ beforeAll(async () => {
     });
   served = await serveBindings(store, {
     pingMs: 50,
-    authenticate: async ({ headers }) => {
-      const name = headers.authorization?.slice('Bearer '.length) ?? '';
-      const found = Object.entries(callers).find(([known]) => known === name)?.[1];
-      if (found === undefined) throw new CodetetherError('unauthenticated');
-      return found;
-    },
+    authenticate: authenticateByName,
   });
 });
 afterAll(async () => {
@@ -431,7 +435,61 @@ test('readers that leave free their streams, and their connection goes on', asyn
 
 const streamsOpen = async ({ metrics }: TestBindings) => /codetether_api_streams (\d+)/.exec(await metrics.text())?.[1];
 
-test('health tells whoever asks that it serves, and from the drain on that it does not; what is waited for is answered, streams are told to go elsewhere', async () => {
+const seeHost = async (): Promise<void> =>
+  await inTenant('default', async () => {
+    await store.seeHost({ hostId: 'h1', name: 'tiger', pid: 7, version: '1', slots: 8, slotsUsed: 2 });
+  });
+
+test('health says what /ready says, also to who watches, and knows the services by name', async () => {
+  const own = await serveBindings(store, { authenticate: async () => callers.one });
+  const { port } = own.grpc;
+  const health = grpcClient(healthService, { token: '', port });
+  await seeHost();
+  const watched: unknown[] = [];
+  const Client = makeGenericClientConstructor(healthService, 'raw');
+  const watcher = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  open.push(watcher);
+  const watch = Reflect.get(watcher, 'watch') as (asked: object) => ClientReadableStream<object>;
+  const following = watch.call(watcher, { service: '' }).on('data', (told) => watched.push(told));
+  following.on('error', () => undefined);
+  await expect.poll(() => watched).toEqual([{ status: 'SERVING' }]);
+  own.engine.mode = 'down';
+  expect((await health('check', { service: '' })).value).toEqual({ status: 'NOT_SERVING' });
+  await expect.poll(() => watched).toEqual([{ status: 'SERVING' }, { status: 'NOT_SERVING' }]);
+  own.engine.mode = 'up';
+  expect((await health('list', {})).value).toMatchObject({
+    statuses: { 'lf.a2a.v1.A2AService': { status: 'SERVING' } },
+  });
+  expect((await health('check', { service: 'nobody' })).code).toBe(status.NOT_FOUND);
+  following.cancel();
+  await own.close();
+});
+
+test('calls are counted by method and code when they end, those that are refused or name nothing too', async () => {
+  const own = await serveBindings(store, { authenticate: authenticateByName });
+  const { port } = own.grpc;
+  const value = async (name: string): Promise<string | undefined> => {
+    const line = (await own.metrics.text()).split('\n').find((each) => each.startsWith(`${name} `));
+    return line?.slice(name.length + 1);
+  };
+  await grpcClient(A2AService, { port })('listTasks', {
+    tenant: '',
+    contextId: '',
+    status: TaskState.TASK_STATE_UNSPECIFIED,
+    pageToken: '',
+  });
+  await grpcClient(A2AService, { port })('getTask', { tenant: '', id: randomUUID() });
+  await grpcClient(A2AService, { port, token: 'nobody' })('getTask', { tenant: '', id: randomUUID() });
+  const getTask = '/lf.a2a.v1.A2AService/GetTask';
+  expect(await value('codetether_grpc_calls_total{method="/lf.a2a.v1.A2AService/ListTasks",code="OK"}')).toBe('1');
+  expect(await value(`codetether_grpc_calls_total{method="${getTask}",code="NOT_FOUND"}`)).toBe('1');
+  expect(await value(`codetether_grpc_calls_total{method="${getTask}",code="UNAUTHENTICATED"}`)).toBe('1');
+  expect(await value(`codetether_grpc_call_seconds_count{method="${getTask}"}`)).toBe('2');
+  await own.close();
+});
+
+test('from the drain on health says that it does not serve; what is waited for is answered, streams are told to go elsewhere', async () => {
+  await seeHost();
   const draining = new AbortController();
   const ending = await serveBindings(store, { draining: draining.signal, authenticate: async () => callers.one });
   const port = ending.grpc.port;
@@ -446,7 +504,7 @@ test('health tells whoever asks that it serves, and from the drain on that it do
   });
   await expect.poll(async () => await streamsOpen(ending)).toBe('1');
   const waiting = grpcClient(A2AService, { port })('sendMessage', { ...request(), configuration: undefined });
-  await expect.poll(() => ending.tasks().length).toBe(1);
+  await expect.poll(() => ending.engine.tasks.length).toBe(1);
   draining.abort();
   await expect.poll(async () => await check('')).toEqual({ status: 'NOT_SERVING' });
   await ending.close();

@@ -12,6 +12,7 @@ import type { GrpcAddress, GrpcServer } from '../../services/grpc/serve-grpc.ts'
 import type { PostgresStore } from '../../services/store/store.ts';
 import { JsonRpcAnswer } from '../support/a2a-json-rpc.ts';
 import { apiDeps } from './api-fixtures.ts';
+import type { FakeEngine } from './api-fixtures.ts';
 
 export const somebody = (id: string, tenant = 'default', own: readonly Permission[] = permissions): Principal => ({
   id,
@@ -45,8 +46,7 @@ export interface TestBindings {
   readonly url: string;
   readonly grpc: GrpcServer;
   readonly metrics: Metrics;
-  /** What the engine was told of tasks. */
-  tasks(): readonly unknown[];
+  readonly engine: FakeEngine;
   close(): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export async function serveBindings(
     url,
     grpc,
     metrics: own.metrics,
-    tasks: () => deps.engine.tasks,
+    engine: deps.engine,
     close: async () => {
       await Promise.all([app.close(), grpc.close()]);
     },

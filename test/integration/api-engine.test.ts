@@ -5,7 +5,7 @@ import type { RalphRunInput } from '../../domain/contracts/ralph.ts';
 import { createTemporalEngine } from '../../services/api/temporal-engine.ts';
 import type { TemporalEngine } from '../../services/api/temporal-engine.ts';
 import { connectTemporal } from '../../services/temporal/connect.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../../services/stack/ports.ts';
 import { startEngine } from '../support/temporal.ts';
 import type { TestEngine } from '../support/temporal.ts';
 import { plan } from './store-fixtures.ts';

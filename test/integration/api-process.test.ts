@@ -9,7 +9,7 @@ import { createClient } from '../../services/client/client.ts';
 import { createStore } from '../../services/store/store.ts';
 import { ownPostgres } from '../support/postgres.ts';
 import type { OwnPostgres } from '../support/postgres.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../../services/stack/ports.ts';
 
 const program = resolve(import.meta.dirname, '../../services/api/main.ts');
 

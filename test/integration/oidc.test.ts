@@ -4,7 +4,7 @@ import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createOidcVerifier } from '../../services/api/authenticate-oidc.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../../services/stack/ports.ts';
 
 const audience = 'https://codetether.test/api';
 const client = { client_id: 'ci', client_secret: 'a-secret-of-the-test' };

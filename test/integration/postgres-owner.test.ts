@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { applicationRole, ownerRole, startPostgres } from '../../services/stack/postgres.ts';
 import { createStore, openDatabase } from '../../services/store/store.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../../services/stack/ports.ts';
 import { plan } from './store-fixtures.ts';
 
 let dataDir: string;

@@ -12,7 +12,7 @@ import type { Progress } from '../../services/stack/progress.ts';
 import { readStatus } from '../../services/stack/status.ts';
 import { embeddedServers } from '../../services/stack/server-environment.ts';
 import { stopStack } from '../../services/stack/stop-stack.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../../services/stack/ports.ts';
 import { prepareTemporalCli, testStack } from './stack-fixtures.ts';
 import type { TestStack } from './stack-fixtures.ts';
 

@@ -8,7 +8,7 @@ import type { TestProject } from 'vitest/node';
 import { startPostgres } from '../../services/stack/postgres.ts';
 import type { PostgresServer } from '../../services/stack/postgres.ts';
 import { createStore } from '../../services/store/store.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../services/stack/ports.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

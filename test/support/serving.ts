@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../services/stack/ports.ts';
 import type { CliResult, RunningCli, TestStack } from './test-stack.ts';
 
 /** A `codetether serve` beside a stack: at one address, also when it is restarted; it ends with the stack. */

@@ -6,7 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { temporalArguments, temporalEnvironment } from '../../services/stack/temporal.ts';
 import { temporalCli } from './engine.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../services/stack/ports.ts';
 
 export interface TestEngine {
   /** `host:port` */

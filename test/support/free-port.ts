@@ -1,1 +1,0 @@
-export { freePort } from '../../services/stack/ports.ts';
