@@ -174,7 +174,8 @@ async function up(stack: TestStack): Promise<number> {
 }
 
 async function idleMemory(stack: TestStack): Promise<void> {
-  await delay(5_000);
+  // What starting has left behind is collected some seconds later.
+  await delay(15_000);
   const pids = await stack.pids();
   const sizes = new Map<StackProcess, number>();
   for (const [name, pid] of pids) sizes.set(name, name === 'supervisor' ? pssMb(pid) : treePssMb(pid));

@@ -85,6 +85,8 @@ export interface TaskStore {
   /** The task of a message that was sent before. */
   findTaskOf(message: { readonly principal: string; readonly messageId: string }): Promise<string | undefined>;
   getTask(taskId: string): Promise<TaskLog | undefined>;
+  /** Those that are there, in any order. */
+  getTasks(taskIds: readonly string[]): Promise<readonly TaskLog[]>;
   /** Those with the newest status first, and how many there are in all. */
   listTasks(
     query: TaskQuery,

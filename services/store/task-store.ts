@@ -71,6 +71,15 @@ export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'wa
         .executeTakeFirst();
       return row === undefined ? undefined : taskLog(row);
     },
+    getTasks: async (taskIds) => {
+      const rows = await database
+        .selectFrom('a2a_task')
+        .selectAll()
+        .select(eventsOfTask)
+        .where(sql<boolean>`task_id = ANY(${taskIds}::text[])`)
+        .execute();
+      return rows.map(taskLog);
+    },
     listTasks: async (query, { limit, after }) => {
       const counted = selectTasks(database, query).select(sql<number>`count(*)`.as('total'));
       // With each row, which is counted once, so that a page is one round trip.

@@ -13,6 +13,7 @@ import type { Cards } from './cards.ts';
 import { problemOf } from './request-shape.ts';
 import { callerKey, createTaskHandler } from './task-handler.ts';
 import type { Caller } from './task-handler.ts';
+import { createTaskReader } from './task-reader.ts';
 
 export const spokenVersions = ['1.0', '0.3'] as const;
 export type SpokenVersion = (typeof spokenVersions)[number];
@@ -48,11 +49,12 @@ export interface CallContext extends StreamCounts {
 /** What the three bindings of A2A have in common: who calls, in which version, until when, and what is counted. */
 export function createCalls(deps: ApiDeps, context: CallContext): Calls {
   const cards = createCards(deps);
+  const own = { ...deps, readTask: createTaskReader(deps.store) };
   return {
     cards,
     open: ({ principal, version, extensions, gone, addresses }) => {
       const caller: Caller = { principal, version, signal: AbortSignal.any([gone, context.closing]) };
-      const handler = createTaskHandler(deps, {
+      const handler = createTaskHandler(own, {
         card: () => cards.card(addresses),
         extendedCard: async () => await cards.extendedCard(addresses, version),
       });

@@ -24,6 +24,7 @@ import { kitsWork, withKitsWishes } from './kits-handler.ts';
 import { workOf } from './send-request.ts';
 import { createPushConfigs } from './push-configs.ts';
 import { taskEvents } from './task-events.ts';
+import type { ReadTask } from './task-reader.ts';
 import { eventView, taskView } from './task-view.ts';
 
 const legacyVersion = '0.3';
@@ -56,10 +57,10 @@ interface Accepted {
  * Errors are the SDK's.
  */
 export function createTaskHandler(
-  deps: ApiDeps,
+  deps: ApiDeps & { readonly readTask: ReadTask },
   cards: { readonly card: () => AgentCard; readonly extendedCard: () => Promise<AgentCard> },
 ): A2ARequestHandler {
-  const { store, engine } = deps;
+  const { store, engine, readTask } = deps;
 
   const handler: A2ARequestHandler = {
     getAgentCard: async () => cards.card(),
@@ -277,7 +278,7 @@ export function createTaskHandler(
 
   /** What is not the caller's is not there. */
   async function ownTask(taskId: string, { principal }: Caller): Promise<TaskLog> {
-    const task = uuid.test(taskId) ? await store.getTask(taskId) : undefined;
+    const task = uuid.test(taskId) ? await readTask(taskId) : undefined;
     if (task?.principal === principal.id) return task;
     throw new TaskNotFoundError(`task not found: ${taskId.slice(0, 100)}`);
   }
