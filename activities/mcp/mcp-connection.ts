@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import type { Client, Transport } from '@modelcontextprotocol/client';
 import type { Kept } from '../process/idle-pool.ts';
 import type { RunCommand } from '../process/run-command.ts';
@@ -90,8 +91,7 @@ async function tryToConnect(
     const reason = signal.aborted ? 'it was not ready in time' : reasonOf(error);
     return { kind: 'failed', reason: [reason, said()].filter((part) => part !== '').join('; it said: ') };
   }
-  if (signal.aborted) end();
-  signal.addEventListener('abort', end, { once: true });
+  addAbortListener(signal, end);
   const connection = { client, said, isOver: () => isOver, over: local?.over ?? closed.promise };
   return { kind: 'connected', connection };
 }

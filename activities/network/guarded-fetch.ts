@@ -4,6 +4,7 @@ import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { unlessAborted } from '../unless-aborted.ts';
 import { isPublicAddress } from './public-address.ts';
 
 export interface GuardedRequest {
@@ -157,21 +158,13 @@ async function allowedAddresses(
 ): Promise<readonly { readonly address: string; readonly family: number }[]> {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const family = isIP(host);
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.throwIfAborted();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    const addresses =
-      family === 0 ? await Promise.race([lookUpAddresses(host), aborted.promise]) : [{ address: host, family }];
-    const refused = addresses.find(({ address }) => !isPublicAddress(address));
-    if (refused !== undefined && !isNamed(url, trusted))
-      throw new Refused(`${host} is not on the public internet (${refused.address})`);
-    if (addresses.length === 0) throw new Error(`${host} has no address`);
-    return addresses;
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  const own = [{ address: host, family }];
+  const addresses = await unlessAborted(signal, async () => (family === 0 ? await lookUpAddresses(host) : own));
+  const refused = addresses.find(({ address }) => !isPublicAddress(address));
+  if (refused !== undefined && !isNamed(url, trusted))
+    throw new Refused(`${host} is not on the public internet (${refused.address})`);
+  if (addresses.length === 0) throw new Error(`${host} has no address`);
+  return addresses;
 }
 
 const defaultPorts: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };

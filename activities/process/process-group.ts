@@ -59,7 +59,10 @@ export async function startProcessGroup(
       }
     },
     async killEscaped() {
-      await killProcesses(async () => (await processesWith(tokenVariable)).filter(({ mark }) => mark === token));
+      await killProcesses(async () => {
+        const marked = await processesWith(tokenVariable, await listProcesses());
+        return marked.filter(({ mark }) => mark === token);
+      });
     },
     release() {
       unregisterGroup(processDir, pid);

@@ -74,17 +74,20 @@ async function readOrEmpty(file: string): Promise<string> {
   }
 }
 
-export interface MarkedProcess extends ProcessEntry {
+interface MarkedProcess extends ProcessEntry {
   /** What its environment has in the variable that was asked for. */
   readonly mark: string;
 }
 
-/** Processes whose environment has the variable (Linux only; elsewhere none). */
-export async function processesWith(variable: string): Promise<readonly MarkedProcess[]> {
+/** Those whose environment has the variable (Linux only; elsewhere none). */
+export async function processesWith(
+  variable: string,
+  processes: readonly ProcessEntry[],
+): Promise<readonly MarkedProcess[]> {
   if (process.platform !== 'linux') return [];
   const start = `${variable}=`;
   const found = await Promise.all(
-    (await listProcesses()).map(async (entry) => {
+    processes.map(async (entry) => {
       const environment = await readOrEmpty(`/proc/${entry.pid}/environ`);
       const setting = environment.split('\0').find((each) => each.startsWith(start));
       return setting === undefined ? [] : [{ ...entry, mark: setting.slice(start.length) }];

@@ -69,7 +69,8 @@ async function readEntries(folder: string, names: readonly string[]): Promise<re
 }
 
 async function leftovers({ groups, isOurs }: Commands): Promise<readonly ProcessEntry[]> {
-  const [processes, marked] = await Promise.all([listProcesses(), processesWith(tokenVariable)]);
+  const processes = await listProcesses();
+  const marked = await processesWith(tokenVariable, processes);
   const byPid = new Map(processes.map((entry) => [entry.pid, entry]));
   const alive = new Set(
     groups

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -158,9 +159,8 @@ function limitTime(group: ProcessGroup, command: Command): TimeLimit {
   const onAbort = (): void => {
     void endAs({ timedOut: false, aborted: true });
   };
-  command.signal?.addEventListener('abort', onAbort, { once: true });
-  // While it was being started nobody listened.
-  if (command.signal?.aborted === true) onAbort();
+  // Also to one that came while it was being started.
+  const listening = command.signal && addAbortListener(command.signal, onAbort);
   const timeoutMs = command.timeoutMs ?? 0;
   const onTimeout = (): void => {
     void endAs({ timedOut: true, aborted: false });
@@ -171,7 +171,7 @@ function limitTime(group: ProcessGroup, command: Command): TimeLimit {
     givenUp: givenUp.promise,
     stop() {
       clearTimeout(timer);
-      command.signal?.removeEventListener('abort', onAbort);
+      listening?.[Symbol.dispose]();
     },
   };
 }

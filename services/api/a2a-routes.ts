@@ -8,7 +8,7 @@ import type { ApiDeps } from './deps.ts';
 import { cardPaths, keySetPath } from './permissions.ts';
 
 /** Of A2A, whatever the binding. */
-export const bodyLimit = 4 * 1024 * 1024;
+const bodyLimit = 4 * 1024 * 1024;
 
 /** The original's paths are among them; some clients end an address with a slash. */
 const jsonRpcPaths = ['/', '/a2a/jsonrpc', '/a2a/jsonrpc/', '/v1/a2a'];

@@ -13,8 +13,9 @@ import { answerWithOpenAiErrors, toOpenAiError } from './openai-errors.ts';
 import { principalOf } from './permissions.ts';
 import { knownError } from './problems.ts';
 import { challenge } from './protected-resource.ts';
-import { asStream, defaultPingMs, eventStreamType, openStream, whenGone, within } from './stream-reply.ts';
+import { asStream, defaultPingMs, eventStreamType, openStream, whenGone } from './stream-reply.ts';
 import type { StreamCounts } from './stream-reply.ts';
+import { within } from './within.ts';
 
 /** A long conversation is larger than other bodies. */
 const bodyLimit = 8 * 1024 * 1024;

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
@@ -129,8 +130,7 @@ export function eventRoutes(deps: ApiDeps, context: StreamContext): FastifyPlugi
 
     const end = openStream(context, principalOf(request));
     const gone = whenGone(reply);
-    if (gone.aborted) end();
-    else gone.addEventListener('abort', end, { once: true });
+    addAbortListener(gone, end);
     const from = Date.now();
     const noteLag = ({ at }: RunEvent): void => {
       // What is older than the stream was not waited for.

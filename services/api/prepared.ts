@@ -1,5 +1,5 @@
 import { CodetetherError } from '../../domain/errors.ts';
-import { within } from './stream-reply.ts';
+import { within } from './within.ts';
 
 /** How long a request waits for a database that is being prepared. */
 const preparedMs = 10_000;

@@ -2,13 +2,14 @@ import { lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { CodetetherError } from '../../domain/errors.ts';
-import { listenForOwner } from '../stack/own-socket.ts';
+import { listenForOwner, makeSocketFolder } from '../stack/own-socket.ts';
 
 /**
  * Listens on a Unix socket that only its owner can open. A socket file that a dead process left is replaced.
  * @throws `port-taken` when another process serves it, `config-invalid` when the path is something else
  */
 export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
+  await makeSocketFolder(path);
   await removeStaleSocket(path);
   await listenForOwner(path, async () => await app.listen({ path }));
 }

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import type { ClientRequest, OutgoingHttpHeaders, RequestOptions as HttpRequestOptions } from 'node:http';
 import type { Readable } from 'node:stream';
 import { CodetetherError, fromProblem } from '../../domain/errors.ts';
@@ -69,11 +70,10 @@ export async function openResponse(request: OpenRequest): Promise<ApiResponse> {
   if ('handle' in address) {
     signal?.throwIfAborted();
     const response = await address.handle({ method, path, headers, body });
-    const leave = (): void => void response.destroy();
-    signal?.addEventListener('abort', leave);
-    // Left while the answer was made: the signal does not say so again.
-    if (signal?.aborted === true) leave();
-    response.once('close', () => signal?.removeEventListener('abort', leave));
+    if (signal === undefined) return response;
+    // Also of who left while the answer was made.
+    const leaving = addAbortListener(signal, () => response.destroy());
+    response.once('close', () => leaving[Symbol.dispose]());
     return response;
   }
   return await new Promise((resolve, reject) => {

@@ -21,7 +21,9 @@ import { permissionOf } from '../api/a2a/method-permissions.ts';
 import { isMethod, methods, perform } from '../api/a2a/methods.ts';
 import type { MethodName } from '../api/a2a/methods.ts';
 import { inTenant } from '../store/current-tenant.ts';
+import { answerCall } from './answer-call.ts';
 import { statusOf } from './status.ts';
+import { whenGone } from './when-gone.ts';
 
 export interface GrpcService {
   readonly definition: ServiceDefinition;
@@ -114,14 +116,7 @@ function unary(work: Perform, version: SpokenVersion, context: ServiceContext) {
   return (call: ServerUnaryCall<object, object>, callback: sendUnaryData<object>): void => {
     const { principal, opened } = open(call, version, context);
     void inTenant(principal.tenant, async () => {
-      let value: object;
-      try {
-        value = await work(call.request, opened());
-      } catch (error) {
-        callback(statusOf(error));
-        return;
-      }
-      callback(null, value);
+      await answerCall(callback, async () => await work(call.request, opened()));
     });
   };
 }
@@ -156,9 +151,7 @@ async function writeAll(
 /** `opened` throws what is wrong with the call. */
 function open(call: AnyCall, version: SpokenVersion, { calls, principalOf, addresses }: ServiceContext) {
   const principal = principalOf(call.metadata);
-  const gone = new AbortController();
-  call.once('cancelled', () => gone.abort());
-  if (call.cancelled) gone.abort();
+  const gone = whenGone(call);
   const opened = (): OpenCall => {
     if (call.request === unreadable) throw new RequestMalformedError('the message cannot be read');
     requireSpoken(versionNamed(textOf(call.metadata, 'a2a-version'), version), [version]);
@@ -166,11 +159,11 @@ function open(call: AnyCall, version: SpokenVersion, { calls, principalOf, addre
       principal,
       version,
       extensions: textOf(call.metadata, 'a2a-extensions') ?? textOf(call.metadata, 'x-a2a-extensions'),
-      gone: gone.signal,
+      gone,
       addresses: addresses(call.getHost()),
     });
   };
-  return { principal, gone: gone.signal, opened };
+  return { principal, gone, opened };
 }
 
 function textOf(metadata: Metadata, name: string): string | undefined {

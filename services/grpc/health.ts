@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Server, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import { service } from 'grpc-health-check';
 import { CodetetherError } from '../../domain/errors.ts';
-import { statusOf } from './status.ts';
+import { answerCall } from './answer-call.ts';
+import { whenGone } from './when-gone.ts';
 
 /** Who watches hears of a change after so long. */
 const lookAgainMs = 2_000;
@@ -41,48 +42,34 @@ export function addHealth(
   };
 
   server.addService(service, {
-    check: unary(async (asked: HealthRequest) => {
-      if (!known.has(asked.service)) throw new CodetetherError('not-found', `there is no service ${asked.service}`);
-      return await now();
-    }),
-    list: unary(async () => {
-      const response = await now();
-      return { statuses: Object.fromEntries([...known].map((name) => [name, response])) };
-    }),
+    check: ({ request }: ServerUnaryCall<HealthRequest, object>, callback: sendUnaryData<object>) => {
+      void answerCall(callback, async () => {
+        if (!known.has(request.service))
+          throw new CodetetherError('not-found', `there is no service ${request.service}`);
+        return await now();
+      });
+    },
+    list: (_call: ServerUnaryCall<object, object>, callback: sendUnaryData<object>) => {
+      void answerCall(callback, async () => {
+        const response = await now();
+        return { statuses: Object.fromEntries([...known].map((name) => [name, response])) };
+      });
+    },
     watch: (call: ServerWritableStream<HealthRequest, HealthResponse>) => {
       void watch(call);
     },
   });
 
   async function watch(call: ServerWritableStream<HealthRequest, HealthResponse>): Promise<void> {
-    const left = new AbortController();
-    const leave = (): void => left.abort();
-    call.once('cancelled', leave);
-    closing.addEventListener('abort', leave, { once: true });
+    const over = AbortSignal.any([whenGone(call), closing]);
     let told: string | undefined;
-    while (!left.signal.aborted) {
+    while (!over.aborted) {
       const response = await now(call.request.service);
       if (response.status !== told) call.write(response);
       told = response.status;
-      const wakes = changed?.aborted === false ? [left.signal, changed] : [left.signal];
+      const wakes = changed?.aborted === false ? [over, changed] : [over];
       await delay(lookAgainMs, undefined, { signal: AbortSignal.any(wakes) }).catch(() => undefined);
     }
-    closing.removeEventListener('abort', leave);
     if (!call.cancelled) call.end();
   }
-}
-
-function unary<Request>(answer: (request: Request) => Promise<object>) {
-  return ({ request }: ServerUnaryCall<Request, object>, callback: sendUnaryData<object>): void => {
-    void (async () => {
-      let response: object;
-      try {
-        response = await answer(request);
-      } catch (error) {
-        callback(statusOf(error));
-        return;
-      }
-      callback(null, response);
-    })();
-  };
 }

@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { controlSocketPath } from '../config/paths.ts';
 import type { Problem } from '../../domain/errors.ts';
-import { listenForOwner } from './own-socket.ts';
+import { listenForOwner, makeSocketFolder } from './own-socket.ts';
 import type { ChildName } from './paths.ts';
 import type { StackState } from './state.ts';
 
@@ -41,6 +41,7 @@ export const otherSupervisorStatus = 3;
 /** Takes over the socket's name; the caller holds the stack's lock. */
 export async function serveControl(dataDir: string, handle: ControlHandler): Promise<Server> {
   const path = controlSocketPath(dataDir);
+  await makeSocketFolder(path);
   await rm(path, { force: true });
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     let received = '';

@@ -2,9 +2,8 @@ import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CodetetherError } from '../../domain/errors.ts';
 
-/** Listens at a socket that only this user can open, from its first moment. @throws as {@link makeSocketFolder} */
+/** Listens at a socket that only this user can open, from its first moment; see {@link makeSocketFolder} for its folder. */
 export async function listenForOwner(path: string, listen: () => Promise<unknown>): Promise<void> {
-  await makeSocketFolder(path);
   // The file is made by the listen call; there must be no moment in which others could open it.
   const umask = process.umask(0o177);
   try {

@@ -63,21 +63,12 @@ export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'wa
       }),
     findTaskOf: async ({ principal, messageId }) => await taskOfMessage(database, principal, messageId),
     getTask: async (taskId) => {
-      const row = await database
-        .selectFrom('a2a_task')
-        .selectAll()
-        .select(eventsOfTask)
-        .where('task_id', '=', taskId)
-        .executeTakeFirst();
+      const row = await selectLogs(database).where('task_id', '=', taskId).executeTakeFirst();
       return row === undefined ? undefined : taskLog(row);
     },
     getTasks: async (taskIds) => {
-      const rows = await database
-        .selectFrom('a2a_task')
-        .selectAll()
-        .select(eventsOfTask)
-        .where(sql<boolean>`task_id = ANY(${taskIds}::text[])`)
-        .execute();
+      const ofThem = sql<boolean>`task_id = ANY(${taskIds}::text[])`;
+      const rows = await selectLogs(database).where(ofThem).execute();
       return rows.map(taskLog);
     },
     listTasks: async (query, { limit, after }) => {
@@ -129,6 +120,10 @@ export function createTaskStore(database: Kysely<Database>): Omit<TaskStore, 'wa
       return { kind: rows.length === 0 ? 'waiting' : 'begun' };
     },
   };
+}
+
+function selectLogs(database: Queries) {
+  return database.selectFrom('a2a_task').selectAll().select(eventsOfTask);
 }
 
 function selectTasks(database: Queries, { principal, contextId, state, since }: TaskQuery) {

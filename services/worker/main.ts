@@ -1,4 +1,5 @@
 /** The worker process: workflows, database projections, model calls, and the tools of this host. */
+import { addAbortListener } from 'node:events';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { NativeConnection, Runtime } from '@temporalio/worker';
@@ -155,8 +156,7 @@ async function announceHost(
 
 function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+    addAbortListener(signal, () => resolve());
   });
 }
 

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import { asStream, defaultPingMs, eventStreamType, within } from '../stream-reply.ts';
+import { asStream, defaultPingMs, eventStreamType } from '../stream-reply.ts';
+import { within } from '../within.ts';
 
 /** Answers with a stream whose first event is known already: what is wrong with a request is told before it begins. */
 export async function sendEvents(
