@@ -30,7 +30,8 @@ export async function killLeftovers(folder: string): Promise<number> {
 /** The same for the commands with these tokens alone, also one that died or was left before it could be registered. */
 export async function killCommands(folder: string, tokens: ReadonlySet<string>): Promise<void> {
   const names = await readdir(folder).catch(() => []);
-  const groups = (await readEntries(folder, names)).filter((entry) => tokens.has(entry.token));
+  const entries = await readEntries(folder, names);
+  const groups = entries.filter((entry) => tokens.has(entry.token));
   const isOurs = (token: string): boolean => tokens.has(token);
   await killGroups(folder, { groups, isOurs });
   const isWhole = [...tokens].every((token) => groups.some((group) => group.token === token));
@@ -39,6 +40,15 @@ export async function killCommands(folder: string, tokens: ReadonlySet<string>):
     await delay(50);
     await killGroups(folder, { groups: [], isOurs });
   }
+  const cutOff = entries.filter((entry) => entry.token === '');
+  if (cutOff.length > 0) await removeNotesOfOver(folder, cutOff);
+}
+
+/** A note that its writer was killed at names no command. One that runs is found by its token; one that is over is not. */
+async function removeNotesOfOver(folder: string, notes: readonly RegisteredGroup[]): Promise<void> {
+  const alive = new Set((await listProcesses()).filter((entry) => entry.alive).map((entry) => entry.pid));
+  const over = notes.filter(({ pid }) => !alive.has(pid));
+  await Promise.all(over.map(async ({ pid }) => await rm(path.join(folder, String(pid)), { force: true })));
 }
 
 interface Commands {

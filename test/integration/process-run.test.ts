@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { asCodetetherError } from '../../domain/errors.ts';
 import { launchHere, type Launch } from '../../activities/process/launch.ts';
 import { createLauncher } from '../../activities/process/launcher.ts';
-import { killLeftovers } from '../../activities/process/process-registry.ts';
+import { killCommands, killLeftovers } from '../../activities/process/process-registry.ts';
 import { newToken, tokenVariable } from '../../activities/process/register-group.ts';
 import {
   createRunCommand,
@@ -331,6 +331,19 @@ describe('after kill -9 of the worker', () => {
 });
 
 const codeOf = (error: unknown) => asCodetetherError(error).code;
+
+test('of a lost launcher the notes that it could not finish go when their command is over, others stay', async () => {
+  mkdirSync(processDir);
+  const other = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+  try {
+    writeFileSync(path.join(processDir, '999999999'), '');
+    writeFileSync(path.join(processDir, String(other.pid)), '');
+    await killCommands(processDir, new Set([newToken(processDir)]));
+    expect([notes(), isAlive(other.pid ?? 0)]).toEqual([[String(other.pid)], true]);
+  } finally {
+    other.kill('SIGKILL');
+  }
+});
 
 describe('a launcher', () => {
   const source = fileURLToPath(new URL('../../activities/process/', import.meta.url));
